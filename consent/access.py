@@ -1,0 +1,162 @@
+"""Reading under consent: opening an access session, authorising a read, and the withdrawal fence.
+
+The fence: `authorise` reads the standing when the read begins; `still_holds` reads it again right
+before the answer is handed over. `end` of the store makes the grant's end visible to every read that
+starts after it. So no read that starts after a withdrawal's answer gets data, and one that was under
+way is stopped if its answer had not been handed over yet.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from consent.decision import Ask, Decision, decide
+from consent.errors import AccessRefused, ConsentEnded, VisitCodeInvalid
+from consent.model import Standing
+from consent.ports import Consents, Digest, LicenceOf, Now, VisitCodes
+
+SESSION_LASTS = timedelta(minutes=30)
+VISIT_CODE_LASTS = timedelta(minutes=5)
+_LETTERS = "ABCDEFGHJKMNPQRSTVWXYZ23456789"
+_CODE = re.compile(f"[{_LETTERS}]{{10}}")
+
+
+@dataclass(frozen=True)
+class AccessSession:
+    """One counted use: everything a later read needs to be decided anew, and nothing that permits it."""
+
+    citizen_id: str
+    organisation_id: str
+    practitioner_id: str
+    purpose: str
+    grant_ids: frozenset[str]
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
+class Fence:
+    """Under which epoch and grants a read was permitted; checked again before its answer leaves."""
+
+    session: AccessSession
+    epoch: int
+    grant_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Permission:
+    """A permitted read with its fence."""
+
+    decision: Decision
+    fence: Fence
+
+
+class ReadRefused(Exception):
+    """A refusal on its way to the access log: `decision` is for the log, `told` is for the caller."""
+
+    def __init__(self, decision: Decision, told: ConsentEnded | AccessRefused) -> None:
+        super().__init__(decision.reason)
+        self.decision = decision
+        self.told = told
+
+
+class AccessService:
+    """Decides reads of provider organisations. Holds no state and caches nothing."""
+
+    def __init__(self, consents: Consents, licence_of: LicenceOf, now: Now) -> None:
+        self._consents = consents
+        self._licence_of = licence_of
+        self._now = now
+
+    def open_session(
+        self, citizen_id: str, organisation_id: str, practitioner_id: str | None, purpose: str
+    ) -> AccessSession:
+        """Count one use of every grant that covers the ask and hand out the session for it.
+
+        Raises:
+            ReadRefused: no grant covers it, or another call took the last use.
+        """
+        now = self._now()
+        standing = self._consents.standing(citizen_id, organisation_id)
+        ask = Ask(organisation_id, practitioner_id, purpose, now)
+        decision = decide(ask, standing, self._licence_of(organisation_id))
+        if not decision.permit or practitioner_id is None:
+            raise _refused(decision, standing)
+        paid = [grant for grant in decision.grant_ids if self._consents.use(citizen_id, organisation_id, grant)]
+        if not paid:
+            raise _refused(Decision(reason="used_up"), standing)
+        ends = min(each.scope.expires_at for each in standing.live if each.id in paid)
+        expires_at = min(now + SESSION_LASTS, ends)
+        return AccessSession(
+            citizen_id, organisation_id, practitioner_id, purpose, frozenset(paid), expires_at
+        )
+
+    def authorise(self, session: AccessSession) -> Permission:
+        """Decide a read inside a session, on the standing of this moment.
+
+        Raises:
+            ReadRefused: the session is over, or nothing it paid for is in force any more.
+        """
+        standing = self._standing(session)
+        decision = self._decide(session, standing)
+        if not decision.permit:
+            raise _refused(decision, standing)
+        return Permission(decision, Fence(session, standing.epoch, decision.grant_ids))
+
+    def still_holds(self, fence: Fence) -> bool:
+        """Whether all a read was permitted under is still in force. Ask right before handing it over.
+
+        An unchanged epoch answers at once; after a change the read is decided anew, so that another
+        grant given meanwhile stops nobody.
+        """
+        standing = self._standing(fence.session)
+        if standing.epoch == fence.epoch:
+            return True
+        decision = self._decide(fence.session, standing)
+        return decision.permit and set(fence.grant_ids) <= set(decision.grant_ids)
+
+    def _standing(self, session: AccessSession) -> Standing:
+        return self._consents.standing(session.citizen_id, session.organisation_id)
+
+    def _decide(self, session: AccessSession, standing: Standing) -> Decision:
+        now = self._now()
+        if now >= session.expires_at:
+            return Decision(reason="expired")
+        ask = Ask(session.organisation_id, session.practitioner_id, session.purpose, now, session.grant_ids)
+        return decide(ask, standing, self._licence_of(session.organisation_id))
+
+
+class VisitCodeService:
+    """One-time codes for the surgery: the citizen shows one, the doctor's request arrives bound to it."""
+
+    def __init__(self, codes: VisitCodes, digest: Digest, now: Now) -> None:
+        self._codes = codes
+        self._digest = digest
+        self._now = now
+
+    def issue(self, citizen_id: str) -> tuple[str, datetime]:
+        """A new code of ten letters and digits (49 bits) and when it ends, five minutes from now."""
+        code = "".join(secrets.choice(_LETTERS) for _ in range(10))
+        expires_at = self._now() + VISIT_CODE_LASTS
+        self._codes.add(self._digest(code), citizen_id, expires_at)
+        return code, expires_at
+
+    def redeem(self, text: str) -> str:
+        """The citizen behind a code, which is used up by this.
+
+        Raises:
+            VisitCodeInvalid: not a code, unknown, used or too old: one answer for all.
+        """
+        code = re.sub(r"[\s-]", "", text).upper()
+        citizen_id = self._codes.take(self._digest(code), self._now()) if _CODE.fullmatch(code) else None
+        if citizen_id is None:
+            raise VisitCodeInvalid("visit_code")
+        return citizen_id
+
+
+def _refused(decision: Decision, standing: Standing) -> ReadRefused:
+    # Only somebody who was granted something is told that it ended; for all others nothing is there.
+    told = ConsentEnded("ended") if standing.known and not standing.blocked else AccessRefused("absent")
+    return ReadRefused(decision, told)

@@ -1,0 +1,105 @@
+"""What this package refuses, each with a stable public `code`.
+
+ConsentError
+├── UnknownCode          a code that is on no list (or nothing where something must be named)
+├── RequestNotFound · GrantNotFound
+├── RequestClosed        already answered or expired
+├── StaleVersion         somebody changed it in between
+├── ScopeWidened         an answer that gives more than was asked
+├── NoticeOutdated       the text shown is not the text in force
+├── NotLicensed          the organisation may not ask this
+├── VisitCodeInvalid     unknown, used or expired one-time code
+├── CoConsentRequired    a child of 7 or more must say yes too
+├── ConsentEnded         what the caller was once granted is over
+└── AccessRefused        there is nothing here for this caller
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class ConsentError(Exception):
+    """Root of what this package refuses. `code` is public API and never reworded."""
+
+    code: ClassVar[str]
+
+
+class UnknownCode(ConsentError):
+    """A value that is on no code list, or an empty list where something must be named."""
+
+    code = "unknown_code"
+
+    def __init__(self, *fields: str) -> None:
+        super().__init__(", ".join(fields))
+        self.fields = fields
+
+
+class RequestNotFound(ConsentError):
+    """No such consent request for this person or organisation."""
+
+    code = "request_not_found"
+
+
+class GrantNotFound(ConsentError):
+    """No such grant for this person or organisation."""
+
+    code = "grant_not_found"
+
+
+class RequestClosed(ConsentError):
+    """The request was answered, or its time is over."""
+
+    code = "request_closed"
+
+
+class StaleVersion(ConsentError):
+    """The thing changed since the caller read it."""
+
+    code = "stale_version"
+
+
+class ScopeWidened(ConsentError):
+    """An approval gives more than was asked; `dimensions` names where."""
+
+    code = "scope_widened"
+
+    def __init__(self, dimensions: tuple[str, ...]) -> None:
+        super().__init__(", ".join(dimensions))
+        self.dimensions = dimensions
+
+
+class NoticeOutdated(ConsentError):
+    """The person was shown a text that is not in force; show the current one and ask again."""
+
+    code = "notice_outdated"
+
+
+class NotLicensed(ConsentError):
+    """The organisation is not licensed for this purpose or these categories."""
+
+    code = "not_licensed"
+
+
+class VisitCodeInvalid(ConsentError):
+    """The one-time code is unknown, already used or too old."""
+
+    code = "visit_code_invalid"
+
+
+class CoConsentRequired(ConsentError):
+    """A child of seven or more must agree as well (Law 91/2025/QH15 Art. 24)."""
+
+    code = "co_consent_required"
+
+
+class ConsentEnded(ConsentError):
+    """A consent this caller held has ended."""
+
+    code = "consent_ended"
+
+
+class AccessRefused(ConsentError):
+    """No consent covers this; the caller is told no more than that nothing is there."""
+
+    code = "not_found"

@@ -1,0 +1,144 @@
+"""The ports kept in memory: for tests, and for using this package without a database."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from threading import RLock
+
+from consent.errors import StaleVersion
+from consent.model import ConsentRequest, Grant, LiveGrant, Standing
+
+
+class MemoryConsents:
+    """`Consents` in this process. One lock makes each call whole."""
+
+    def __init__(self) -> None:
+        self._lock = RLock()
+        self._requests: dict[str, ConsentRequest] = {}
+        self._grants: dict[str, Grant] = {}
+        self._standings: dict[tuple[str, str], Standing] = {}
+
+    def add_request(self, request: ConsentRequest) -> None:
+        """Keep a new request."""
+        with self._lock:
+            self._requests[request.id] = request
+
+    def request(self, citizen_id: str, request_id: str) -> ConsentRequest | None:
+        """One request of this citizen."""
+        found = self._requests.get(request_id)
+        return found if found is not None and found.citizen_id == citizen_id else None
+
+    def requests_of(self, citizen_id: str, limit: int) -> list[ConsentRequest]:
+        """The citizen's newest requests, newest first."""
+        mine = [request for request in self._requests.values() if request.citizen_id == citizen_id]
+        return sorted(mine, key=lambda each: (each.created_at, each.id), reverse=True)[:limit]
+
+    def close_request(self, request: ConsentRequest, *, expected: int) -> None:
+        """Replace the request by its answered form."""
+        with self._lock:
+            self._check(self._requests.get(request.id), expected)
+            self._requests[request.id] = request
+
+    def approve(self, request: ConsentRequest, grant: Grant, *, expected: int) -> None:
+        """Close the request, keep the grant, make it live."""
+        with self._lock:
+            self.close_request(request, expected=expected)
+            self._grants[grant.id] = grant
+            self._shift(grant, add=_live(grant))
+
+    def grant(self, citizen_id: str, grant_id: str) -> Grant | None:
+        """One grant of this citizen."""
+        found = self._grants.get(grant_id)
+        return found if found is not None and found.citizen_id == citizen_id else None
+
+    def grants_of(self, citizen_id: str, limit: int) -> list[Grant]:
+        """The citizen's newest grants, newest first."""
+        mine = [grant for grant in self._grants.values() if grant.citizen_id == citizen_id]
+        return sorted(mine, key=lambda each: (each.granted_at, each.id), reverse=True)[:limit]
+
+    def end(self, grant: Grant, *, expected: int) -> None:
+        """Replace the grant by its ended form and take it off the standing."""
+        with self._lock:
+            self._check(self._grants.get(grant.id), expected)
+            self._grants[grant.id] = grant
+            self._shift(grant)
+
+    def narrow(self, old: Grant, new: Grant, *, expected: int) -> None:
+        """Replace `old` by `new` in one step, with the uses `old` had left at most."""
+        with self._lock:
+            self._check(self._grants.get(old.id), expected)
+            self._grants[old.id], self._grants[new.id] = old, new
+            left = _uses_left(self.standing(old.citizen_id, old.scope.organisation_id), old.id)
+            self._shift(old, add=_live(new, left))
+
+    def standing(self, citizen_id: str, organisation_id: str) -> Standing:
+        """How the two stand now."""
+        with self._lock:
+            return self._standings.get((citizen_id, organisation_id), Standing())
+
+    def use(self, citizen_id: str, organisation_id: str, grant_id: str) -> bool:
+        """Count one use, atomically."""
+        with self._lock:
+            standing = self.standing(citizen_id, organisation_id)
+            for grant in standing.live:
+                if grant.id == grant_id and grant.uses_left != 0:
+                    self._count(citizen_id, organisation_id, standing, grant)
+                    return True
+            return False
+
+    def set_blocked(self, citizen_id: str, organisation_id: str, *, blocked: bool) -> None:
+        """Put the organisation on, or take it off, the deny list."""
+        with self._lock:
+            now = self.standing(citizen_id, organisation_id)
+            changed = replace(now, blocked=blocked, epoch=now.epoch + 1)
+            self._standings[citizen_id, organisation_id] = changed
+
+    def blocked_by(self, citizen_id: str) -> list[str]:
+        """The organisations this citizen blocks, sorted."""
+        return sorted(org for (who, org), each in self._standings.items() if who == citizen_id and each.blocked)
+
+    @staticmethod
+    def _check(stored: ConsentRequest | Grant | None, expected: int) -> None:
+        if stored is None or stored.version != expected:
+            raise StaleVersion("version")
+
+    def _shift(self, grant: Grant, add: LiveGrant | None = None) -> None:
+        key = (grant.citizen_id, grant.scope.organisation_id)
+        now = self.standing(*key)
+        kept = tuple(each for each in now.live if each.id != grant.id)
+        live = (*kept, add) if add else kept
+        self._standings[key] = replace(now, epoch=now.epoch + 1, live=live, known=True)
+
+    def _count(self, citizen_id: str, organisation_id: str, standing: Standing, used: LiveGrant) -> None:
+        left = None if used.uses_left is None else used.uses_left - 1
+        live = tuple(replace(each, uses_left=left) if each.id == used.id else each for each in standing.live)
+        self._standings[citizen_id, organisation_id] = replace(standing, live=live)
+
+
+class MemoryVisitCodes:
+    """`VisitCodes` in this process."""
+
+    def __init__(self) -> None:
+        self._lock = RLock()
+        self._codes: dict[str, tuple[str, datetime]] = {}
+
+    def add(self, digest: str, citizen_id: str, expires_at: datetime) -> None:
+        """Keep a new code."""
+        with self._lock:
+            self._codes[digest] = (citizen_id, expires_at)
+
+    def take(self, digest: str, now: datetime) -> str | None:
+        """The citizen behind a live code, once."""
+        with self._lock:
+            citizen_id, expires_at = self._codes.pop(digest, (None, now))
+            return citizen_id if now < expires_at else None
+
+
+def _live(grant: Grant, left: int | None = None) -> LiveGrant:
+    limits = [each for each in (grant.scope.uses, left) if each is not None]
+    return LiveGrant(grant.id, grant.scope, min(limits) if limits else None)
+
+
+def _uses_left(standing: Standing, grant_id: str) -> int | None:
+    return next((each.uses_left for each in standing.live if each.id == grant_id), None)

@@ -1,0 +1,92 @@
+"""What consent needs of the outside, as promises. `memory.py` keeps them without a database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Protocol
+
+from consent.model import ConsentRequest, Grant, Licence, Standing
+
+Now = Callable[[], datetime]
+NewId = Callable[[], str]
+Digest = Callable[[str], str]
+
+
+class Consents(Protocol):
+    """Requests, grants and standings. Every change is a compare-and-set, durable when it returns.
+
+    The three are kept in step: a call that touches a request, its grant and the standing changes all
+    of them or none.
+    """
+
+    def add_request(self, request: ConsentRequest) -> None:
+        """Keep a new request."""
+
+    def request(self, citizen_id: str, request_id: str) -> ConsentRequest | None:
+        """One request of this citizen."""
+
+    def requests_of(self, citizen_id: str, limit: int) -> list[ConsentRequest]:
+        """The citizen's newest requests, newest first."""
+
+    def close_request(self, request: ConsentRequest, *, expected: int) -> None:
+        """Replace the request by its answered form.
+
+        Raises:
+            StaleVersion: the stored version is not `expected`.
+        """
+
+    def approve(self, request: ConsentRequest, grant: Grant, *, expected: int) -> None:
+        """Close the request as granted, keep the grant, make it live and raise the epoch.
+
+        Raises:
+            StaleVersion: the stored request is not at version `expected`.
+        """
+
+    def grant(self, citizen_id: str, grant_id: str) -> Grant | None:
+        """One grant of this citizen."""
+
+    def grants_of(self, citizen_id: str, limit: int) -> list[Grant]:
+        """The citizen's newest grants, newest first."""
+
+    def end(self, grant: Grant, *, expected: int) -> None:
+        """Replace the grant by its ended form, take it off the standing and raise the epoch.
+
+        When this returns, every `standing` that starts afterwards, in any process, lacks the grant.
+
+        Raises:
+            StaleVersion: the stored grant is not at version `expected`.
+        """
+
+    def narrow(self, old: Grant, new: Grant, *, expected: int) -> None:
+        """Replace `old` (now superseded) by `new` in one step and raise the epoch.
+
+        Raises:
+            StaleVersion: the stored `old` is not at version `expected`.
+        """
+
+    def standing(self, citizen_id: str, organisation_id: str) -> Standing:
+        """How the two stand now: the newest state, never a cached or secondary one."""
+
+    def use(self, citizen_id: str, organisation_id: str, grant_id: str) -> bool:
+        """Count one use, atomically; False when none was left or the grant is not live."""
+
+    def set_blocked(self, citizen_id: str, organisation_id: str, *, blocked: bool) -> None:
+        """Put the organisation on, or take it off, the citizen's deny list; raises the epoch."""
+
+    def blocked_by(self, citizen_id: str) -> list[str]:
+        """The organisations this citizen blocks, sorted."""
+
+
+class VisitCodes(Protocol):
+    """One-time codes a citizen shows in the surgery, kept as digests only."""
+
+    def add(self, digest: str, citizen_id: str, expires_at: datetime) -> None:
+        """Keep a new code."""
+
+    def take(self, digest: str, now: datetime) -> str | None:
+        """The citizen behind a live code, once: of all callers, however many at once, one gets it."""
+
+
+LicenceOf = Callable[[str], Licence]
+"""An organisation's licence; an unknown or suspended organisation has an empty one."""

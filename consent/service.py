@@ -1,0 +1,320 @@
+"""Asking, granting, refusing, narrowing, withdrawing: the life of a consent, over ports."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from consent.codes import CATEGORIES, LABELS, PURPOSES, REFUSAL_REASONS
+from consent.errors import (
+    CoConsentRequired,
+    GrantNotFound,
+    NoticeOutdated,
+    NotLicensed,
+    RequestClosed,
+    RequestNotFound,
+    ScopeWidened,
+    StaleVersion,
+    UnknownCode,
+)
+from consent.model import (
+    Actor,
+    Answer,
+    ConsentRequest,
+    Grant,
+    NoticeShown,
+    Period,
+    Scope,
+    Step,
+)
+from consent.notices import Notice, notice_for
+from consent.ports import Consents, LicenceOf, NewId, Now
+
+REQUEST_STAYS_OPEN = timedelta(days=7)
+VISIT_REQUEST_STAYS_OPEN = timedelta(minutes=30)
+LONGEST_GRANT = timedelta(days=366)
+CO_CONSENT_AGE = 7
+"""Age from which a child's own yes is needed as well (Law 91/2025/QH15 Art. 24)."""
+_VIETNAM = ZoneInfo("Asia/Ho_Chi_Minh")
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What an organisation puts before a citizen."""
+
+    citizen_id: str
+    scope: Scope
+    requested_by: str
+    reason: str
+    in_visit: bool = False
+
+
+class ConsentService:
+    """The citizen's and the provider's acts on consents. Deciding a read is `access.py`."""
+
+    def __init__(self, consents: Consents, licence_of: LicenceOf, now: Now, new_id: NewId) -> None:
+        self._consents = consents
+        self._licence_of = licence_of
+        self._now = now
+        self._new_id = new_id
+
+    # --- the provider's side -------------------------------------------------------------------------
+
+    def propose(self, proposal: Proposal) -> ConsentRequest:
+        """Put a request before the person meant, whoever that is and whatever that person blocks.
+
+        The answer to the asker is the same for all, so nothing here depends on who is meant.
+
+        Raises:
+            UnknownCode: purpose, category or label not on its list, or no category named.
+            NotLicensed: the organisation may not ask for this purpose or one of these categories.
+        """
+        now = self._now()
+        self._check_scope(proposal.scope, now)
+        stays = VISIT_REQUEST_STAYS_OPEN if proposal.in_visit else REQUEST_STAYS_OPEN
+        request = ConsentRequest(
+            id=self._new_id(),
+            citizen_id=proposal.citizen_id,
+            scope=proposal.scope,
+            requested_by=proposal.requested_by,
+            reason=proposal.reason,
+            state="requested",
+            version=1,
+            created_at=now,
+            closes_at=now + stays,
+            in_visit=proposal.in_visit,
+            history=(Step("consent:request:created", proposal.requested_by, now),),
+        )
+        self._consents.add_request(request)
+        return request
+
+    def request_of_organisation(self, organisation_id: str, citizen_id: str, request_id: str) -> ConsentRequest:
+        """A request as its asker may see it.
+
+        Raises:
+            RequestNotFound: absent, or another organisation's.
+        """
+        found = self._consents.request(citizen_id, request_id)
+        if found is None or found.scope.organisation_id != organisation_id:
+            raise RequestNotFound(request_id)
+        return found
+
+    # --- the citizen's side --------------------------------------------------------------------------
+
+    def requests(self, citizen_id: str, limit: int = 100) -> list[ConsentRequest]:
+        """Who asks, newest first. What a blocked organisation asks is not shown."""
+        blocked = set(self._consents.blocked_by(citizen_id))
+        found = self._consents.requests_of(citizen_id, limit)
+        return [request for request in found if request.scope.organisation_id not in blocked]
+
+    def request(self, citizen_id: str, request_id: str) -> ConsentRequest:
+        """One request put before this citizen.
+
+        Raises:
+            RequestNotFound: absent, somebody else's, or by an organisation the citizen blocks.
+        """
+        found = self._consents.request(citizen_id, request_id)
+        if found is None or self._consents.standing(citizen_id, found.scope.organisation_id).blocked:
+            raise RequestNotFound(request_id)
+        return found
+
+    def notice(self, purpose: str, locale: str) -> Notice:
+        """The text to show before consenting.
+
+        Raises:
+            UnknownCode: there is no text for this purpose or locale.
+        """
+        return notice_for(purpose, locale)
+
+    def approve(self, citizen_id: str, request_id: str, answer: Answer, actor: Actor) -> Grant:
+        """Grant what was asked, or less; never more.
+
+        Raises:
+            RequestNotFound, RequestClosed, ScopeWidened, UnknownCode, NoticeOutdated,
+            CoConsentRequired: see their own words. StaleVersion: answered by somebody in between.
+        """
+        now = self._now()
+        request = self._answerable(citizen_id, request_id, now)
+        self._check_actor(actor, now)
+        scope = _narrowed(request.scope, answer)
+        if exceeded := scope.exceeds(request.scope):
+            raise ScopeWidened(exceeded)
+        self._check_scope(scope, now)
+        notice = notice_for(scope.purpose, answer.locale)
+        if notice.version != answer.notice_version:
+            raise NoticeOutdated(notice.version)
+        grant = self._new_grant(request, scope, notice, actor, now)
+        granted = _answered(request, "granted", actor, now, grant_id=grant.id)
+        self._consents.approve(granted, grant, expected=request.version)
+        return grant
+
+    def refuse(self, citizen_id: str, request_id: str, reason: str | None, actor: Actor) -> ConsentRequest:
+        """Say no. To the asker this looks like an expired request.
+
+        Raises:
+            RequestNotFound, RequestClosed, UnknownCode; StaleVersion: answered in between.
+        """
+        if reason is not None and reason not in REFUSAL_REASONS:
+            raise UnknownCode("reason")
+        now = self._now()
+        request = self._answerable(citizen_id, request_id, now)
+        refused = _answered(request, "refused", actor, now, reason=reason)
+        self._consents.close_request(refused, expected=request.version)
+        return refused
+
+    def grants(self, citizen_id: str, limit: int = 100) -> list[Grant]:
+        """What this citizen granted, newest first."""
+        return self._consents.grants_of(citizen_id, limit)
+
+    def grant(self, citizen_id: str, grant_id: str) -> Grant:
+        """One grant of this citizen.
+
+        Raises:
+            GrantNotFound: absent or somebody else's.
+        """
+        found = self._consents.grant(citizen_id, grant_id)
+        if found is None:
+            raise GrantNotFound(grant_id)
+        return found
+
+    def withdraw(self, citizen_id: str, grant_id: str, reason: str | None, actor: Actor) -> Grant:
+        """End a grant. It has stopped working, everywhere, when this returns. Doing it twice is once.
+
+        Raises:
+            GrantNotFound: absent or somebody else's.
+        """
+        now = self._now()
+        grant = self.grant(citizen_id, grant_id)
+        while grant.state == "granted":
+            step = Step("consent:grant:withdrawn", actor.evidence.person_id, now, reason)
+            ended = replace(
+                grant,
+                state="withdrawn",
+                version=grant.version + 1,
+                ended_at=now,
+                end_reason=reason,
+                history=(*grant.history, step),
+            )
+            try:
+                self._consents.end(ended, expected=grant.version)
+            except StaleVersion:
+                # A withdrawal must not fail because of a change that came between: look again and end that.
+                grant = self.grant(citizen_id, grant_id)
+            else:
+                return ended
+        return grant
+
+    def narrow(self, citizen_id: str, grant_id: str, answer: Answer, expected: int, actor: Actor) -> Grant:
+        """Take part of a grant back: a new, narrower grant takes its place in one step.
+
+        Raises:
+            GrantNotFound; StaleVersion: not at version `expected`, or over; ScopeWidened; UnknownCode.
+        """
+        now = self._now()
+        old = self.grant(citizen_id, grant_id)
+        if old.version != expected or old.state_at(now) != "granted":
+            raise StaleVersion(grant_id)
+        scope = _narrowed(old.scope, answer)
+        if exceeded := scope.exceeds(old.scope):
+            raise ScopeWidened(exceeded)
+        self._check_scope(scope, now)
+        step = Step("consent:grant:narrowed", actor.evidence.person_id, now)
+        new = replace(old, id=self._new_id(), scope=scope, version=1, granted_at=now, history=(step,))
+        gone = replace(
+            old, state="superseded", version=old.version + 1, ended_at=now, history=(*old.history, step)
+        )
+        self._consents.narrow(gone, new, expected=expected)
+        return new
+
+    def block(self, citizen_id: str, organisation_id: str, *, blocked: bool) -> None:
+        """Put an organisation on the deny list, or take it off. Blocking stops reading at once."""
+        self._consents.set_blocked(citizen_id, organisation_id, blocked=blocked)
+
+    def blocked(self, citizen_id: str) -> list[str]:
+        """The citizen's deny list."""
+        return self._consents.blocked_by(citizen_id)
+
+    # --- rules ---------------------------------------------------------------------------------------
+
+    def _answerable(self, citizen_id: str, request_id: str, now: datetime) -> ConsentRequest:
+        request = self.request(citizen_id, request_id)
+        if not request.open_at(now):
+            raise RequestClosed(request_id)
+        return request
+
+    def _check_scope(self, scope: Scope, now: datetime) -> None:
+        purpose = PURPOSES.codes.get(scope.purpose)
+        faults = {
+            "purpose": purpose is None or not purpose.more["requestable"],
+            "categories": not scope.categories or not scope.categories <= CATEGORIES.codes.keys(),
+            "labels": not scope.labels <= LABELS.codes.keys(),
+            "record_period": not _ordered(scope.record_period),
+            "expires_at": not now < scope.expires_at <= now + LONGEST_GRANT,
+            "frequency": scope.uses is not None and scope.uses < 1,
+        }
+        if any(faults.values()):
+            raise UnknownCode(*(name for name, wrong in faults.items() if wrong))
+        licence = self._licence_of(scope.organisation_id)
+        if scope.purpose not in licence.purposes or not scope.categories <= licence.categories:
+            raise NotLicensed(scope.organisation_id)
+
+    def _check_actor(self, actor: Actor, now: datetime) -> None:
+        today = now.astimezone(_VIETNAM).date()
+        if actor.evidence.relation == "guardian" and _age(actor.subject_born, today) >= CO_CONSENT_AGE:
+            raise CoConsentRequired("subject")
+
+    def _new_grant(
+        self, request: ConsentRequest, scope: Scope, notice: Notice, actor: Actor, now: datetime
+    ) -> Grant:
+        return Grant(
+            id=self._new_id(),
+            citizen_id=request.citizen_id,
+            request_id=request.id,
+            scope=scope,
+            state="granted",
+            version=1,
+            granted_at=now,
+            notice=NoticeShown(notice.version, notice.locale, notice.sha256),
+            evidence=actor.evidence,
+            held_back=scope.narrowed_from(request.scope),
+            history=(Step("consent:grant:created", actor.evidence.person_id, now),),
+        )
+
+
+def _narrowed(asked: Scope, answer: Answer) -> Scope:
+    return replace(
+        asked,
+        categories=asked.categories if answer.categories is None else answer.categories,
+        record_period=answer.record_period or asked.record_period,
+        expires_at=answer.expires_at or asked.expires_at,
+        uses=answer.uses if answer.uses_given else asked.uses,
+        labels=asked.labels if answer.labels is None else answer.labels,
+    )
+
+
+def _answered(
+    request: ConsentRequest,
+    state: str,
+    actor: Actor,
+    now: datetime,
+    *,
+    grant_id: str | None = None,
+    reason: str | None = None,
+) -> ConsentRequest:
+    step = Step(f"consent:request:{state}", actor.evidence.person_id, now, reason)
+    return replace(
+        request,
+        state="granted" if grant_id else "refused",
+        version=request.version + 1,
+        grant_id=grant_id,
+        history=(*request.history, step),
+    )
+
+
+def _ordered(period: Period) -> bool:
+    return period.first is None or period.last is None or period.first <= period.last
+
+
+def _age(born: date, today: date) -> int:
+    return today.year - born.year - ((today.month, today.day) < (born.month, born.day))

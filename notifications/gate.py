@@ -1,0 +1,39 @@
+"""The stop conditions, asked once more right before a reminder goes out."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from notifications.model import DueItem, Status
+from notifications.planning import Planning
+from notifications.ports import PreferenceStore, Recipients
+from notifications.reminders import Reminder
+
+
+class Gate:
+    """Decides for one moment. Make a new one per batch: it remembers what it has read of each citizen."""
+
+    def __init__(
+        self, planning: Planning, recipients: Recipients, preferences: PreferenceStore, today: date
+    ) -> None:
+        self._planning = planning
+        self._recipients = recipients
+        self._preferences = preferences
+        self._today = today
+        self._plans: dict[str, dict[tuple[str, str, int], DueItem]] = {}
+        self._told: dict[str, frozenset[str]] = {}
+
+    def refusal(self, reminder: Reminder) -> str | None:
+        """Why this reminder must not go out now, or None. Reads the records, not the stored plan."""
+        citizen = reminder.citizen_id
+        if citizen not in self._plans:
+            self._plans[citizen] = {i.identity: i for i in self._planning.forecast(citizen, self._today)}
+            self._told[citizen] = frozenset(self._recipients.who_is_reminded(citizen))
+        item = self._plans[citizen].get((reminder.programme_id, reminder.series_id, reminder.dose))
+        if item is None or not item.remindable:
+            return "given" if item is not None and item.status is Status.GIVEN else "no_longer_due"
+        if reminder.recipient_id not in self._told[citizen]:
+            return "guardian_changed"
+        if reminder.topic in self._preferences.of(reminder.recipient_id).opted_out:
+            return "opted_out"
+        return None

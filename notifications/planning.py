@@ -1,0 +1,174 @@
+"""Keep the materialised plan of a citizen true: after every event, and on the days something is reached."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from notifications.days import vn_day
+from notifications.model import DueItem, Status
+from notifications.planner import plan
+from notifications.ports import (
+    CareHistory,
+    DueItems,
+    InUnit,
+    Now,
+    PreferenceStore,
+    Recipients,
+    Reminders,
+    Unit,
+)
+from notifications.reminders import (
+    LIVE,
+    Keys,
+    Reminder,
+    State,
+    copy_of,
+    next_review,
+    offset_now,
+    reminders_for,
+)
+from notifications.schedule import Programme
+
+_UNSENT = frozenset({State.PLANNED, State.QUEUED, State.DEFERRED})
+
+
+@dataclass(frozen=True, slots=True)
+class PlanningPorts:
+    """What planning reads and writes."""
+
+    care: CareHistory
+    due: DueItems
+    reminders: Reminders
+    recipients: Recipients
+    preferences: PreferenceStore
+    in_unit: InUnit
+
+
+class Planning:
+    """Plans citizens one by one. Every method may run twice, or at once in two workers, without doubling
+    anything.
+    """
+
+    def __init__(self, ports: PlanningPorts, programmes: Iterable[Programme], keys: Keys, now: Now) -> None:
+        self._ports = ports
+        self._programmes = tuple(programmes)
+        self._by_id = {programme.id: programme for programme in self._programmes}
+        self._keys = keys
+        self._now = now
+
+    def forecast(
+        self, citizen_id: str, today: date | None = None, unit: Unit | None = None
+    ) -> tuple[DueItem, ...]:
+        """The plan of this moment, straight from the records; () for an unknown person. Stores nothing."""
+        facts = self._ports.care.facts(citizen_id, unit)
+        if facts is None:
+            return ()
+        day = today or vn_day(self._now())
+        return plan(facts, self._ports.care.care(citizen_id, unit), self._programmes, day)
+
+    def title_of(self, programme_id: str, series_id: str, locale: str) -> str:
+        """What a series is called for a reader."""
+        return self._by_id[programme_id].title_of(series_id, locale)
+
+    def replan(self, citizen_id: str, unit: Unit | None = None) -> tuple[DueItem, ...]:
+        """Call after any event (dose recorded or voided, facts changed, death), with the event's own `unit`.
+
+        Stores the new plan and cancels every unsent reminder that has lost its reason: given, moved to a
+        later
+        day, aged out, dead. What the citizen is owed today is planned by the next `review`.
+        """
+        today = vn_day(self._now())
+        items = self.forecast(citizen_id, today, unit)
+        known = self._ports.reminders.of_citizen(citizen_id)
+        self._cancel_stale(known, items, today, unit)
+        spent = {reminder.key for reminder in known if reminder.state is not State.CANCELLED}
+        owed = any(self._owed(citizen_id, item, today, spent) for item in items)
+        review_on = today if owed else next_review(items, today, self._by_id)
+        self._ports.due.replace(citizen_id, items, review_on, unit)
+        return items
+
+    def review(self, citizen_id: str, day: date) -> int:
+        """Plan the reminders this citizen is owed on `day` and set the next review; return how many were
+        planned.
+
+        At most one offset a dose: a late child gets the nearest one, never the ones missed. Older unsent
+        offsets
+        of the same dose are superseded.
+        """
+
+        def work(unit: Unit | None) -> int:
+            items = self.forecast(citizen_id, day, unit)
+            planned = sum(
+                self._plan_for(citizen_id, who, items, day, unit) for who in self._told(items, citizen_id)
+            )
+            self._ports.due.replace(citizen_id, items, next_review(items, day, self._by_id), unit)
+            return planned
+
+        return self._ports.in_unit(work)
+
+    def review_shard(self, shard: int, day: date, limit: int = 500) -> tuple[int, int]:
+        """Review every citizen of a shard whose day has come; return (citizens, reminders planned)."""
+        seen: set[str] = set()
+        planned = 0
+        while True:
+            page = self._ports.due.due_between(shard, date.min, day, limit)
+            fresh = [citizen_id for citizen_id in page if citizen_id not in seen]
+            if not fresh:
+                return len(seen), planned
+            planned += sum(self.review(citizen_id, day) for citizen_id in fresh)
+            seen.update(fresh)
+
+    def _told(self, items: Sequence[DueItem], citizen_id: str) -> Sequence[str]:
+        return self._ports.recipients.who_is_reminded(citizen_id) if any(i.remindable for i in items) else ()
+
+    def _plan_for(
+        self, citizen_id: str, who: str, items: Sequence[DueItem], day: date, unit: Unit | None
+    ) -> int:
+        wanted = reminders_for(items, day, self._by_id, self._ports.preferences.of(who))
+        count = 0
+        for item, offset in wanted:
+            copy = copy_of(self._keys, citizen_id, who, item, offset, day)
+            self._supersede(citizen_id, copy, unit)
+            count += self._ports.reminders.plan(copy, unit)
+        return count
+
+    def _supersede(self, citizen_id: str, copy: Reminder, unit: Unit | None) -> None:
+        older = [
+            self._keys.copy_for(
+                self._keys.reminder(citizen_id, copy.programme_id, copy.series_id, copy.dose, offset.kind),
+                copy.recipient_id,
+            )
+            for offset in self._by_id[copy.programme_id].offsets
+            if offset.kind != copy.offset
+        ]
+        self._ports.reminders.move(older, _UNSENT, State.SUPERSEDED, reason=copy.offset, unit=unit)
+
+    def _owed(self, citizen_id: str, item: DueItem, today: date, spent: set[str]) -> bool:
+        offset = offset_now(item, today, self._by_id[item.programme_id].offsets)
+        if offset is None:
+            return False
+        key = self._keys.reminder(citizen_id, item.programme_id, item.series_id, item.dose, offset.kind)
+        return key not in spent
+
+    def _cancel_stale(
+        self, known: Sequence[Reminder], items: Sequence[DueItem], today: date, unit: Unit | None
+    ) -> None:
+        now_is = {item.identity: item for item in items}
+        for reminder in known:
+            if reminder.state not in LIVE:
+                continue
+            item = now_is.get((reminder.programme_id, reminder.series_id, reminder.dose))
+            reason = self._lost_reason(reminder, item, today)
+            if reason is not None:
+                dose = (reminder.citizen_id, reminder.series_id, reminder.dose)
+                self._ports.reminders.cancel_for(*dose, reason, unit)
+
+    def _lost_reason(self, reminder: Reminder, item: DueItem | None, today: date) -> str | None:
+        if item is None or not item.remindable or item.recommended is None:
+            return "given" if item is not None and item.status is Status.GIVEN else "no_longer_due"
+        offsets = self._by_id[reminder.programme_id].offsets
+        days = next((o.days for o in offsets if o.kind == reminder.offset), None)
+        reached = days is not None and item.recommended + timedelta(days=days) <= today
+        return None if reached else "moved"

@@ -1,0 +1,131 @@
+"""Programmes as values: what the cited JSON files say after the strict loader has read them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal
+
+from notifications.days import DateRule, Span
+from notifications.model import CitizenFacts
+
+Kind = Literal["dose_series", "periodic"]
+Confidence = Literal["found", "partly", "unverified"]
+ProgrammeStatus = Literal["in_force", "awaiting_guidance"]
+
+
+@dataclass(frozen=True, slots=True)
+class Eligibility:
+    """Who a programme or series is for. Ages are [from, to); `provinces` None means everywhere.
+
+    A later gate (a condition such as pregnancy) is one more field here and one more line in `refusal`.
+    """
+
+    sex: str = "any"
+    age_from: Span | None = None
+    age_to: Span | None = None
+    provinces: frozenset[str] | None = None
+
+    def refusal(self, facts: CitizenFacts) -> str | None:
+        """Rule id of the gate that shuts this person out for good, or None. Ages are judged by date, not
+        here.
+        """
+        if self.sex not in ("any", facts.sex):
+            return "sex"
+        if self.provinces is not None and facts.province not in self.provinces:
+            return "province"
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Offset:
+    """When to remind, in days from the recommended day. `kind` is part of a reminder's identity."""
+
+    kind: str
+    days: int
+
+    @property
+    def phase(self) -> Literal["before", "on", "after"]:
+        """Which text fits: before, on or after the recommended day."""
+        return "on" if self.days == 0 else ("before" if self.days < 0 else "after")
+
+
+@dataclass(frozen=True, slots=True)
+class Dose:
+    """One dose of a series. Intervals count from the dose before it (also across `Series.follows`)."""
+
+    dose: int
+    confidence: Confidence
+    source: tuple[str, ...]
+    min_age: Span | None = None
+    recommended_age: Span | None = None
+    max_age: Span | None = None
+    min_interval: Span | None = None
+    recommended_interval: Span | None = None
+    overdue_after: Span | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Doses in order. `accepts` lists the vaccine classes that count; each of them covers `antigens`.
+
+    `follows` names the series before this one: doses counted there are not counted here, and this one waits
+    for it.
+    `remind_until` is the age (exclusive) from which an unmet dose without legal upper age becomes
+    ask_station.
+    """
+
+    id: str
+    title: Mapping[str, str]
+    antigens: frozenset[str]
+    accepts: frozenset[str]
+    eligible: Eligibility
+    doses: tuple[Dose, ...]
+    follows: str | None = None
+    remind_until: Span | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Programme:
+    """One cited file. `valid_to` is exclusive. Dose series use `series`; periodic ones `accepts_exams`, one
+    a year.
+    """
+
+    id: str
+    kind: Kind
+    topic: str
+    title: Mapping[str, str]
+    source: tuple[str, ...]
+    status: ProgrammeStatus
+    valid_from: date
+    valid_to: date | None
+    date_rule: DateRule
+    overdue_after: Span
+    eligible: Eligibility
+    offsets: tuple[Offset, ...]
+    series: tuple[Series, ...] = ()
+    repeat_after: Span | None = None
+    accepts_exams: frozenset[str] = frozenset()
+
+    def in_force(self, today: date) -> bool:
+        """True on days within [valid_from, valid_to)."""
+        return self.valid_from <= today and (self.valid_to is None or today < self.valid_to)
+
+    def title_of(self, series_id: str, locale: str) -> str:
+        """Name of a series (or of the programme itself) in the reader's language; Vietnamese if it has
+        none.
+        """
+        titles = next((s.title for s in self.series if s.id == series_id), self.title)
+        return titles.get(locale, titles["vi"])
+
+
+@dataclass(frozen=True, slots=True)
+class Vaccine:
+    """A class of products that cover the same antigens, with the public codes known for it."""
+
+    id: str
+    title: Mapping[str, str]
+    antigens: frozenset[str]
+    cvx: tuple[str, ...] = ()
+    atc: tuple[str, ...] = ()

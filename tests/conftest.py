@@ -1,0 +1,44 @@
+"""Shared fixtures: one embedded database server for the session, a fresh database for each test."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from pymongo.database import Database
+
+from wallet_api.infra.embedded import server_at
+from wallet_api.infra.ids import new_id
+from wallet_api.infra.mongo import open_database
+
+
+@pytest.fixture(scope="session")
+def embedded_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of an embedded database server that lives as long as the test session."""
+    server = server_at(tmp_path_factory.mktemp("embedded"))
+    yield server.uri
+    server.stop()
+
+
+@pytest.fixture
+def embedded_db(embedded_uri: str) -> Iterator[Database[dict[str, Any]]]:
+    """A fresh database on the embedded server."""
+    yield from _fresh(embedded_uri)
+
+
+@pytest.fixture(params=["embedded", "mongodb"])
+def any_db(request: pytest.FixtureRequest) -> Iterator[Database[dict[str, Any]]]:
+    """A fresh database on the embedded server and, when WALLET_TEST_MONGO_URI is set, on that MongoDB."""
+    uri = os.environ.get("WALLET_TEST_MONGO_URI")
+    if request.param == "mongodb" and not uri:
+        pytest.skip("WALLET_TEST_MONGO_URI is not set")
+    yield from _fresh(uri if request.param == "mongodb" and uri else request.getfixturevalue("embedded_uri"))
+
+
+def _fresh(uri: str) -> Iterator[Database[dict[str, Any]]]:
+    db = open_database(uri, f"test_{new_id()}")
+    yield db
+    db.client.drop_database(db.name)
+    db.client.close()

@@ -1,0 +1,345 @@
+"""The notification stores keep the ports' promises, on every database, and tell a thief nothing."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import bson
+import pytest
+from pymongo import monitoring
+from pymongo.database import Database
+
+from notifications import memory, memory_devices
+from notifications.errors import LeaseLost
+from notifications.model import Preferences
+from notifications.outgoing import Attempt, BatchState
+from notifications.reminders import State, shard_of
+from tests.contracts import notifications_contract as contract
+from tests.contracts.notifications_contract import DAY, LEASE, NOW
+from wallet_api.infra.crypto.blind import BlindIndex
+from wallet_api.infra.crypto.envelope import CitizenCipher
+from wallet_api.infra.crypto.keystore import ShelfKeyStore
+from wallet_api.infra.crypto.shelf import MemoryShelf
+from wallet_api.infra.crypto.wrapped_keys import MemoryWrappedKeys
+from wallet_api.infra.mongo import ensure_indexes, open_database
+from wallet_api.stores import brakes, devices, due_items, inbox, outbox, preferences, reminders
+from wallet_api.stores.reminding import MongoUnits, session_of
+
+KINDS = ("due_items", "reminders", "outbox", "inbox", "devices", "brakes", "preferences")
+MODULES = (due_items, reminders, outbox, inbox, devices, brakes, preferences)
+CHECKS = [
+    pytest.param(kind, check, id=check.__name__) for kind in KINDS for check in contract.checks_of(kind)
+]
+SECRETS = (
+    "measles",
+    "vaccination",
+    "epi_routine",
+    "checkup",
+    "Tiêu",
+    "Nội",
+    "fid-of",
+    "inst-1",
+    "circular",
+    "on_day",
+)
+
+
+class Asked(monitoring.CommandListener):
+    """What the driver asks the database, while somebody listens."""
+
+    def __init__(self) -> None:
+        self.commands: list[dict[str, Any]] | None = None
+
+    def started(self, event: monitoring.CommandStartedEvent) -> None:
+        if self.commands is not None:
+            self.commands.append(dict(event.command))
+
+    def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
+        pass
+
+    def failed(self, event: monitoring.CommandFailedEvent) -> None:
+        pass
+
+
+ASKED = Asked()
+monitoring.register(ASKED)
+
+
+class Stores:
+    """All seven on one database."""
+
+    def __init__(self, db: Database[dict[str, Any]]) -> None:
+        keystore = ShelfKeyStore(MemoryShelf(), create=True)
+        cipher, blind = CitizenCipher(MemoryWrappedKeys(), keystore, lambda: NOW), BlindIndex(keystore)
+        self.db = db
+        self.due_items = due_items.MongoDueItems(db, cipher)
+        self.reminders = reminders.MongoReminders(db, cipher, blind)
+        self.outbox = outbox.MongoOutbox(db, cipher)
+        self.inbox = inbox.MongoInbox(db, cipher)
+        self.devices = devices.MongoDevices(db, cipher, blind)
+        self.brakes = brakes.MongoBrakes(db)
+        self.preferences = preferences.MongoPreferences(db, cipher)
+        ensure_indexes(db, [index for module in MODULES for index in module.INDEXES])
+
+
+MEMORY: dict[str, Callable[[], Any]] = {
+    "due_items": memory.MemoryDueItems,
+    "reminders": memory.MemoryReminders,
+    "outbox": memory.MemoryOutbox,
+    "inbox": memory.MemoryInbox,
+    "devices": memory_devices.MemoryDevices,
+    "brakes": memory.MemoryBrakes,
+    "preferences": memory.MemoryPreferences,
+}
+
+
+@pytest.fixture
+def stores(any_db: Database[dict[str, Any]]) -> Stores:
+    return Stores(any_db)
+
+
+@pytest.mark.parametrize(("kind", "check"), CHECKS)
+def test_memory_keeps_the_promise(kind: str, check: Callable[[Any], None]) -> None:
+    check(MEMORY[kind]())
+
+
+@pytest.mark.parametrize(("kind", "check"), CHECKS)
+def test_mongo_keeps_the_promise(kind: str, check: Callable[[Any], None], stores: Stores) -> None:
+    check(getattr(stores, kind))
+
+
+def fill(stores: Stores) -> None:
+    stores.due_items.replace("child", [contract.make_item()], DAY)
+    stores.reminders.plan(contract.make_reminder())
+    stores.outbox.add(contract.make_batch())
+    stores.inbox.add([contract.make_message()])
+    stores.devices.register(contract.make_device())
+    stores.preferences.save("parent", Preferences(frozenset({"checkup"})))
+    stores.brakes.pause("fcm", NOW)
+
+
+def test_a_dump_names_no_disease_no_text_and_no_address(stores: Stores) -> None:
+    fill(stores)
+    batch = stores.outbox.claim(7, NOW, LEASE)
+    assert batch is not None
+    stores.outbox.acknowledge(batch, Attempt(NOW, {"accepted": 1}), BatchState.QUEUED, batch.pushes, NOW)
+    for name in stores.db.list_collection_names():
+        rows = list(stores.db[name].find())
+        dump = b"".join(bson.encode(row) for row in rows)
+        assert rows and not [secret for secret in SECRETS if secret.encode() in dump], name
+    [row] = stores.db["outbox"].find()
+    assert b"parent" not in bson.encode(row), "a dump must not tell who gets a push on which day"
+
+
+def test_equal_doses_of_two_people_have_different_tokens(stores: Stores) -> None:
+    stores.reminders.plan(contract.make_reminder("a"))
+    stores.reminders.plan(contract.make_reminder("b", citizen_id="sibling"))
+    assert len({row["due_code"] for row in stores.db["reminders"].find()}) == 2
+
+
+def test_a_sealed_plan_put_back_does_not_open(stores: Stores) -> None:
+    from wallet_api.infra.crypto.errors import SealBroken
+
+    stores.due_items.replace("child", [contract.make_item()], DAY)
+    old = stores.db["due_items"].find_one({"_id": "child"})
+    assert old is not None
+    stores.due_items.replace("child", [], None)
+    stores.db["due_items"].update_one({"_id": "child"}, {"$set": {"items": old["items"]}})
+    with pytest.raises(SealBroken):
+        stores.due_items.for_citizen("child")
+
+
+def test_a_unit_that_fails_leaves_nothing(stores: Stores) -> None:
+    class Refused(Exception):
+        pass
+
+    def work(unit: object | None) -> None:
+        stores.due_items.replace("child", [contract.make_item()], DAY, unit)
+        stores.reminders.plan(contract.make_reminder(), unit)
+        stores.outbox.add(contract.make_batch(), unit)
+        stores.inbox.add([contract.make_message()], unit)
+        raise Refused
+
+    with pytest.raises(Refused):
+        MongoUnits(stores.db)(work)
+    assert stores.due_items.for_citizen("child") == () and stores.reminders.get("rem-a") is None
+    assert stores.due_items.due_between(shard_of("child"), date.min, date.max, 9) == []
+    assert stores.outbox.get("b1") is None and stores.inbox.page("parent", 9) == []
+
+
+def test_a_unit_undoes_moves_cancellations_and_acknowledgements(stores: Stores) -> None:
+    fill(stores)
+    batch = stores.outbox.claim(7, NOW, LEASE)
+    assert batch is not None
+
+    def work(unit: object | None) -> None:
+        assert stores.reminders.cancel_for("child", "measles", 1, "given", unit) == 1
+        stores.outbox.acknowledge(batch, Attempt(NOW, {}), BatchState.DONE, unit=unit)
+        assert stores.reminders.move(["rem-a"], [State.CANCELLED], State.PLANNED, unit=unit) == {"rem-a"}
+        raise KeyError
+
+    with pytest.raises(KeyError):
+        MongoUnits(stores.db)(work)
+    assert stores.reminders.get("rem-a") == contract.make_reminder()
+    assert stores.outbox.get("b1") == batch
+
+
+def test_a_foreign_unit_is_refused() -> None:
+    with pytest.raises(TypeError):
+        session_of("not a session")
+
+
+def test_workers_at_once_get_different_batches(stores: Stores) -> None:
+    for n in range(12):
+        stores.outbox.add(contract.make_batch(f"b{n:02}"))
+    with ThreadPoolExecutor(4) as pool:
+        claims = list(pool.map(lambda _: stores.outbox.claim(7, NOW, LEASE), range(12)))
+    assert sorted(batch.id for batch in claims if batch) == [f"b{n:02}" for n in range(12)]
+
+
+def test_an_old_lease_cannot_settle_after_the_new_one_did(stores: Stores) -> None:
+    stores.outbox.add(contract.make_batch())
+    old = stores.outbox.claim(7, NOW, LEASE)
+    assert old is not None and stores.outbox.sweep(NOW + LEASE) == 1
+    with pytest.raises(LeaseLost):
+        stores.outbox.acknowledge(old, Attempt(NOW, {}), BatchState.DONE)
+    assert stores.outbox.sweep(NOW + LEASE) == 0
+
+
+CLAIM_AND_HANG = """
+import sys, time
+from datetime import datetime, timedelta
+from tests.contracts.test_notification_stores import Stores
+from wallet_api.infra.mongo import open_database
+stores = Stores(open_database(sys.argv[1], sys.argv[2]))
+stores.outbox._cipher = type("Plain", (), {"open_json": staticmethod(lambda place, blob: {"pushes": []})})()
+print(stores.outbox.claim(7, datetime.fromisoformat(sys.argv[3]), timedelta(seconds=120)).id, flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_worker_killed_between_claim_and_acknowledge_loses_nothing(
+    embedded_uri: str, embedded_db: Database[dict[str, Any]]
+) -> None:
+    stores = Stores(embedded_db)
+    stores.outbox.add(contract.make_batch())
+    command = [sys.executable, "-c", CLAIM_AND_HANG, embedded_uri, embedded_db.name, NOW.isoformat()]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=Path(__file__).parents[2]) as worker:
+        assert worker.stdout is not None and worker.stdout.readline().strip() == b"b1"
+        os.kill(worker.pid, signal.SIGKILL)
+    assert stores.outbox.claim(7, NOW + LEASE, LEASE) is None
+    assert stores.outbox.sweep(NOW + LEASE) == 1
+    again = stores.outbox.claim(7, NOW + LEASE, LEASE)
+    assert again is not None and again.pushes == contract.make_batch().pushes
+
+
+def test_an_address_registered_by_two_apps_at_once_ends_with_one(stores: Stores) -> None:
+    shared = [contract.make_device(f"inst-{n}", citizen_id=f"c{n}", value="one-address") for n in range(6)]
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(stores.devices.register, shared))
+    found = stores.devices.addresses_of([each.citizen_id for each in shared], NOW)
+    assert [len(some) for some in found.values()] == [1]
+
+
+def test_many_ids_move_at_once_and_only_once(stores: Stores) -> None:
+    names = [f"{n:03}" for n in range(210)]
+    for name in names:
+        stores.reminders.plan(contract.make_reminder(name))
+    ids = [f"rem-{name}" for name in names]
+    assert stores.reminders.move(ids, [State.PLANNED], State.QUEUED) == frozenset(ids)
+    assert stores.reminders.move(ids, [State.PLANNED], State.QUEUED) == frozenset()
+
+
+@pytest.fixture
+def crowded(embedded_db: Database[dict[str, Any]]) -> Iterator[Stores]:
+    stores = Stores(embedded_db)
+    fill(stores)
+    yield stores
+    ASKED.commands = None
+
+
+HOT: dict[str, Callable[[Stores], object]] = {
+    "due_between": lambda s: s.due_items.due_between(5, date.min, DAY, 10),
+    "plan": lambda s: s.due_items.for_citizen("child"),
+    "planned": lambda s: s.reminders.planned(shard_of("parent"), DAY, 10),
+    "get": lambda s: s.reminders.get("rem-a"),
+    "move": lambda s: s.reminders.move(["rem-a", "rem-b"], [State.PLANNED], State.QUEUED),
+    "cancel_for": lambda s: s.reminders.cancel_for("child", "measles", 1, "given"),
+    "of_citizen": lambda s: s.reminders.of_citizen("child"),
+    "pushed_on": lambda s: s.reminders.pushed_on("parent", DAY),
+    "claim": lambda s: s.outbox.claim(7, NOW, LEASE),
+    "ready": lambda s: s.outbox.ready(NOW),
+    "inbox page": lambda s: s.inbox.page("parent", 10),
+    "inbox next page": lambda s: s.inbox.page("parent", 10, (NOW, "m1")),
+    "unread": lambda s: s.inbox.unread("parent"),
+    "of_push": lambda s: s.inbox.of_push("parent", "nid1"),
+    "mark_read": lambda s: s.inbox.mark_read("parent", "m1", NOW),
+    "addresses_of": lambda s: s.devices.addresses_of(["parent", "other"], NOW),
+    "register": lambda s: s.devices.register(contract.make_device()),
+    "preferences": lambda s: s.preferences.of("parent"),
+    "paused_until": lambda s: s.brakes.paused_until("fcm"),
+}
+
+
+@pytest.mark.parametrize("name", HOT)
+def test_a_hot_query_uses_an_index(name: str, crowded: Stores) -> None:
+    ASKED.commands = []
+    HOT[name](crowded)
+    asked, ASKED.commands = ASKED.commands, None
+    reads = [command for command in asked if {"find", "aggregate"} & command.keys()]
+    assert reads
+    for command in reads:
+        plan = explained(crowded.db, command)
+        assert "COLLSCAN" not in plan and "IXSCAN" in plan, f"{name} reads a whole collection: {command}"
+
+
+def test_sweep_looks_only_at_leases_that_ran_out(crowded: Stores) -> None:
+    ran_out = {"state": "leased", "lease_until": {"$lte": NOW}}
+    assert "IXSCAN" in explained(crowded.db, {"find": "outbox", "filter": ran_out})
+
+
+def test_the_explain_guard_sees_a_scan(crowded: Stores) -> None:
+    assert "COLLSCAN" in explained(crowded.db, {"find": "outbox", "filter": {"template": "push.v1"}})
+
+
+def explained(db: Database[dict[str, Any]], command: dict[str, Any]) -> str:
+    kept = ("find", "aggregate", "filter", "pipeline", "sort", "limit", "projection", "cursor")
+    bare = {name: value for name, value in command.items() if name in kept}
+    answer = db.command("explain", bare, verbosity="queryPlanner")
+    planner = answer.get("queryPlanner") or answer["stages"][0]["$cursor"]["queryPlanner"]
+    return str(planner["winningPlan"])
+
+
+def test_microseconds_do_not_break_the_order_of_pages(stores: Stores) -> None:
+    at = datetime(2026, 11, 20, 3, 0, 0, 123456, tzinfo=UTC)
+    stores.inbox.add(
+        [contract.make_message(f"m{n}", created_at=at + timedelta(microseconds=n)) for n in range(3)]
+    )
+    [first] = stores.inbox.page("parent", 1)
+    rest = stores.inbox.page("parent", 9, (first.created_at, first.id))
+    assert len({first.id, *(each.id for each in rest)}) == 3
+
+
+def test_a_batch_with_a_known_id_is_not_put_back(stores: Stores) -> None:
+    stores.outbox.add(contract.make_batch())
+    batch = stores.outbox.claim(7, NOW, LEASE)
+    stores.outbox.add(replace(contract.make_batch(), pushes=()))
+    assert stores.outbox.get("b1") == batch
+
+
+def test_the_same_database_seen_by_another_client_agrees(
+    embedded_uri: str, embedded_db: Database[dict[str, Any]]
+) -> None:
+    ours = Stores(embedded_db)
+    ours.brakes.stop("push.v1")
+    with open_database(embedded_uri, embedded_db.name).client as client:
+        assert brakes.MongoBrakes(client[embedded_db.name]).stopped("push.v1")

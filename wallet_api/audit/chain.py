@@ -1,0 +1,100 @@
+"""The chain: each row vouches for the one before it, and a tree root vouches for all of them.
+
+leaf = SHA-256(0x00 | JCS(event)), the leaf of an RFC 6962 tree over the log in the order of `seq`;
+hash = SHA-256(0x02 | framed(log_id, seq, prev, leaf)), where `prev` is the hash of the row before
+(32 zero bytes for the first). JCS is RFC 8785.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import rfc8785
+
+from wallet_api.audit.checkpoint import Checkpoint
+from wallet_api.audit.merkle import Frontier, leaf_hash
+from wallet_api.infra.crypto.framing import framed
+
+FIRST_PREV: Final = bytes(32)
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRow:
+    """One row of a log as it is stored. `event` is the JSON of the event."""
+
+    entry_id: str
+    log_id: str
+    seq: int
+    prev: bytes
+    hash: bytes
+    event: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class SealedEvent:
+    """An event in its stored form with its leaf, before it has a place in a log."""
+
+    event: Mapping[str, object]
+    leaf: bytes
+
+
+def seal_event(event: Mapping[str, object]) -> SealedEvent:
+    """Hash an event. Raises ValueError when it has no canonical form."""
+    return SealedEvent(event, leaf_of(event))
+
+
+def leaf_of(event: Mapping[str, object]) -> bytes:
+    """Return the tree leaf of an event's JSON. Raises ValueError when it has no canonical form."""
+    return leaf_hash(rfc8785.dumps(dict(event)))  # type: ignore[arg-type]  # it refuses what is not JSON
+
+
+def link(log_id: str, seq: int, prev: bytes, sealed: SealedEvent) -> AuditRow:
+    """Give an event its place in a log."""
+    entry = entry_id(sealed.event, log_id, seq)
+    return AuditRow(entry, log_id, seq, prev, row_hash(log_id, seq, prev, sealed.leaf), sealed.event)
+
+
+def row_hash(log_id: str, seq: int, prev: bytes, leaf: bytes) -> bytes:
+    """Return the hash of a row."""
+    return hashlib.sha256(b"\x02" + framed(log_id, seq, prev, leaf)).digest()
+
+
+def entry_id(event: Mapping[str, object], log_id: str, seq: int) -> str:
+    """Name an entry so that entries sort by time, then log, then place in the log."""
+    return f"{event['at']}~{log_id}~{seq:012d}"
+
+
+def verify(rows: Iterable[AuditRow], checkpoints: Iterable[Checkpoint] = ()) -> int | None:
+    """Return the index of the first row that is not as it was written, or None.
+
+    Without checkpoints a whole log rewritten from some row on, or cut short, cannot be told from an honest
+    one. A checkpoint that does not fit names the first row that no fitting checkpoint before it covers;
+    one that counts more rows than there are names the first missing row.
+    """
+    due = sorted((one for one in checkpoints if one.size > 0), key=lambda one: one.size)
+    tree, prev, log_id, vouched = Frontier(), FIRST_PREV, None, 0
+    for index, row in enumerate(rows):
+        log_id = row.log_id if log_id is None else log_id
+        leaf = _leaf_if_linked(row, log_id, index, prev)
+        if leaf is None:
+            return index
+        prev = row.hash
+        tree.append(leaf)
+        while due and due[0].size <= tree.size:
+            checkpoint = due.pop(0)
+            if checkpoint.log_id != log_id or checkpoint.root != tree.root():
+                return vouched
+            vouched = checkpoint.size
+    return tree.size if due else None
+
+
+def _leaf_if_linked(row: AuditRow, log_id: str, seq: int, prev: bytes) -> bytes | None:
+    try:
+        leaf = leaf_of(row.event)
+        expected = entry_id(row.event, log_id, seq), log_id, seq, prev, row_hash(log_id, seq, prev, leaf)
+    except (ValueError, TypeError, KeyError):
+        return None  # what cannot even be hashed was not written by us
+    return leaf if (row.entry_id, row.log_id, row.seq, row.prev, row.hash) == expected else None

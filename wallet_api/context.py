@@ -1,0 +1,143 @@
+"""How a route reaches what it needs: the services of this application and the caller of this request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Protocol
+
+from flask import current_app, g
+
+from consent import AccessService, ConsentService, VisitCodeService
+from consent.receipt import Signing
+
+from notifications.delivery import Delivery
+from notifications.dispatch import Dispatch
+from notifications.planning import Planning
+from notifications.ports import Devices, Inbox, Outbox, PreferenceStore, Reminders
+from notifications.reading import Reading
+from wallet_api.audit.log import AccessLog
+from wallet_api.audit.model import Action, ActorKind, AuditEvent
+from wallet_api.identity.model import Caller
+from wallet_api.identity.service import Identity
+from wallet_api.infra.crypto.blind import BlindIndex
+from wallet_api.infra.crypto.cursors import CursorSealer
+from wallet_api.infra.crypto.etags import EntityTags
+from wallet_api.infra.crypto.keystore import KeyStore
+from wallet_api.infra.crypto.refs import References
+from wallet_api.records.intake import IntakeService
+from wallet_api.records.ports import Records
+from wallet_api.records.reader import Readers, Viewer
+from wallet_api.settings import Settings
+
+
+@dataclass(frozen=True)
+class Book:
+    """The health book."""
+
+    readers: Readers
+    records: Records
+    intake: IntakeService
+
+
+class Figures(Protocol):
+    """Counters for ops."""
+
+    def add(self, day: date, kind: str, counts: Mapping[str, int]) -> None:
+        """Count things that happened on a day."""
+
+    def between(self, first: date, last: date) -> dict[str, dict[str, int]]:
+        """Sums by kind and name over inclusive days."""
+
+
+@dataclass(frozen=True)
+class Reminding:
+    """Reminders: what is due, what goes out, what was read."""
+
+    planning: Planning
+    dispatch: Dispatch
+    delivery: Callable[[], Delivery]
+    reading: Reading
+    reminders: Reminders
+    outbox: Outbox
+    inbox: Inbox
+    devices: Devices
+    preferences: PreferenceStore
+    figures: Figures
+    wake: Callable[[date], None]
+
+
+@dataclass(frozen=True)
+class Services:
+    """Everything a route may use. Built once per process by `wiring`; tests may pass their own."""
+
+    settings: Settings
+    now: Callable[[], datetime]
+    ready: Callable[[], None]
+    keys: KeyStore
+    blind: BlindIndex
+    references: References
+    cursors: CursorSealer
+    etags: EntityTags
+    log: AccessLog
+    identity: Identity
+    consent: ConsentService
+    access: AccessService
+    visit_codes: VisitCodeService
+    receipt_signing: Callable[[], Signing]
+    book: Book
+    reminding: Reminding
+
+
+def services() -> Services:
+    """The services of the application that handles this request."""
+    found: Services = current_app.extensions["wallet"]
+    return found
+
+
+def caller() -> Caller:
+    """Who is calling. Only inside a guarded blueprint, whose guard has set it."""
+    found: Caller = g.caller
+    return found
+
+
+def request_id() -> str:
+    """This request's id, as in its log lines, its answer and the access log."""
+    return str(g.get("request_id", ""))
+
+
+def viewer() -> Viewer:
+    """The caller as the access log is to name it."""
+    who = caller()
+    if who.kind == "citizen":
+        return Viewer(ActorKind.CITIZEN, who.subject_id, request_id(), who.client_id)
+    if who.kind == "ops":
+        return Viewer(ActorKind.OPS, who.subject_id, request_id(), who.client_id)
+    kind = ActorKind.PRACTITIONER if who.practitioner_id else ActorKind.ORGANISATION
+    name = who.practitioner_id or who.subject_id
+    return Viewer(kind, name, request_id(), who.client_id, who.organisation_id, who.practitioner_id)
+
+
+def log_act(action: Action, citizen_id: str | None, **fields: object) -> None:
+    """Write an act of the caller into the access log; durable when this returns.
+
+    Raises:
+        LogUnavailable: it could not be written, so the act must not be confirmed.
+    """
+    who = viewer()
+    event = AuditEvent(
+        at=services().now(),
+        request_id=who.request_id,
+        action=action,
+        actor_kind=who.kind,
+        actor_id=who.id,
+        decision="permit",
+        reason=str(fields.pop("reason", "own_act")),
+        citizen_id=citizen_id,
+        organisation_id=who.organisation_id,
+        practitioner_id=who.practitioner_id,
+        client_id=who.client_id,
+        **fields,  # type: ignore[arg-type]  # the event checks its own fields
+    )
+    services().log.append(event)

@@ -1,0 +1,215 @@
+"""One table from domain errors to HTTP, one shape for every refusal (RFC 9457), one text per language."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from flask import Flask, Response, g, request
+from werkzeug.exceptions import HTTPException
+
+from consent import errors as consent
+from notifications import errors as notifications
+from wallet_api.audit import errors as audit
+from wallet_api.infra.strict_json import MalformedBody
+from wallet_api.identity import errors as identity
+from wallet_api.infra.crypto import errors as crypto
+from wallet_api.infra.logs import say, say_error
+from wallet_api.infra.mongo import DATABASE_ERRORS
+from wallet_api.records import errors as records
+
+LANGUAGES = ("vi", "en")
+MEDIA_TYPE = "application/problem+json"
+
+STATUS: dict[type[Exception], int] = {
+    consent.UnknownCode: 422,
+    consent.RequestNotFound: 404,
+    consent.GrantNotFound: 404,
+    consent.RequestClosed: 409,
+    consent.StaleVersion: 412,
+    consent.ScopeWidened: 422,
+    consent.NoticeOutdated: 409,
+    consent.NotLicensed: 403,
+    consent.VisitCodeInvalid: 422,
+    consent.CoConsentRequired: 409,
+    consent.ConsentEnded: 403,
+    consent.AccessRefused: 404,
+    records.RecordNotFound: 404,
+    records.StaleRecord: 412,
+    records.BadCursorGiven: 400,
+    records.SessionRefused: 403,
+    records.BundleRefused: 422,
+    records.IntakeNotFound: 404,
+    identity.TokenRefused: 401,
+    identity.StepUpNeeded: 401,
+    identity.CitizenUnknown: 404,
+    identity.IdentityMismatch: 403,
+    identity.IdentityConflict: 409,
+    identity.UnderAge: 403,
+    identity.ClaimsRefused: 403,
+    identity.BadIdentifier: 422,
+    identity.StaleVersion: 409,
+    identity.Taken: 409,
+    identity.SessionUnknown: 404,
+    identity.GuardianshipUnknown: 404,
+    identity.GuardianshipRefused: 409,
+    identity.OrganisationUnknown: 404,
+    identity.BadOrganisation: 422,
+    identity.OffRoster: 403,
+    identity.ClientUnknown: 404,
+    identity.BadClient: 422,
+    identity.UpstreamRefused: 403,
+    identity.UpstreamUnavailable: 503,
+    identity.SignInExpired: 400,
+    audit.LogUnavailable: 503,
+    crypto.BadReference: 404,
+    crypto.BadCursor: 400,
+    crypto.KeyUnavailable: 503,
+    MalformedBody: 400,
+    notifications.MessageNotFound: 404,
+    notifications.BadDevice: 422,
+    notifications.LeaseLost: 409,
+}
+_EDGE_CODES = frozenset({"role_missing", "practitioner_needed"})
+_HTTP_CODES = {
+    400: "malformed_request",
+    401: "invalid_token",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+    409: "conflict",
+    413: "body_too_large",
+    415: "unsupported_media_type",
+    422: "invalid_fields",
+    428: "precondition_required",
+    429: "too_many_requests",
+    500: "internal_error",
+    503: "unavailable",
+}
+
+
+class Refusal(Exception):
+    """A refusal made at the edge, where no domain error fits: only `code` and `status` are told."""
+
+    def __init__(self, code: str, status: int, errors: list[dict[str, str]] | None = None) -> None:
+        super().__init__(code)
+        self.code = code
+        self.status = status
+        self.errors = errors or []
+
+
+def register_errors(app: Flask) -> None:
+    """Turn everything that can be raised into a problem answer."""
+    for kind in STATUS:
+        app.register_error_handler(kind, problem_of)
+    app.register_error_handler(Refusal, lambda why: problem(why.code, why.status, why.errors))
+    for broken in DATABASE_ERRORS:
+        app.register_error_handler(broken, _unavailable)
+    app.register_error_handler(Exception, _unexpected)
+
+
+def problem_of(why: Exception) -> Response:
+    """The answer for a domain error of the table."""
+    status = next(STATUS[kind] for kind in type(why).__mro__ if kind in STATUS)
+    code: str = why.code  # type: ignore[attr-defined]  # every class in the table carries one
+    if status == 404:
+        # Foreign, hidden and absent must be one answer, to the byte.
+        return problem("not_found", 404)
+    return problem(code, status, _where(why))
+
+
+def problem_of_http(why: HTTPException) -> Response:
+    """The answer for an error of the web framework; `Allow` and `Retry-After` are kept."""
+    status = why.code or 500
+    data: Mapping[str, Any] = getattr(why, "data", None) or {}
+    answer = problem(_HTTP_CODES.get(status, "http_error"), status, _field_errors(data.get("messages")))
+    for name, value in why.get_headers():
+        if name in ("Allow", "Retry-After", "WWW-Authenticate"):
+            answer.headers[name] = value
+    return answer
+
+
+def problem(code: str, status: int, errors: list[dict[str, str]] | None = None) -> Response:
+    """A problem+json answer in the reader's language."""
+    text = texts(language()).get(code) or texts(language())["http_error"]
+    body: dict[str, object] = {
+        "type": f"urn:wallet:problem:{code}",
+        "title": text["title"],
+        "status": status,
+        "code": code,
+        "detail": text["detail"],
+        "request_id": g.get("request_id", ""),
+    }
+    if errors:
+        body["errors"] = errors
+    answer = Response(json.dumps(body, ensure_ascii=False), status, mimetype=MEDIA_TYPE)
+    answer.headers["Content-Language"] = language()
+    answer.headers["Cache-Control"] = "no-store"
+    if status == 401:
+        answer.headers["WWW-Authenticate"] = _challenge(code)
+    if status == 503:
+        answer.headers["Retry-After"] = "2"
+    return answer
+
+
+def language() -> str:
+    """The reader's language by Accept-Language: Vietnamese unless English is preferred."""
+    return request.accept_languages.best_match(LANGUAGES, default="vi") or "vi"
+
+
+@cache
+def texts(locale: str) -> Mapping[str, Mapping[str, str]]:
+    """What each code says in a language."""
+    raw = files("wallet_api").joinpath(f"messages/{locale}.json").read_text(encoding="utf-8")
+    found: Mapping[str, Mapping[str, str]] = json.loads(raw)
+    return found
+
+
+def codes() -> frozenset[str]:
+    """Every code this product can answer with."""
+    named = {kind.code for kind in STATUS}  # type: ignore[attr-defined]  # as above
+    return frozenset(named | _EDGE_CODES | set(_HTTP_CODES.values()) | {"http_error"})
+
+
+def _where(why: Exception) -> list[dict[str, str]]:
+    if isinstance(why, consent.UnknownCode):
+        return [{"pointer": f"/{field}", "code": "invalid", "message": ""} for field in why.fields]
+    if isinstance(why, consent.ScopeWidened):
+        return [{"pointer": f"/{name}", "code": "widened", "message": ""} for name in why.dimensions]
+    if isinstance(why, records.BundleRefused):
+        return [{"pointer": why.pointer, "code": why.fault, "message": ""}]
+    return [{"pointer": "", "code": why.fault, "message": ""}] if isinstance(why, MalformedBody) else []
+
+
+def _field_errors(messages: object, pointer: str = "") -> list[dict[str, str]]:
+    """marshmallow's nested messages as a flat list; what was sent is never repeated."""
+    if isinstance(messages, Mapping):
+        inner = (
+            _field_errors(each, pointer if key in ("json", "query", "headers", "form") else f"{pointer}/{key}")
+            for key, each in messages.items()
+        )
+        return [one for many in inner for one in many]
+    if isinstance(messages, list):
+        return [{"pointer": pointer, "code": "invalid", "message": str(each)} for each in messages]
+    return []
+
+
+def _challenge(code: str) -> str:
+    if code == identity.StepUpNeeded.code:
+        return f'Bearer error="{code}", max_age="300"'
+    return f'Bearer error="{identity.TokenRefused.code}"'
+
+
+def _unavailable(why: Exception) -> Response:
+    say("database_unavailable", error_type=type(why).__name__, request_id=g.get("request_id", ""))
+    return problem("unavailable", 503)
+
+
+def _unexpected(why: Exception) -> Response:
+    if isinstance(why, HTTPException):
+        return problem_of_http(why)
+    say_error("unexpected_error", why, request_id=g.get("request_id", ""))
+    return problem("internal_error", 500)

@@ -1,0 +1,137 @@
+"""What the identity package refuses. `code` is public API and is never reworded."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class IdentityError(Exception):
+    """Root of everything this package refuses. Texts never hold personal data."""
+
+    code: ClassVar[str] = "identity_error"
+
+
+class TokenRefused(IdentityError):
+    """The access token is absent, malformed, forged, expired, or its session has ended (401)."""
+
+    code: ClassVar[str] = "invalid_token"
+
+
+class StepUpNeeded(IdentityError):
+    """The act needs an authentication of the last five minutes (401, RFC 9470)."""
+
+    code: ClassVar[str] = "insufficient_user_authentication"
+
+
+class CitizenUnknown(IdentityError):
+    """No such citizen (404)."""
+
+    code: ClassVar[str] = "citizen_not_found"
+
+
+class IdentityMismatch(IdentityError):
+    """The number is known with another birth date: never linked, a review was opened (403)."""
+
+    code: ClassVar[str] = "identity_mismatch"
+
+
+class IdentityConflict(IdentityError):
+    """The number or the account already belongs to somebody else: a review was opened (409)."""
+
+    code: ClassVar[str] = "identity_conflict"
+
+
+class UnderAge(IdentityError):
+    """The person is too young for an account of their own; a guardian acts for them (403)."""
+
+    code: ClassVar[str] = "under_age"
+
+
+class ClaimsRefused(IdentityError):
+    """The sign-in provider's claims lack a name or a birth date, or hold a malformed number (403)."""
+
+    code: ClassVar[str] = "claims_refused"
+
+
+class BadIdentifier(IdentityError):
+    """The text does not have the form of that kind of identifier (422)."""
+
+    code: ClassVar[str] = "bad_identifier"
+
+
+class StaleVersion(IdentityError):
+    """The stored version is not the expected one: somebody else changed it first (409)."""
+
+    code: ClassVar[str] = "stale_version"
+
+
+class Taken(IdentityError):
+    """The identifier, account, code or id is already in use (409)."""
+
+    code: ClassVar[str] = "already_taken"
+
+
+class SessionUnknown(IdentityError):
+    """No such live session of this person (404)."""
+
+    code: ClassVar[str] = "session_not_found"
+
+
+class GuardianshipUnknown(IdentityError):
+    """No such guardianship (404)."""
+
+    code: ClassVar[str] = "guardianship_not_found"
+
+
+class GuardianshipRefused(IdentityError):
+    """The relation cannot be proposed or confirmed: oneself, already standing, or of full age (409)."""
+
+    code: ClassVar[str] = "guardianship_refused"
+
+
+class OrganisationUnknown(IdentityError):
+    """No such organisation (404)."""
+
+    code: ClassVar[str] = "organisation_not_found"
+
+
+class BadOrganisation(IdentityError):
+    """A facility code has 5 characters and a GLN 13 digits with a right check digit (422)."""
+
+    code: ClassVar[str] = "bad_organisation"
+
+
+class OffRoster(IdentityError):
+    """The practitioner is not on that organisation's roster today (403)."""
+
+    code: ClassVar[str] = "practitioner_off_roster"
+
+
+class ClientUnknown(IdentityError):
+    """No such OAuth client (404)."""
+
+    code: ClassVar[str] = "client_not_found"
+
+
+class BadClient(IdentityError):
+    """A client's redirect addresses or keys are not acceptable (422)."""
+
+    code: ClassVar[str] = "bad_client"
+
+
+class UpstreamRefused(IdentityError):
+    """The sign-in provider's answer failed a check; nobody was signed in (403)."""
+
+    code: ClassVar[str] = "sign_in_refused"
+
+
+class UpstreamUnavailable(IdentityError):
+    """The sign-in provider cannot be reached or answers nonsense (503)."""
+
+    code: ClassVar[str] = "sign_in_unavailable"
+
+
+class SignInExpired(IdentityError):
+    """The sign-in attempt is unknown, used, too old, or began in another browser (400)."""
+
+    code: ClassVar[str] = "sign_in_expired"

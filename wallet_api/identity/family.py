@@ -1,0 +1,126 @@
+"""Families: who acts for whom, since when, until when, on what evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+
+from wallet_api.identity.ages import AGES, birthday
+from wallet_api.identity.errors import GuardianshipRefused, GuardianshipUnknown
+from wallet_api.identity.model import Guardianship, Relation
+from wallet_api.identity.people import People
+from wallet_api.identity.ports import GuardianshipStore
+from wallet_api.infra.clock import vn_day
+
+
+class Family:
+    """Guardianships: proposed with evidence, confirmed by a registrar, ended by a day or by somebody."""
+
+    def __init__(
+        self,
+        guardianships: GuardianshipStore,
+        people: People,
+        now: Callable[[], datetime],
+        new_id: Callable[[], str],
+    ) -> None:
+        self._guardianships = guardianships
+        self._people = people
+        self._now = now
+        self._new_id = new_id
+
+    def acts_for(self, guardian_id: str, dependent_id: str, now: datetime) -> bool:
+        """Whether the guardian may act for the dependent at that instant. One database operation.
+
+        A minor's guardian loses it with the first second of the 18th birthday, Vietnamese time.
+        """
+        day = vn_day(now)
+        return any(one.stands_on(day) for one in self._guardianships.for_pair(guardian_id, dependent_id))
+
+    def guardians_of(self, dependent_id: str, now: datetime) -> list[Guardianship]:
+        """The relations by which somebody may act for them at that instant."""
+        day = vn_day(now)
+        return [one for one in self._guardianships.of_dependent(dependent_id) if one.stands_on(day)]
+
+    def dependents_of(self, guardian_id: str, now: datetime) -> list[Guardianship]:
+        """The relations by which they may act for somebody at that instant."""
+        day = vn_day(now)
+        return [one for one in self._guardianships.of_guardian(guardian_id) if one.stands_on(day)]
+
+    def of(self, citizen_id: str) -> list[Guardianship]:
+        """Every relation the citizen is part of, in every state."""
+        return [
+            *self._guardianships.of_guardian(citizen_id),
+            *self._guardianships.of_dependent(citizen_id),
+        ]
+
+    def waiting(self, limit: int = 100) -> list[Guardianship]:
+        """Those a registrar has to look at."""
+        return self._guardianships.proposed(limit)
+
+    def propose(
+        self, guardian_id: str, dependent_id: str, *, relation: Relation, evidence_kind: str, valid_from: date
+    ) -> Guardianship:
+        """Ask for a guardianship. It gives nothing until a registrar confirms it.
+
+        Raises:
+            CitizenUnknown: either person is unknown.
+            GuardianshipRefused: oneself, a minor who is of full age, or a relation of the pair still stands.
+        """
+        if guardian_id == dependent_id:
+            raise GuardianshipRefused("nobody is their own guardian")
+        self._people.citizen(guardian_id)
+        last = self._last_day(dependent_id, relation)
+        if last is not None and last < vn_day(self._now()):
+            raise GuardianshipRefused("the dependent is of full age")
+        if any(one.state != "ended" for one in self._guardianships.for_pair(guardian_id, dependent_id)):
+            raise GuardianshipRefused("the pair already has a relation")
+        fresh = Guardianship(
+            self._new_id(), guardian_id, dependent_id, relation, "proposed", evidence_kind, valid_from, last
+        )
+        self._guardianships.add(fresh)
+        return fresh
+
+    def confirm(self, guardianship_id: str, *, verified_by: str) -> Guardianship:
+        """A registrar has checked the evidence: the relation stands from its first day on.
+
+        Raises:
+            GuardianshipUnknown: there is no such relation.
+            GuardianshipRefused: it is not waiting.
+            StaleVersion: somebody else changed it first.
+        """
+        found = self._get(guardianship_id)
+        if found.state != "proposed":
+            raise GuardianshipRefused("only a proposed relation can be confirmed")
+        return self._save(replace(found, state="active", verified_by=verified_by), found)
+
+    def end(self, guardianship_id: str) -> Guardianship:
+        """End it now, whatever its dates; ending an ended one changes nothing.
+
+        Raises:
+            GuardianshipUnknown: there is no such relation.
+            StaleVersion: somebody else changed it first.
+        """
+        found = self._get(guardianship_id)
+        if found.state == "ended":
+            return found
+        return self._save(replace(found, state="ended", valid_to=vn_day(self._now())), found)
+
+    def get(self, guardianship_id: str) -> Guardianship:
+        """One relation. Raises GuardianshipUnknown."""
+        return self._get(guardianship_id)
+
+    def _last_day(self, dependent_id: str, relation: Relation) -> date | None:
+        born = self._people.facts(dependent_id).born
+        return birthday(born, AGES.full_age) - timedelta(days=1) if relation == "minor" else None
+
+    def _get(self, guardianship_id: str) -> Guardianship:
+        found = self._guardianships.get(guardianship_id)
+        if found is None:
+            raise GuardianshipUnknown("no such guardianship")
+        return found
+
+    def _save(self, changed: Guardianship, found: Guardianship) -> Guardianship:
+        changed = replace(changed, version=found.version + 1)
+        self._guardianships.save(changed, expected=found.version)
+        return changed

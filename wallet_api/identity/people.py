@@ -1,0 +1,219 @@
+"""People: signing in, registering, looking up. The account (issuer, subject) is the key, a number is not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+
+from wallet_api.identity.ages import AGES, has_reached
+from wallet_api.identity.errors import (
+    CitizenUnknown,
+    IdentityConflict,
+    IdentityMismatch,
+    StaleVersion,
+    Taken,
+    UnderAge,
+)
+from wallet_api.identity.identifiers import masked, normal_form
+from wallet_api.identity.model import (
+    Account,
+    Citizen,
+    Facts,
+    Identifier,
+    IdentifierKind,
+    MaskedIdentifier,
+    Profile,
+    Review,
+    ReviewKind,
+)
+from wallet_api.identity.ports import CitizenStore, ReviewStore
+from wallet_api.infra.clock import vn_day
+
+_ROUNDS = 3
+
+
+@dataclass(frozen=True)
+class PersonClaims:
+    """What a sign-in provider says about a person, already checked for form. `number` may be absent."""
+
+    profile: Profile
+    number: str | None = field(default=None, repr=False)
+
+
+class People:
+    """Every person with a health book."""
+
+    def __init__(
+        self,
+        citizens: CitizenStore,
+        reviews: ReviewStore,
+        now: Callable[[], datetime],
+        new_id: Callable[[], str],
+    ) -> None:
+        self._citizens = citizens
+        self._reviews = reviews
+        self._now = now
+        self._new_id = new_id
+
+    def sign_in(self, account: Account, claims: PersonClaims) -> str:
+        """The citizen id behind an account, linked or created at the first sign-in.
+
+        A number known with the same birth date links; with another birth date it never does.
+
+        Raises:
+            IdentityMismatch: the number is known with another birth date; a review is open.
+            IdentityConflict: the number or the person already belongs to another account; a review is open.
+            UnderAge: the person is too young for an account of their own.
+        """
+        if not has_reached(claims.profile.birth_date, AGES.own_account, vn_day(self._now())):
+            raise UnderAge("a guardian acts for people of this age")
+        for _ in range(_ROUNDS):
+            try:
+                return self._sign_in(account, claims)
+            except (Taken, StaleVersion):
+                continue  # another sign-in of the same person was faster: look again
+        raise IdentityConflict("the account or the number keeps changing hands")
+
+    def register(self, profile: Profile, identifiers: Sequence[Identifier] = ()) -> str:
+        """Add a person who has no account (a child, an elder, a seeded person); their id.
+
+        Raises:
+            BadIdentifier: a number is malformed.
+            Taken: a number is in use.
+        """
+        numbers = tuple(replace(one, value=normal_form(one.kind, one.value)) for one in identifiers)
+        return self._create(Citizen(self._new_id(), profile, numbers))
+
+    def citizen(self, citizen_id: str) -> Citizen:
+        """The whole person. For identity's own use and for seeding, not for routes.
+
+        Raises:
+            CitizenUnknown: there is no such citizen.
+        """
+        found = self._citizens.get(citizen_id)
+        if found is None:
+            raise CitizenUnknown("no such citizen")
+        return found
+
+    def profile(self, citizen_id: str) -> Profile:
+        """The person's profile. Raises CitizenUnknown."""
+        return self.citizen(citizen_id).profile
+
+    def masked_identifiers(self, citizen_id: str) -> tuple[MaskedIdentifier, ...]:
+        """The numbers that are valid today, masked. Raises CitizenUnknown."""
+        today = vn_day(self._now())
+        return tuple(masked(one) for one in self.citizen(citizen_id).identifiers if one.valid_on(today))
+
+    def identifier_history(self, citizen_id: str) -> tuple[MaskedIdentifier, ...]:
+        """Every number the person ever had, masked, in the order they were learned. Raises CitizenUnknown."""
+        return tuple(masked(one) for one in self.citizen(citizen_id).identifiers)
+
+    def facts(self, citizen_id: str) -> Facts:
+        """What plans and age rules need. Raises CitizenUnknown."""
+        found = self.citizen(citizen_id)
+        profile = found.profile
+        return Facts(profile.birth_date, profile.sex, profile.province, found.deceased_on is not None)
+
+    def resolve(self, kind: IdentifierKind, value: str) -> str | None:
+        """Whose number it is today, or None. One database operation, hit or miss.
+
+        Raises:
+            BadIdentifier: the number is malformed.
+        """
+        owner = self._citizens.owner(kind, normal_form(kind, value))
+        return owner.citizen_id if owner is not None and owner.valid_on(vn_day(self._now())) else None
+
+    def change_number(self, citizen_id: str, number: Identifier) -> None:
+        """Give the person a re-issued number; the one it replaces ends the day before and stays as history.
+
+        Raises:
+            CitizenUnknown, BadIdentifier, StaleVersion; Taken when it is somebody else's.
+        """
+        found = self.citizen(citizen_id)
+        number = replace(number, value=normal_form(number.kind, number.value))
+        numbers = _with_number(found, number, number.valid_from or vn_day(self._now()))
+        self._save(replace(found, identifiers=numbers), found)
+
+    def record_death(self, citizen_id: str, day: date) -> None:
+        """Note that the person died. Raises CitizenUnknown, StaleVersion."""
+        found = self.citizen(citizen_id)
+        self._save(replace(found, deceased_on=day), found)
+
+    def _sign_in(self, account: Account, claims: PersonClaims) -> str:
+        known = self._citizens.by_account(account)
+        if known is not None:
+            return self._refresh(self.citizen(known), claims)
+        if claims.number is None:
+            return self._create(Citizen(self._new_id(), claims.profile, (), (account,)))
+        owner = self._citizens.owner("national_id", claims.number)
+        if owner is not None:
+            return self._link(self.citizen(owner.citizen_id), account, claims)
+        number = Identifier("national_id", claims.number, vn_day(self._now()))
+        return self._create(Citizen(self._new_id(), claims.profile, (number,), (account,)))
+
+    def _link(self, found: Citizen, account: Account, claims: PersonClaims) -> str:
+        if found.profile.birth_date != claims.profile.birth_date:
+            self._review("birth_date_mismatch", found.id)
+            raise IdentityMismatch("the number is known with another birth date")
+        stands = any(
+            one.value == claims.number and one.valid_on(vn_day(self._now())) for one in found.identifiers
+        )
+        if not stands or any(one.issuer == account.issuer for one in found.accounts):
+            self._review("account_conflict", found.id)
+            raise IdentityConflict("the number belongs to a person with another account")
+        changed = replace(
+            found, profile=_merged(found.profile, claims.profile), accounts=(*found.accounts, account)
+        )
+        self._save(changed, found)
+        return found.id
+
+    def _refresh(self, found: Citizen, claims: PersonClaims) -> str:
+        if found.profile.birth_date != claims.profile.birth_date:
+            self._review("birth_date_changed", found.id)
+            raise IdentityMismatch("the account now tells another birth date")
+        changed = replace(found, profile=_merged(found.profile, claims.profile))
+        if claims.number and not any(one.value == claims.number for one in found.identifiers):
+            changed = self._with_claimed(changed, claims.number)
+        if changed != found:
+            self._save(changed, found)
+        return found.id
+
+    def _with_claimed(self, found: Citizen, number: str) -> Citizen:
+        if self._citizens.owner("national_id", number) is not None:
+            self._review("number_conflict", found.id)
+            raise IdentityConflict("the account now tells somebody else's number")
+        today = vn_day(self._now())
+        fresh = Identifier("national_id", number, today)
+        return replace(found, identifiers=_with_number(found, fresh, today))
+
+    def _save(self, changed: Citizen, found: Citizen) -> None:
+        self._citizens.save(replace(changed, version=found.version + 1), expected=found.version)
+
+    def _create(self, citizen: Citizen) -> str:
+        self._citizens.create(replace(citizen, created_at=self._now()))
+        return citizen.id
+
+    def _review(self, kind: ReviewKind, citizen_id: str) -> None:
+        self._reviews.add(Review(self._new_id(), kind, citizen_id, self._now()))
+
+
+def _with_number(found: Citizen, number: Identifier, start: date) -> tuple[Identifier, ...]:
+    eve = start - timedelta(days=1)
+    older = (
+        replace(one, valid_to=eve) if one.kind == number.kind and one.valid_on(start) else one
+        for one in found.identifiers
+        if one.value != number.value
+    )
+    return (*older, replace(number, valid_from=start))
+
+
+def _merged(old: Profile, new: Profile) -> Profile:
+    """The newly told profile; what the provider does not tell stays as it was."""
+    return replace(
+        new,
+        sex=old.sex if new.sex == "unknown" else new.sex,
+        phone=new.phone or old.phone,
+        province=new.province or old.province,
+        nationality=old.nationality,
+    )

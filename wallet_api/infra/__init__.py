@@ -1,0 +1,1 @@
+"""What touches the machine: clock, ids, keys, database connection, processes, logs."""

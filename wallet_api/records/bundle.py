@@ -1,0 +1,167 @@
+"""Reading a FHIR R4 Bundle: whose it is, what is in it, and what is wrong with each entry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from fhir.resources.R4B import get_fhir_model_class
+from pydantic import ValidationError
+
+from wallet_api.records.errors import BundleRefused
+from wallet_api.records.model import PartialDate
+from wallet_api.records.types import Fault, RecordType, record_types
+
+FORMAT = "fhir-bundle"
+MAX_ENTRIES = 1000
+_BUNDLE_TYPES = frozenset({"transaction", "batch", "collection", "document"})
+NATIONAL_ID = "http://fhir.hl7.org.vn/core/sid/cccd"
+INSURANCE_NUMBER = "http://fhir.hl7.org.vn/core/sid/bhyt"
+_KINDS = {NATIONAL_ID: "national_id", INSURANCE_NUMBER: "insurance_number"}
+_SUPPORTING = frozenset({"Patient", "Practitioner", "PractitionerRole", "Organization", "Location"})
+
+
+@dataclass(frozen=True)
+class Person:
+    """Whom a bundle is about, as the sender says: identifiers by kind, and the birth date."""
+
+    identifiers: tuple[tuple[str, str], ...]
+    birth_date: date
+    references: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry ready to be filed, or what is wrong with it. `supporting` entries are not filed."""
+
+    index: int
+    resource: Mapping[str, Any]
+    source_id: str | None
+    kind: RecordType | None = None
+    occurred_on: PartialDate | None = None
+    fault: Fault | None = None
+    supporting: bool = False
+
+
+def read_bundle(raw: object) -> tuple[Person, list[Entry]]:
+    """Take a bundle apart.
+
+    Raises:
+        BundleRefused: not a bundle, or not about exactly one identified person.
+    """
+    bundle = _bundle(raw)
+    entries = bundle["entry"]
+    person = _person(entries)
+    return person, [_entry(index, entry, person) for index, entry in enumerate(entries)]
+
+
+def _bundle(raw: object) -> Mapping[str, Any]:
+    if not isinstance(raw, dict) or raw.get("resourceType") != "Bundle":
+        raise BundleRefused("/resourceType", "not_a_bundle")
+    if raw.get("type") not in _BUNDLE_TYPES:
+        raise BundleRefused("/type", "bundle_type")
+    entries = raw.get("entry")
+    if not isinstance(entries, list) or not 0 < len(entries) <= MAX_ENTRIES:
+        raise BundleRefused("/entry", "entry_count")
+    for index, entry in enumerate(entries):
+        if not isinstance(entry, dict) or not isinstance(entry.get("resource"), dict):
+            raise BundleRefused(f"/entry/{index}/resource", "resource_missing")
+    return raw
+
+
+def _person(entries: list[dict[str, Any]]) -> Person:
+    found = [
+        (index, entry) for index, entry in enumerate(entries) if entry["resource"].get("resourceType") == "Patient"
+    ]
+    if len(found) != 1:
+        raise BundleRefused("/entry", "one_patient_needed")
+    index, entry = found[0]
+    at, patient = f"/entry/{index}/resource", entry["resource"]
+    if fault := _structure_fault(patient):
+        raise BundleRefused(at + fault.pointer, fault.code)
+    try:
+        born = date.fromisoformat(patient.get("birthDate", ""))
+    except (TypeError, ValueError) as why:
+        raise BundleRefused(f"{at}/birthDate", "birth_date_needed") from why
+    numbers = tuple(
+        (_KINDS[one["system"]], one["value"])
+        for one in patient.get("identifier", ())
+        if one.get("system") in _KINDS and one.get("value")
+    )
+    if not numbers:
+        raise BundleRefused(f"{at}/identifier", "identifier_needed")
+    return Person(numbers, born, _references(entry))
+
+
+def _references(entry: Mapping[str, Any]) -> frozenset[str]:
+    named = entry["resource"].get("id")
+    known = {entry.get("fullUrl"), f"Patient/{named}" if named else None}
+    return frozenset(each for each in known if isinstance(each, str))
+
+
+def _entry(index: int, entry: Mapping[str, Any], person: Person) -> Entry:
+    resource = _without_narrative(entry["resource"])
+    source_id = _source_id(entry)
+    kind = record_types().get(str(resource.get("resourceType")))
+    if kind is None:
+        if resource.get("resourceType") in _SUPPORTING:
+            return Entry(index, resource, source_id, supporting=True)
+        fault = Fault("/resourceType", "type_not_kept", "this resource type is not kept in the health book")
+        return Entry(index, resource, source_id, fault=fault)
+    if fault_found := _first_fault(resource, kind, person):
+        return Entry(index, resource, source_id, kind, fault=fault_found)
+    try:
+        occurred = PartialDate((kind.occurred(resource) or "")[:10])
+    except ValueError as why:
+        return Entry(index, resource, source_id, kind, fault=Fault("", "date_missing", str(why)))
+    return Entry(index, resource, source_id, kind, occurred)
+
+
+def _first_fault(resource: Mapping[str, Any], kind: RecordType, person: Person) -> Fault | None:
+    if fault := _structure_fault(resource):
+        return fault
+    subject = resource.get(kind.subject) or {}
+    if subject.get("reference") not in person.references:
+        return Fault(f"/{kind.subject}", "other_subject", "the subject must be the bundle's patient")
+    return next(iter(kind.faults(resource)), None)
+
+
+def _structure_fault(resource: Mapping[str, Any]) -> Fault | None:
+    try:
+        get_fhir_model_class(str(resource.get("resourceType"))).model_validate(dict(resource))
+    except ValidationError as why:
+        first = why.errors(include_url=False, include_input=False)[0]
+        pointer = "".join(f"/{part}" for part in first["loc"])
+        # The library's own sentence may quote the value sent, so only its kind is passed on.
+        return Fault(pointer, "structure_invalid", f"not valid FHIR R4 here ({first['type']})")
+    except (KeyError, LookupError, RecursionError):
+        return Fault("/resourceType", "structure_invalid", "not a FHIR R4 resource")
+    return None
+
+
+def _source_id(entry: Mapping[str, Any]) -> str | None:
+    resource = entry["resource"]
+    for one in _list(resource.get("identifier")):
+        if isinstance(one, dict) and one.get("value"):
+            return f"{one.get('system', '')}|{one['value']}"
+    for said in (entry.get("fullUrl"), resource.get("id")):
+        if isinstance(said, str) and said:
+            return said
+    return None
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _without_narrative(value: Any) -> Any:
+    """The same without `text` narratives at any depth: HTML of others is never kept or shown again."""
+    if isinstance(value, dict):
+        return {
+            key: _without_narrative(each)
+            for key, each in value.items()
+            if not (key == "text" and isinstance(each, dict) and "div" in each)
+        }
+    return [_without_narrative(each) for each in value] if isinstance(value, list) else value

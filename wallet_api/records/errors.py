@@ -1,0 +1,52 @@
+"""What the health book refuses. `code` is public API and never reworded."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class RecordError(Exception):
+    """Root of what this package refuses. Texts never hold personal data."""
+
+    code: ClassVar[str]
+
+
+class RecordNotFound(RecordError):
+    """Nothing is there for this reader: absent, somebody else's and hidden are the same (404)."""
+
+    code = "not_found"
+
+
+class StaleRecord(RecordError):
+    """The record changed since the caller read it (412)."""
+
+    code = "stale_version"
+
+
+class BadCursorGiven(RecordError):
+    """The cursor is not one we gave to this reader for this list, or it is too old (400)."""
+
+    code = "bad_cursor"
+
+
+class SessionRefused(RecordError):
+    """The access session named is not one of this organisation's, or is over (403)."""
+
+    code = "access_session_invalid"
+
+
+class BundleRefused(RecordError):
+    """The bundle as a whole cannot be taken in; `pointer` says where, `fault` why (422)."""
+
+    code = "bundle_refused"
+
+    def __init__(self, pointer: str, fault: str) -> None:
+        super().__init__(f"{pointer}: {fault}")
+        self.pointer = pointer
+        self.fault = fault
+
+
+class IntakeNotFound(RecordError):
+    """No such intake of this organisation (404)."""
+
+    code = "not_found"

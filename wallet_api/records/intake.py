@@ -1,0 +1,147 @@
+"""Taking in what providers send: each row reported, nothing lost, nothing on a wrong person.
+
+The sender's answer never depends on whether the person exists: matching is decided inside, and what fits
+nobody is parked, sealed, for review.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+
+import rfc8785
+
+from consent.codes import LABELS
+from wallet_api.infra.ids import new_id
+from wallet_api.records.bundle import FORMAT, Entry, Person, read_bundle
+from wallet_api.records.errors import BundleRefused, IntakeNotFound
+from wallet_api.records.labels import labels_of
+from wallet_api.records.model import Intake, Record, Row, Source
+from wallet_api.records.ports import Intakes, Match, OnRecorded, Records, Unit
+
+T = TypeVar("T")
+_KNOWN_LABELS = frozenset(LABELS.codes)
+
+
+@dataclass(frozen=True)
+class Sender:
+    """Who sends, and which categories its licence lets it write."""
+
+    organisation_id: str
+    practitioner: str | None
+    writes: frozenset[str]
+
+
+@dataclass(frozen=True)
+class IntakeParts:
+    """What the intake is made of. `key` gives a keyed digest of texts; `in_unit` runs a transaction."""
+
+    records: Records
+    intakes: Intakes
+    match: Match
+    in_unit: Callable[[Callable[[Unit], T]], T]
+    on_recorded: OnRecorded
+    record_id: Callable[..., str]
+    fingerprint: Callable[[bytes], str]
+    now: Callable[[], datetime]
+
+
+class IntakeService:
+    """Receives bundles and tells what became of each row."""
+
+    def __init__(self, parts: IntakeParts) -> None:
+        self._parts = parts
+
+    def receive_bundle(self, sender: Sender, raw: object) -> Intake:
+        """File every valid entry of a FHIR bundle in one transaction, with what follows from it.
+
+        Sending the same again changes nothing; sending it changed makes a new version.
+
+        Raises:
+            BundleRefused: the bundle as a whole cannot be read; nothing was kept.
+        """
+        now = self._parts.now()
+        person, entries = read_bundle(raw)
+        citizen_id = self._whose(person)
+        rows = tuple(self._row(entry, sender, citizen_id) for entry in entries if not entry.supporting)
+        intake = Intake(new_id(), sender.organisation_id, FORMAT, now, rows, citizen_id)
+        filed = {row.index for row in rows if row.accepted}
+        if citizen_id is None:
+            self._parts.intakes.park(intake, rfc8785.dumps(_jsonable(raw)))
+        elif filed:
+            source = Source(sender.organisation_id, sender.practitioner, FORMAT, now)
+            taken = [entry for entry in entries if entry.index in filed]
+            self._parts.in_unit(lambda unit: self._file(citizen_id, taken, source, unit))
+        self._parts.intakes.add(intake)
+        return intake
+
+    def report(self, organisation_id: str, intake_id: str) -> Intake:
+        """What became of each row.
+
+        Raises:
+            IntakeNotFound: absent or another organisation's.
+        """
+        found = self._parts.intakes.get(organisation_id, intake_id)
+        if found is None:
+            raise IntakeNotFound(intake_id)
+        return found
+
+    def _whose(self, person: Person) -> str | None:
+        # Every identifier given must lead to the same person; a contradiction is nobody.
+        found = {self._parts.match(kind, value, person.birth_date) for kind, value in person.identifiers}
+        return found.pop() if len(found) == 1 else None
+
+    def _row(self, entry: Entry, sender: Sender, citizen_id: str | None) -> Row:
+        at = f"/entry/{entry.index}/resource"
+        if entry.fault is not None:
+            return Row(entry.index, False, entry.fault.code, at + entry.fault.pointer, entry.fault.message)
+        if entry.kind is not None and entry.kind.category(entry.resource) not in sender.writes:
+            return Row(entry.index, False, "not_licensed", at, "the licence does not cover this category")
+        record_id = self._record_id(entry, sender.organisation_id, citizen_id or "")
+        return Row(entry.index, True, "accepted", record_id=record_id)
+
+    def _record_id(self, entry: Entry, organisation_id: str, citizen_id: str) -> str:
+        source_id = entry.source_id or self._parts.fingerprint(rfc8785.dumps(_jsonable(entry.resource)))
+        return self._parts.record_id(organisation_id, FORMAT, source_id, citizen_id)
+
+    def _file(self, citizen_id: str, entries: list[Entry], source: Source, unit: Unit) -> None:
+        for entry in entries:
+            self._file_one(citizen_id, entry, source, unit)
+        self._parts.on_recorded(citizen_id, unit)
+
+    def _file_one(self, citizen_id: str, entry: Entry, source: Source, unit: Unit) -> None:
+        if entry.kind is None or entry.occurred_on is None or source.organisation_id is None:
+            raise BundleRefused(f"/entry/{entry.index}", "not_checked")
+        record_id = self._record_id(entry, source.organisation_id, citizen_id)
+        fingerprint = self._parts.fingerprint(rfc8785.dumps(_jsonable(entry.resource)))
+        before = self._parts.records.find(citizen_id, record_id, unit)
+        if before is not None and before.fingerprint == fingerprint:
+            return
+        fresh = Record(
+            id=record_id,
+            citizen_id=citizen_id,
+            version=before.version + 1 if before else 1,
+            category=entry.kind.category(entry.resource),
+            occurred_on=entry.occurred_on,
+            recorded_at=source.received_at,
+            source=source,
+            resource=entry.resource,
+            fingerprint=fingerprint,
+            labels=labels_of(entry.resource, _KNOWN_LABELS),
+            hidden_from=before.hidden_from if before else frozenset(),
+            reason="resent_by_source" if before else None,
+        )
+        self._parts.records.save(fresh, unit)
+
+
+def _jsonable(value: Any) -> Any:
+    """Numbers as RFC 8785 can write them: an integer beyond 2^53 is kept as text, never rounded."""
+    if isinstance(value, dict):
+        return {key: _jsonable(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_jsonable(each) for each in value]
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 2**53:
+        return str(value)
+    return value

@@ -1,0 +1,127 @@
+"""The values of the health book. Clinical content is the FHIR R4 resource; all else decides who sees it."""
+
+from __future__ import annotations
+
+import calendar
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+from consent.model import RecordFacts
+
+_PARTIAL = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?")
+
+
+@dataclass(frozen=True)
+class PartialDate:
+    """A day, or only a month or year, as the source knew it. Vietnamese calendar days."""
+
+    text: str
+
+    def __post_init__(self) -> None:
+        """Refuse what is not a date between 1900 and 2200."""
+        if not 1900 <= self.first_day.year <= 2200:
+            raise ValueError("a date must lie between 1900 and 2200")
+
+    @property
+    def first_day(self) -> date:
+        """The earliest day it can mean."""
+        year, month, day = self._parts()
+        return date(year, month or 1, day or 1)
+
+    @property
+    def last_day(self) -> date:
+        """The latest day it can mean."""
+        year, month, day = self._parts()
+        month = month or 12
+        return date(year, month, day or calendar.monthrange(year, month)[1])
+
+    def _parts(self) -> tuple[int, int | None, int | None]:
+        match = _PARTIAL.fullmatch(self.text)
+        if match is None:
+            raise ValueError("a date is YYYY, YYYY-MM or YYYY-MM-DD")
+        year, month, day = (int(part) if part else None for part in match.groups())
+        return year or 0, month, day
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a record came from."""
+
+    organisation_id: str | None
+    practitioner: str | None
+    format: str
+    received_at: datetime
+
+
+@dataclass(frozen=True)
+class Record:
+    """One version of one record. A correction is a new version with a reason; nothing is overwritten."""
+
+    id: str
+    citizen_id: str
+    version: int
+    category: str
+    occurred_on: PartialDate
+    recorded_at: datetime
+    source: Source
+    resource: Mapping[str, Any] = field(repr=False)
+    fingerprint: str
+    labels: frozenset[str] = frozenset()
+    hidden_from: frozenset[str] = frozenset()
+    self_reported: bool = False
+    reason: str | None = None
+
+    def facts(self) -> RecordFacts:
+        """What of this record may decide who sees it."""
+        return RecordFacts(
+            category=self.category,
+            first_day=self.occurred_on.first_day,
+            last_day=self.occurred_on.last_day,
+            organisation_id=self.source.organisation_id,
+            labels=self.labels,
+            hidden_from=self.hidden_from,
+        )
+
+
+@dataclass(frozen=True)
+class Filter:
+    """What a reader asked to see of a book; it can only take away from what the reader may see."""
+
+    categories: frozenset[str] | None = None
+    first: date | None = None
+    last: date | None = None
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where a page ended: the sort key of its last record (newest first, then id)."""
+
+    occurred: str
+    record_id: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """What became of one entry of an intake. `code` is stable; `pointer` is a JSON pointer."""
+
+    index: int
+    accepted: bool
+    code: str
+    pointer: str | None = None
+    message: str | None = None
+    record_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Intake:
+    """One thing an organisation sent, with the report on each of its rows."""
+
+    id: str
+    organisation_id: str
+    format: str
+    received_at: datetime
+    rows: tuple[Row, ...]
+    citizen_id: str | None = None

@@ -1,0 +1,50 @@
+"""Reading FHIR fields that several record types share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from wallet_api.records.types import Fault, Resource
+
+
+def first_of(*paths: str) -> Callable[[Resource], str | None]:
+    """A reader of the first of these fields (dots go deeper) that is set."""
+
+    def read(resource: Resource) -> str | None:
+        for path in paths:
+            value: Any = resource
+            for step in path.split("."):
+                value = value.get(step) if isinstance(value, dict) else None
+            if isinstance(value, str):
+                return value
+        return None
+
+    return read
+
+
+def always(category: str) -> Callable[[Resource], str]:
+    """A category that does not depend on the content."""
+    return lambda resource: category
+
+
+def codings(concept: Any) -> Iterator[tuple[str, str]]:
+    """The (system, code) pairs of a CodeableConcept."""
+    for coding in (concept or {}).get("coding", ()):
+        if coding.get("code"):
+            yield coding.get("system", ""), coding["code"]
+
+
+def needs_code(resource: Resource, field: str) -> list[Fault]:
+    """A fault unless the CodeableConcept has a coding with system and code, or a text."""
+    concept = resource.get(field) or {}
+    if any(system for system, _ in codings(concept)) or concept.get("text"):
+        return []
+    return [Fault(f"/{field}", "code_missing", f"{field} needs a coding with system and code, or a text")]
+
+
+def needs_status(resource: Resource, allowed: frozenset[str], field: str = "status") -> list[Fault]:
+    """A fault unless the status is one FHIR R4 defines; the structure check does not look."""
+    if resource.get(field) in allowed:
+        return []
+    return [Fault(f"/{field}", "code_invalid", f"{field} must be one of {', '.join(sorted(allowed))}")]

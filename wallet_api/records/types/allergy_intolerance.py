@@ -1,0 +1,13 @@
+"""AllergyIntolerance: allergies and intolerances."""
+
+from __future__ import annotations
+
+from wallet_api.records.types import Fault, RecordType, Resource
+from wallet_api.records.types._fields import always, first_of, needs_code
+
+
+def _faults(resource: Resource) -> list[Fault]:
+    return [*needs_code(resource, "code")]
+
+
+TYPE = RecordType("AllergyIntolerance", always("allergy"), first_of("recordedDate", "onsetDateTime"), _faults, subject="patient")

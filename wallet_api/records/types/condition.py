@@ -1,0 +1,19 @@
+"""Condition: diagnoses and diseases."""
+
+from __future__ import annotations
+
+from wallet_api.records.types import Fault, RecordType, Resource
+from wallet_api.records.types._fields import always, codings, first_of, needs_code
+
+_CLINICAL = frozenset({"active", "recurrence", "relapse", "inactive", "remission", "resolved"})
+
+
+def _faults(resource: Resource) -> list[Fault]:
+    faults = needs_code(resource, "code")
+    status = {code for _, code in codings(resource.get("clinicalStatus"))}
+    if not status <= _CLINICAL:
+        faults.append(Fault("/clinicalStatus", "code_invalid", "clinicalStatus is not a FHIR R4 code"))
+    return faults
+
+
+TYPE = RecordType("Condition", always("condition"), first_of("onsetDateTime", "recordedDate"), _faults)

@@ -1,0 +1,17 @@
+"""DocumentReference: papers kept as files."""
+
+from __future__ import annotations
+
+from wallet_api.records.types import Fault, RecordType, Resource
+from wallet_api.records.types._fields import always, first_of, needs_status
+
+_STATUS = frozenset(
+    {"current", "superseded", "entered-in-error"}
+)
+
+
+def _faults(resource: Resource) -> list[Fault]:
+    return [*needs_status(resource, _STATUS)]
+
+
+TYPE = RecordType("DocumentReference", always("document"), first_of("date"), _faults)

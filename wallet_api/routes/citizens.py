@@ -1,0 +1,195 @@
+"""A citizen's profile, sessions, family, deny list and the log of who looked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask.views import MethodView
+
+from wallet_api.audit.log import LogEntry
+from wallet_api.audit.model import Action
+from wallet_api.context import caller, log_act, services, viewer
+from wallet_api.identity.model import Guardianship
+from wallet_api.infra.crypto.errors import BadCursor
+from wallet_api.records.errors import BadCursorGiven, RecordNotFound
+from wallet_api.records.reader import CURSOR_LASTS
+from wallet_api.routes.guarded import GuardedBlueprint, citizen_only
+from wallet_api.routes.log_lines import log_line
+from wallet_api.routes.schemas.base import PageQuery, ProblemSchema, listed
+from wallet_api.routes.schemas.lists import (
+    CitizenSchema,
+    FamilyPage,
+    LogPage,
+    OrganisationPage,
+    SessionPage,
+)
+from wallet_api.routes.subjects import organisation_view, subject
+
+citizens = GuardedBlueprint(
+    "citizens",
+    __name__,
+    url_prefix="/api/v1/citizens/<citizen>",
+    guard=citizen_only,
+    description="Profile, sessions, family, deny list, and who looked.",
+)
+
+
+@citizens.route("")
+class Profile(MethodView):
+    """Who this book belongs to."""
+
+    @citizens.response(200, CitizenSchema)
+    @citizens.alt_response(404, schema=ProblemSchema)
+    def get(self, citizen: str) -> dict[str, Any]:
+        """The person's profile; identifiers are masked."""
+        who = subject(citizen)
+        people = services().identity.people
+        found = people.profile(who.citizen_id)
+        return {
+            "id": who.citizen_id,
+            "name": found.name,
+            "birth_date": found.birth_date,
+            "sex": found.sex,
+            "province": found.province,
+            "identifiers": people.masked_identifiers(who.citizen_id),
+        }
+
+
+@citizens.route("/sessions")
+class Sessions(MethodView):
+    """Where I am signed in."""
+
+    @citizens.response(200, SessionPage)
+    def get(self, citizen: str) -> dict[str, Any]:
+        """Live sessions, newest first."""
+        found = services().identity.sessions.of(_own(citizen))
+        items = [
+            {
+                "id": each.id,
+                "client": each.client_label,
+                "created_at": each.created_at,
+                "last_used_at": each.last_used_at,
+                "current": each.id == caller().session_id,
+            }
+            for each in found
+        ]
+        return listed(items)
+
+    @citizens.response(204)
+    def delete(self, citizen: str) -> None:
+        """Sign out everywhere, here too. Works at once."""
+        own = _own(citizen)
+        services().identity.sessions.end_all(own)
+        log_act(Action.SESSION_ENDED, own, reason="all_sessions")
+
+
+@citizens.route("/sessions/<session_id>")
+class OneSession(MethodView):
+    """One place where I am signed in."""
+
+    @citizens.response(204)
+    @citizens.alt_response(404, schema=ProblemSchema)
+    def delete(self, citizen: str, session_id: str) -> None:
+        """Sign out there. Works at once."""
+        own = _own(citizen)
+        services().identity.sessions.end(session_id, subject_id=own)
+        log_act(Action.SESSION_ENDED, own)
+
+
+@citizens.route("/family")
+class Family(MethodView):
+    """Whom I act for, and who acts for me."""
+
+    @citizens.response(200, FamilyPage)
+    def get(self, citizen: str) -> dict[str, Any]:
+        """Guardianships of today, with the other person's name."""
+        own, now = _own(citizen), services().now()
+        family = services().identity.family
+        mine = [_member(each, each.dependent_id, "dependent") for each in family.dependents_of(own, now)]
+        theirs = [_member(each, each.guardian_id, "guardian") for each in family.guardians_of(own, now)]
+        return listed(mine + theirs)
+
+
+@citizens.route("/blocked-organisations")
+class DenyList(MethodView):
+    """Organisations that get nothing."""
+
+    @citizens.response(200, OrganisationPage)
+    def get(self, citizen: str) -> dict[str, Any]:
+        """The deny list."""
+        found = services().consent.blocked(subject(citizen).citizen_id)
+        return listed([organisation_view(each) for each in found])
+
+
+@citizens.route("/blocked-organisations/<organisation_id>")
+class OneDenial(MethodView):
+    """One organisation on the deny list."""
+
+    @citizens.response(204)
+    @citizens.alt_response(404, schema=ProblemSchema)
+    def put(self, citizen: str, organisation_id: str) -> None:
+        """Block: every grant stops working at once, and its requests are not shown."""
+        self._set(citizen, organisation_id, blocked=True)
+
+    @citizens.response(204)
+    @citizens.alt_response(404, schema=ProblemSchema)
+    def delete(self, citizen: str, organisation_id: str) -> None:
+        """Unblock: grants that have not ended work again."""
+        self._set(citizen, organisation_id, blocked=False)
+
+    @staticmethod
+    def _set(citizen: str, organisation_id: str, *, blocked: bool) -> None:
+        who = subject(citizen)
+        known = services().identity.organisations.get(organisation_id)
+        services().consent.block(who.citizen_id, known.id, blocked=blocked)
+        reason = "blocked" if blocked else "unblocked"
+        log_act(Action.CONSENT_WITHDRAWN, who.citizen_id, reason=reason, detail={"organisation": known.id})
+
+
+@citizens.route("/access-log")
+class AccessLogView(MethodView):
+    """Who looked."""
+
+    @citizens.arguments(PageQuery, location="query")
+    @citizens.response(200, LogPage)
+    @citizens.alt_response(404, schema=ProblemSchema)
+    def get(self, query: dict[str, Any], citizen: str) -> dict[str, Any]:
+        """Every look and every refused attempt, newest first, in plain words."""
+        who = subject(citizen)
+        binding = ("access-log", viewer().id, who.citizen_id)
+        found = services().log.entries(who.citizen_id, _before(query, binding), query["limit"] + 1)
+        shown = found[: query["limit"]]
+        more = _cursor(shown[-1], binding) if len(found) > len(shown) else None
+        return listed([log_line(each, _entry_ref(who.citizen_id, each)) for each in shown], more)
+
+
+def _own(citizen: str) -> str:
+    """The caller's own id: sessions and family are nobody else's business, a guardian's included."""
+    who = subject(citizen)
+    if who.relation != "self":
+        raise RecordNotFound(citizen)
+    return who.citizen_id
+
+
+def _member(found: Guardianship, other: str, role: str) -> dict[str, Any]:
+    names = ("id", "guardian_id", "dependent_id", "relation", "state", "valid_from", "valid_to")
+    name = services().identity.people.profile(other).name
+    return {each: getattr(found, each) for each in names} | {"name": name, "role": role}
+
+
+def _before(query: dict[str, Any], binding: tuple[str, ...]) -> str | None:
+    if query["cursor"] is None:
+        return None
+    try:
+        return str(services().cursors.open(query["cursor"], binding, services().now())["before"])
+    except BadCursor as why:
+        raise BadCursorGiven("cursor") from why
+
+
+def _cursor(last: LogEntry, binding: tuple[str, ...]) -> str:
+    until = services().now() + CURSOR_LASTS
+    return services().cursors.seal({"before": last.entry_id}, bound_to=binding, expires=until)
+
+
+def _entry_ref(citizen_id: str, entry: LogEntry) -> str:
+    return services().etags.etag("log-entry", citizen_id, entry.entry_id)

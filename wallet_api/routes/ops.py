@@ -1,0 +1,192 @@
+"""Ops: programmes, runs and delivery figures; the registry of organisations, rosters and guardianships.
+
+No route here can read a record: ops people hold no window on any book.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from flask.views import MethodView
+
+from notifications.programmes import load_programmes
+from wallet_api.audit.model import Action
+from wallet_api.context import caller, log_act, services
+from wallet_api.identity.model import Licence, Organisation, Practitioner
+from wallet_api.infra.clock import vn_day
+from wallet_api.infra.ids import new_id
+from wallet_api.routes.guarded import GuardedBlueprint, ops_only
+from wallet_api.routes.schemas.base import LimitQuery, ProblemSchema, listed
+from wallet_api.routes.schemas.lists import GuardianshipSchema
+from wallet_api.routes.schemas.ops import (
+    DaysQuery,
+    DeliverySchema,
+    GuardianshipForm,
+    GuardianshipPage,
+    KeysForm,
+    KeysSchema,
+    OrganisationForm,
+    ProgrammePage,
+    RegisteredSchema,
+    RosterForm,
+    RosterSchema,
+    RunForm,
+    RunSchema,
+    programme_view,
+)
+
+ops = GuardedBlueprint(
+    "ops",
+    __name__,
+    url_prefix="/api/v1/ops",
+    guard=ops_only("operator", "reviewer", "registrar"),
+    description="Reminder programmes and their delivery.",
+)
+registry = GuardedBlueprint(
+    "registry",
+    __name__,
+    url_prefix="/api/v1/ops",
+    guard=ops_only("registrar"),
+    description="Organisations, their keys and rosters, and guardianships.",
+)
+
+
+@ops.route("/programmes")
+class Programmes(MethodView):
+    """What is reminded of."""
+
+    @ops.response(200, ProgrammePage)
+    def get(self) -> dict[str, Any]:
+        """Every programme with its sources and validity."""
+        return listed([programme_view(each) for each in load_programmes()])
+
+
+@ops.route("/delivery")
+class DeliveryFigures(MethodView):
+    """How sending goes."""
+
+    @ops.arguments(DaysQuery, location="query")
+    @ops.response(200, DeliverySchema)
+    def get(self, query: dict[str, Any]) -> dict[str, Any]:
+        """Counts of the days asked for (today by default): reminders made, and what the channel answered."""
+        today = vn_day(services().now())
+        first, last = query["first"] or today, query["last"] or today
+        log_act(Action.COVERAGE_READ, None, reason="delivery")
+        found = services().reminding.figures.between(first, last)
+        return {"first": first, "last": last, "runs": found.get("run", {}), "pushes": found.get("push", {})}
+
+
+@ops.route("/reminder-runs")
+class Runs(MethodView):
+    """Running the reminders of a day."""
+
+    @ops.arguments(RunForm)
+    @ops.response(202, RunSchema)
+    @ops.alt_response(422, schema=ProblemSchema)
+    def post(self, form: dict[str, Any]) -> dict[str, Any]:
+        """Plan and queue what is due today; the worker sends it. Running it twice sends nothing twice."""
+        today: date = vn_day(services().now())
+        log_act(Action.REMINDER_PLANNED, None, reason="ops_run")
+        services().reminding.wake(today)
+        return {"day": today, "state": "queued"}
+
+
+@registry.route("/organisations")
+class Organisations(MethodView):
+    """The registry of providers."""
+
+    @registry.arguments(OrganisationForm)
+    @registry.response(201, RegisteredSchema)
+    @registry.alt_response(409, schema=ProblemSchema)
+    @registry.alt_response(422, schema=ProblemSchema)
+    def post(self, form: dict[str, Any]) -> Organisation:
+        """Register an organisation with its licence."""
+        licence = Licence(
+            frozenset(form["purposes"]), frozenset(form["read_categories"]), frozenset(form["write_categories"])
+        )
+        made = services().identity.organisations.add(
+            Organisation(
+                id=new_id(),
+                name_vi=form["name_vi"],
+                name_en=form["name_en"],
+                kind=form["kind"],
+                licence=licence,
+                facility_code=form["facility_code"],
+                gln=form["gln"],
+            )
+        )
+        log_act(Action.ORGANISATION_CHANGED, None, reason="registered", detail={"organisation": made.id})
+        return made
+
+
+@registry.route("/organisations/<organisation_id>/keys")
+class Keys(MethodView):
+    """The key an organisation's system signs with."""
+
+    @registry.arguments(KeysForm)
+    @registry.response(201, KeysSchema)
+    @registry.alt_response(404, schema=ProblemSchema)
+    @registry.alt_response(422, schema=ProblemSchema)
+    def post(self, form: dict[str, Any], organisation_id: str) -> dict[str, str]:
+        """Register a client system of the organisation by its public keys (a JWK set)."""
+        known = services().identity.organisations.get(organisation_id)
+        made = services().identity.clients.register(
+            new_id(), "provider", known.name_vi, organisation_id=known.id, jwks=form["jwks"]
+        )
+        log_act(Action.ORGANISATION_CHANGED, None, reason="keys", detail={"organisation": known.id})
+        return {"client_id": made.id}
+
+
+@registry.route("/organisations/<organisation_id>/roster")
+class Roster(MethodView):
+    """Who works there."""
+
+    @registry.arguments(RosterForm)
+    @registry.response(201, RosterSchema)
+    @registry.alt_response(404, schema=ProblemSchema)
+    def post(self, form: dict[str, Any], organisation_id: str) -> Practitioner:
+        """Put a practitioner on the roster from a day, until a day or for good."""
+        known = services().identity.organisations.get(organisation_id)
+        made = services().identity.organisations.enroll(
+            Practitioner(
+                id=form["id"],
+                organisation_id=known.id,
+                name=form["name"],
+                role=form["role"],
+                valid_from=form["valid_from"],
+                valid_to=form["valid_to"],
+            )
+        )
+        log_act(Action.ROSTER_CHANGED, None, detail={"organisation": known.id})
+        return made
+
+
+@registry.route("/guardianships")
+class Guardianships(MethodView):
+    """Who acts for whom."""
+
+    @registry.arguments(LimitQuery, location="query")
+    @registry.response(200, GuardianshipPage)
+    def get(self, query: dict[str, Any]) -> dict[str, Any]:
+        """Proposed guardianships that wait for a registrar."""
+        return {"items": services().identity.family.waiting(query["limit"]), "next_cursor": None}
+
+    @registry.arguments(GuardianshipForm)
+    @registry.response(201, GuardianshipSchema)
+    @registry.alt_response(404, schema=ProblemSchema)
+    @registry.alt_response(409, schema=ProblemSchema)
+    def post(self, form: dict[str, Any]) -> Any:
+        """Record a guardianship seen in evidence (birth certificate, court order), and confirm it."""
+        family = services().identity.family
+        found = family.propose(
+            guardian_id=form["guardian_id"],
+            dependent_id=form["dependent_id"],
+            relation=form["relation"],
+            evidence_kind=form["evidence_kind"],
+            valid_from=form["valid_from"],
+        )
+        confirmed = family.confirm(found.id, verified_by=caller().subject_id)
+        log_act(Action.GUARDIANSHIP_STARTED, confirmed.dependent_id, reason=form["evidence_kind"])
+        services().reminding.planning.replan(confirmed.dependent_id)
+        return confirmed

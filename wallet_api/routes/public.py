@@ -1,0 +1,88 @@
+"""What anybody signed in or not may read: code lists, consent texts, who is who."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask.views import MethodView
+
+from consent.codes import NAMES, code_list
+from consent.notices import Notice
+from wallet_api.context import services
+from wallet_api.errors import codes, language, texts
+from wallet_api.identity.model import Organisation
+from wallet_api.records.errors import RecordNotFound
+from wallet_api.routes.guarded import GuardedBlueprint, anybody, signed_in
+from wallet_api.routes.schemas.base import Code, ProblemSchema, StrictSchema, Text, listed
+from wallet_api.routes.schemas.consents import NoticeSchema
+from wallet_api.routes.schemas.lists import CodePage, OrganisationPage
+
+code_systems = GuardedBlueprint(
+    "code-systems",
+    __name__,
+    url_prefix="/api/v1/code-systems",
+    guard=anybody,
+    description="Every code this API uses, with Vietnamese and English names.",
+)
+directory = GuardedBlueprint(
+    "directory",
+    __name__,
+    url_prefix="/api/v1",
+    guard=signed_in,
+    description="Consent texts and organisations.",
+)
+
+
+@code_systems.route("/<name>")
+class CodeSystem(MethodView):
+    """One code list."""
+
+    @code_systems.response(200, CodePage)
+    @code_systems.alt_response(404, schema=ProblemSchema)
+    def get(self, name: str) -> dict[str, Any]:
+        """purposes, categories, labels, frequencies, refusal-reasons, states or errors."""
+        if name == "errors":
+            vi, en = texts("vi"), texts("en")
+            items = [{"code": code, "vi": vi[code]["title"], "en": en[code]["title"]} for code in sorted(codes())]
+            return listed(items) | {"id": name, "source": "Our own list"}
+        if name not in NAMES:
+            raise RecordNotFound(name)
+        found = code_list(name)
+        items = [{"code": one.code, "vi": one.vi, "en": one.en} for one in found.codes.values()]
+        return listed(items) | {"id": found.id, "source": found.source}
+
+
+class LocaleQuery(StrictSchema):
+    """Which language; by default the reader's."""
+
+    locale = Code(("vi", "en"), load_default=None)
+
+
+class OrganisationQuery(StrictSchema):
+    """Words of an organisation's name, with or without diacritics."""
+
+    query = Text(longest=100, required=True)
+
+
+@directory.route("/notices/<purpose>")
+class NoticeText(MethodView):
+    """A consent text."""
+
+    @directory.arguments(LocaleQuery, location="query")
+    @directory.response(200, NoticeSchema)
+    @directory.alt_response(422, schema=ProblemSchema)
+    def get(self, query: dict[str, Any], purpose: str) -> Notice:
+        """The text in force for a purpose, with its version and hash."""
+        return services().consent.notice(purpose, query["locale"] or language())
+
+
+@directory.route("/organisations")
+class OrganisationSearch(MethodView):
+    """Who is who."""
+
+    @directory.arguments(OrganisationQuery, location="query")
+    @directory.response(200, OrganisationPage)
+    def get(self, query: dict[str, Any]) -> dict[str, Any]:
+        """Organisations whose name has these words."""
+        found: list[Organisation] = services().identity.organisations.search(query["query"])
+        return {"items": found, "next_cursor": None}

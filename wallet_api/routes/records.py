@@ -1,0 +1,96 @@
+"""The citizen's own book, and a dependent's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import make_response, request
+from flask.views import MethodView
+
+from consent.predicate import GUARDIANS, PROVIDERS
+from wallet_api.audit.model import Action
+from wallet_api.context import log_act, services, viewer
+from wallet_api.records.errors import RecordNotFound
+from wallet_api.records.reader import RecordReader
+from wallet_api.routes.guarded import GuardedBlueprint, citizen_only
+from wallet_api.routes.schemas.base import ProblemSchema, listed
+from wallet_api.routes.schemas.records import (
+    RecordPageSchema,
+    RecordSchema,
+    RecordsQuery,
+    VisibilitySchema,
+    filter_of,
+    record_view,
+)
+from wallet_api.routes.subjects import subject
+
+records = GuardedBlueprint(
+    "records",
+    __name__,
+    url_prefix="/api/v1/citizens/<citizen>/records",
+    guard=citizen_only,
+    description="The health book: every record with where it came from.",
+)
+_AUDIENCES = {"guardians": GUARDIANS, "providers": PROVIDERS}
+
+
+def _reader(citizen: str) -> RecordReader:
+    return services().book.readers.of_person(viewer(), subject(citizen).citizen_id)
+
+
+@records.route("")
+class Timeline(MethodView):
+    """The book, newest first."""
+
+    @records.arguments(RecordsQuery, location="query")
+    @records.response(200, RecordPageSchema)
+    @records.alt_response(404, schema=ProblemSchema)
+    def get(self, query: dict[str, Any], citizen: str) -> dict[str, Any]:
+        """The book, newest first, with keyset cursors."""
+        page = _reader(citizen).page(filter_of(query), query["cursor"], query["limit"])
+        return listed([record_view(each, each.id) for each in page.records], page.next_cursor)
+
+
+@records.route("/<record_id>")
+class OneRecord(MethodView):
+    """One record."""
+
+    @records.response(200, RecordSchema)
+    @records.alt_response(404, schema=ProblemSchema)
+    def get(self, citizen: str, record_id: str) -> Any:
+        """One record in its newest version."""
+        found = _reader(citizen).get(record_id)
+        etag = services().etags.etag("record", found.citizen_id, found.id, found.version)
+        if etag in request.if_none_match:
+            return make_response("", 304, {"ETag": f'"{etag}"'})
+        return record_view(found, found.id), {"ETag": f'"{etag}"'}
+
+
+@records.route("/<record_id>/versions")
+class Versions(MethodView):
+    """How a record changed."""
+
+    @records.response(200, RecordPageSchema)
+    @records.alt_response(404, schema=ProblemSchema)
+    def get(self, citizen: str, record_id: str) -> dict[str, Any]:
+        """Every version, newest first, each with the reason for the change."""
+        return listed([record_view(each, each.id) for each in _reader(citizen).versions(record_id)])
+
+
+@records.route("/<record_id>/visibility")
+class Visibility(MethodView):
+    """Hiding a record."""
+
+    @records.arguments(VisibilitySchema)
+    @records.response(204)
+    @records.alt_response(404, schema=ProblemSchema)
+    def put(self, form: dict[str, Any], citizen: str, record_id: str) -> None:
+        """Hide a record from guardians or from every provider, or show it again. Effective at once."""
+        who = subject(citizen)
+        if who.relation != "self":
+            raise RecordNotFound(record_id)
+        audience = _AUDIENCES[form["audience"]]
+        book = services().book
+        if not book.records.set_hidden(who.citizen_id, record_id, audience, hidden=form["hidden"]):
+            raise RecordNotFound(record_id)
+        log_act(Action.RECORD_HIDDEN if form["hidden"] else Action.RECORD_SHOWN, who.citizen_id)

@@ -1,0 +1,142 @@
+"""Fields and bases that every schema shares: strict types, clean text, bounded dates and pages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, date, datetime
+from typing import Any
+
+from marshmallow import RAISE, Schema, ValidationError, fields, validate
+
+from wallet_api.infra.strict_json import clean_text
+
+FIRST_YEAR, LAST_YEAR = 1900, 2200
+
+
+class StrictSchema(Schema):
+    """A schema that refuses what it does not know."""
+
+    class Meta:
+        """marshmallow's own switch."""
+
+        unknown = RAISE
+
+
+class Text(fields.String):
+    """Clean NFC text of 1 to `longest` characters."""
+
+    def __init__(self, longest: int = 200, **options: Any) -> None:
+        super().__init__(validate=validate.Length(min=1, max=longest), **options)
+
+    def _deserialize(self, value: Any, *args: Any, **more: Any) -> str:
+        text = super()._deserialize(value, *args, **more)
+        try:
+            return clean_text(str(text))
+        except ValueError as why:
+            raise ValidationError("Control characters are not allowed.") from why
+
+
+class Whole(fields.Integer):
+    """A whole number within bounds, as a JSON number (or digits, in a query)."""
+
+    def __init__(self, lowest: int, highest: int, **options: Any) -> None:
+        super().__init__(validate=validate.Range(lowest, highest), **options)
+
+    def _deserialize(self, value: Any, *args: Any, **more: Any) -> int | None:
+        plain = isinstance(value, int) and not isinstance(value, bool)
+        digits = isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) < 19
+        if not plain and not digits:
+            raise self.make_error("invalid", input="")
+        return super()._deserialize(value, *args, **more)
+
+
+class Day(fields.Field[date]):
+    """A Vietnamese calendar day, YYYY-MM-DD, between 1900 and 2200."""
+
+    def _serialize(self, value: date | None, *args: Any, **more: Any) -> str | None:
+        return value.isoformat() if value else None
+
+    def _deserialize(self, value: Any, *args: Any, **more: Any) -> date:
+        try:
+            if not isinstance(value, str) or len(value) != len("YYYY-MM-DD"):
+                raise ValueError("form")
+            found = date.fromisoformat(value)
+        except ValueError as why:
+            raise ValidationError("A day is YYYY-MM-DD.") from why
+        if not FIRST_YEAR <= found.year <= LAST_YEAR:
+            raise ValidationError("A day lies between 1900 and 2200.")
+        return found
+
+
+class Instant(fields.Field[datetime]):
+    """An RFC 3339 instant with its offset; written in UTC with Z."""
+
+    def _serialize(self, value: datetime | None, *args: Any, **more: Any) -> str | None:
+        return instant(value) if value else None
+
+    def _deserialize(self, value: Any, *args: Any, **more: Any) -> datetime:
+        try:
+            found = datetime.fromisoformat(value if isinstance(value, str) else "")
+            if found.tzinfo is None or not FIRST_YEAR <= found.year <= LAST_YEAR:
+                raise ValueError("zone or year")
+            return found.astimezone(UTC)
+        except (ValueError, OverflowError) as why:
+            raise ValidationError("An instant is RFC 3339 with an offset, like 2026-11-21T08:00:00Z.") from why
+
+
+class Code(fields.String):
+    """A code of a list."""
+
+    def __init__(self, allowed: Iterable[str], **options: Any) -> None:
+        options.setdefault("validate", validate.OneOf(sorted(allowed)))
+        super().__init__(**options)
+
+
+class PeriodSchema(StrictSchema):
+    """Inclusive Vietnamese days; an absent end is open."""
+
+    first = Day(data_key="from", allow_none=True, load_default=None)
+    last = Day(data_key="to", allow_none=True, load_default=None)
+
+
+class LimitQuery(StrictSchema):
+    """How much of a list."""
+
+    limit = Whole(1, 100, load_default=20)
+
+
+class PageQuery(LimitQuery):
+    """How much of a list, and from where."""
+
+    cursor = Text(longest=4096, load_default=None)
+
+
+class ProblemFieldSchema(Schema):
+    """One thing that is wrong, and where."""
+
+    pointer = fields.String()
+    code = fields.String()
+    message = fields.String()
+
+
+class ProblemSchema(Schema):
+    """RFC 9457 problem details. `code` is stable; `title` and `detail` are in the reader's language."""
+
+    type = fields.String()
+    title = fields.String()
+    status = fields.Integer()
+    code = fields.String()
+    detail = fields.String()
+    request_id = fields.String()
+    errors = fields.List(fields.Nested(ProblemFieldSchema))
+
+
+def instant(moment: datetime) -> str:
+    """RFC 3339 in UTC, to the second or to the millisecond where there is one."""
+    precision = "milliseconds" if moment.microsecond else "seconds"
+    return moment.astimezone(UTC).isoformat(timespec=precision).replace("+00:00", "Z")
+
+
+def listed(items: list[Mapping[str, Any]], next_cursor: str | None = None) -> dict[str, Any]:
+    """A list answer."""
+    return {"items": items, "next_cursor": next_cursor}

@@ -1,0 +1,126 @@
+"""Records and pages of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import Schema, ValidationError, fields, validate, validates_schema
+
+from consent.codes import CATEGORIES
+from wallet_api.records.model import Filter, Record
+from wallet_api.routes.schemas.base import Code, Day, Instant, PageQuery, StrictSchema
+
+
+class RecordsQuery(PageQuery):
+    """Which part of a book."""
+
+    category = fields.List(Code(CATEGORIES.codes), load_default=None)
+    first = Day(data_key="from", load_default=None)
+    last = Day(data_key="to", load_default=None)
+
+    @validates_schema
+    def check_order(self, data: dict[str, Any], **more: Any) -> None:
+        """The first day is not after the last."""
+        if data.get("first") and data.get("last") and data["first"] > data["last"]:
+            raise ValidationError("The first day must not be after the last.", "from")
+
+
+class SourceSchema(Schema):
+    """Where a record came from."""
+
+    organisation = fields.String(allow_none=True)
+    practitioner = fields.String(allow_none=True)
+    format = fields.String()
+    received_at = Instant()
+
+
+class RecordSchema(Schema):
+    """One version of one record."""
+
+    id = fields.String()
+    version = fields.Integer()
+    category = fields.String()
+    occurred_on = fields.String(metadata={"description": "YYYY, YYYY-MM or YYYY-MM-DD"})
+    recorded_at = Instant()
+    source = fields.Nested(SourceSchema)
+    labels = fields.List(fields.String())
+    self_reported = fields.Boolean()
+    reason = fields.String(allow_none=True)
+    resource = fields.Dict(metadata={"description": "FHIR R4 resource"})
+
+
+class RecordPageSchema(Schema):
+    """A page of records, newest first."""
+
+    items = fields.List(fields.Nested(RecordSchema))
+    next_cursor = fields.String(allow_none=True)
+
+
+class VisibilitySchema(StrictSchema):
+    """Hide a record from an audience, or show it again."""
+
+    audience = Code(("guardians", "providers"), required=True)
+    hidden = fields.Boolean(required=True, truthy={True}, falsy={False})
+
+
+class IntakeRowSchema(Schema):
+    """What became of one row."""
+
+    index = fields.Integer()
+    accepted = fields.Boolean()
+    code = fields.String()
+    pointer = fields.String(allow_none=True)
+    message = fields.String(allow_none=True)
+
+
+class IntakeSchema(Schema):
+    """The report on something sent."""
+
+    id = fields.String()
+    format = fields.String()
+    received_at = Instant()
+    accepted = fields.Integer()
+    rejected = fields.Integer()
+    rows = fields.List(fields.Nested(IntakeRowSchema))
+
+
+class AccessSessionQuery(StrictSchema):
+    """To open an access session: whose book, what for."""
+
+    citizen_ref = fields.String(required=True, validate=validate.Length(min=1, max=100))
+    purpose = fields.String(required=True, validate=validate.Length(min=1, max=20))
+
+
+class AccessSessionSchema(Schema):
+    """One counted use; the reads below name it in the header `Access-Session`."""
+
+    id = fields.String()
+    expires_at = Instant()
+
+
+def filter_of(query: dict[str, Any]) -> Filter:
+    """What the reader asked to see."""
+    wanted = query["category"]
+    return Filter(frozenset(wanted) if wanted is not None else None, query["first"], query["last"])
+
+
+def record_view(record: Record, record_id: str) -> dict[str, Any]:
+    """A record ready to be written under the id its reader knows it by."""
+    source = record.source
+    return {
+        "id": record_id,
+        "version": record.version,
+        "category": record.category,
+        "occurred_on": record.occurred_on.text,
+        "recorded_at": record.recorded_at,
+        "source": {
+            "organisation": source.organisation_id,
+            "practitioner": source.practitioner,
+            "format": source.format,
+            "received_at": source.received_at,
+        },
+        "labels": sorted(record.labels),
+        "self_reported": record.self_reported,
+        "reason": record.reason,
+        "resource": dict(record.resource),
+    }

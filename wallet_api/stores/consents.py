@@ -1,0 +1,365 @@
+"""Requests, grants and standings in MongoDB.
+
+`standings` holds one document per (citizen, organisation): epoch, live grants with their uses, block.
+A read is decided on that document alone, and everything that ends or starts a grant changes it in the
+same transaction as the grant itself. So the number of past grants never matters to a decision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from pymongo.client_session import ClientSession
+from pymongo.database import Database
+
+from consent.errors import StaleVersion
+from consent.model import (
+    ConsentRequest,
+    Evidence,
+    Grant,
+    LiveGrant,
+    NoticeShown,
+    Period,
+    Scope,
+    Standing,
+    Step,
+)
+from wallet_api.infra.clock import system_now
+from wallet_api.infra.crypto.envelope import CitizenCipher, Place
+from wallet_api.infra.mongo import Index, transaction
+
+Document = dict[str, Any]
+_CODE_KEPT = timedelta(days=1)
+
+INDEXES = (
+    Index("consent_requests", (("citizen_id", 1), ("_id", 1), ("version", 1))),
+    Index("consent_requests", (("citizen_id", 1), ("created_at", -1))),
+    Index("grants", (("citizen_id", 1), ("_id", 1), ("version", 1))),
+    Index("grants", (("citizen_id", 1), ("granted_at", -1))),
+    Index("standings", (("citizen_id", 1), ("blocked", 1))),
+    Index("visit_codes", (("purge_at", 1),), ttl=0),
+)
+
+
+class MongoConsents:
+    """`consent.ports.Consents` over pymongo."""
+
+    def __init__(self, db: Database[Document], cipher: CitizenCipher) -> None:
+        self._db = db
+        self._cipher = cipher
+        self._requests = db["consent_requests"]
+        self._grants = db["grants"]
+        self._standings = db["standings"]
+
+    def add_request(self, request: ConsentRequest) -> None:
+        """Keep a new request; its free text is sealed under the asking organisation's key."""
+        self._requests.insert_one(self._request_document(request))
+
+    def request(self, citizen_id: str, request_id: str) -> ConsentRequest | None:
+        """One request of this citizen."""
+        found = self._requests.find_one({"citizen_id": citizen_id, "_id": request_id})
+        return self._request(found) if found else None
+
+    def requests_of(self, citizen_id: str, limit: int) -> list[ConsentRequest]:
+        """The citizen's newest requests, newest first."""
+        found = self._requests.find({"citizen_id": citizen_id}).sort("created_at", -1).limit(limit)
+        return [self._request(each) for each in found]
+
+    def close_request(self, request: ConsentRequest, *, expected: int) -> None:
+        """Replace the request by its answered form."""
+        self._answer(request, expected, None)
+
+    def approve(self, request: ConsentRequest, grant: Grant, *, expected: int) -> None:
+        """Close the request, keep the grant, make it live, raise the epoch: all or nothing."""
+
+        def work(session: ClientSession) -> None:
+            self._answer(request, expected, session)
+            self._grants.insert_one(_grant_document(grant), session=session)
+            self._shift(grant, session, push=_live_document(grant, grant.scope.uses))
+
+        transaction(self._db, work)
+
+    def grant(self, citizen_id: str, grant_id: str) -> Grant | None:
+        """One grant of this citizen."""
+        found = self._grants.find_one({"citizen_id": citizen_id, "_id": grant_id})
+        return _grant(found) if found else None
+
+    def grants_of(self, citizen_id: str, limit: int) -> list[Grant]:
+        """The citizen's newest grants, newest first."""
+        found = self._grants.find({"citizen_id": citizen_id}).sort("granted_at", -1).limit(limit)
+        return [_grant(each) for each in found]
+
+    def end(self, grant: Grant, *, expected: int) -> None:
+        """Replace the grant by its ended form, off the standing, epoch raised: all or nothing."""
+
+        def work(session: ClientSession) -> None:
+            self._replace_grant(grant, expected, session)
+            self._shift(grant, session)
+
+        transaction(self._db, work)
+
+    def narrow(self, old: Grant, new: Grant, *, expected: int) -> None:
+        """Put `new` in the place of `old`, with no more uses than `old` had left."""
+
+        def work(session: ClientSession) -> None:
+            self._replace_grant(old, expected, session)
+            self._grants.insert_one(_grant_document(new), session=session)
+            key = {"_id": standing_id(old.citizen_id, old.scope.organisation_id)}
+            left = _uses_left(self._standings.find_one(key, session=session), old.id)
+            limits = [each for each in (left, new.scope.uses) if each is not None]
+            self._shift(old, session, push=_live_document(new, min(limits) if limits else None))
+
+        transaction(self._db, work)
+
+    def standing(self, citizen_id: str, organisation_id: str) -> Standing:
+        """How the two stand now: one look-up by id, on the primary."""
+        found = self._standings.find_one({"_id": standing_id(citizen_id, organisation_id)})
+        if found is None:
+            return Standing()
+        live = tuple(LiveGrant(each["id"], _scope(each["scope"]), each["uses_left"]) for each in found.get("live", ()))
+        return Standing(found["epoch"], live, found["blocked"], found["known"])
+
+    def use(self, citizen_id: str, organisation_id: str, grant_id: str) -> bool:
+        """Count one use: the condition and the count are one update of one document."""
+        key = standing_id(citizen_id, organisation_id)
+        counted = self._standings.update_one(
+            {"_id": key, "live": {"$elemMatch": {"id": grant_id, "uses_left": {"$gt": 0}}}},
+            {"$inc": {"live.$.uses_left": -1}},
+        )
+        if counted.modified_count == 1:
+            return True
+        unlimited = {"_id": key, "live": {"$elemMatch": {"id": grant_id, "uses_left": None}}}
+        return self._standings.find_one(unlimited, {"_id": 1}) is not None
+
+    def set_blocked(self, citizen_id: str, organisation_id: str, *, blocked: bool) -> None:
+        """Put the organisation on, or take it off, the deny list."""
+        self._standings.update_one(
+            {"_id": standing_id(citizen_id, organisation_id)},
+            {
+                "$set": {"blocked": blocked},
+                "$inc": {"epoch": 1},
+                "$setOnInsert": _owner(citizen_id, organisation_id) | {"live": [], "known": False},
+            },
+            upsert=True,
+        )
+
+    def blocked_by(self, citizen_id: str) -> list[str]:
+        """The organisations this citizen blocks, sorted."""
+        found = self._standings.find({"citizen_id": citizen_id, "blocked": True}, {"organisation_id": 1})
+        return sorted(each["organisation_id"] for each in found)
+
+    def _answer(self, request: ConsentRequest, expected: int, session: ClientSession | None) -> None:
+        done = self._requests.update_one(
+            {"citizen_id": request.citizen_id, "_id": request.id, "version": expected},
+            {
+                "$set": {
+                    "state": request.state,
+                    "version": request.version,
+                    "grant_id": request.grant_id,
+                    "history": [_step_document(step) for step in request.history],
+                }
+            },
+            session=session,
+        )
+        if done.modified_count != 1:
+            raise StaleVersion(request.id)
+
+    def _replace_grant(self, grant: Grant, expected: int, session: ClientSession) -> None:
+        changed = {
+            "state": grant.state,
+            "version": grant.version,
+            "ended_at": grant.ended_at,
+            "end_reason": grant.end_reason,
+            "history": [_step_document(step) for step in grant.history],
+        }
+        done = self._grants.update_one(
+            {"citizen_id": grant.citizen_id, "_id": grant.id, "version": expected},
+            {"$set": changed},
+            session=session,
+        )
+        if done.modified_count != 1:
+            raise StaleVersion(grant.id)
+
+    def _shift(self, grant: Grant, session: ClientSession, push: Document | None = None) -> None:
+        """Take the grant off the standing, put `push` on it, raise the epoch."""
+        organisation_id = grant.scope.organisation_id
+        key = {"_id": standing_id(grant.citizen_id, organisation_id)}
+        self._standings.update_one(
+            key,
+            {
+                "$set": {"known": True},
+                "$inc": {"epoch": 1},
+                "$pull": {"live": {"id": grant.id}},
+                "$setOnInsert": _owner(grant.citizen_id, organisation_id) | {"blocked": False},
+            },
+            upsert=True,
+            session=session,
+        )
+        if push is not None:
+            self._standings.update_one(key, {"$push": {"live": push}}, session=session)
+
+    def _request_document(self, request: ConsentRequest) -> Document:
+        return {
+            "_id": request.id,
+            "citizen_id": request.citizen_id,
+            "scope": _scope_document(request.scope),
+            "requested_by": request.requested_by,
+            "reason": self._cipher.seal(
+                _reason_place(request.id, request.scope), request.reason.encode()
+            ),
+            "state": request.state,
+            "version": request.version,
+            "created_at": request.created_at,
+            "closes_at": request.closes_at,
+            "in_visit": request.in_visit,
+            "grant_id": request.grant_id,
+            "history": [_step_document(step) for step in request.history],
+        }
+
+    def _request(self, found: Mapping[str, Any]) -> ConsentRequest:
+        scope = _scope(found["scope"])
+        return ConsentRequest(
+            id=found["_id"],
+            citizen_id=found["citizen_id"],
+            scope=scope,
+            requested_by=found["requested_by"],
+            reason=self._cipher.open(_reason_place(found["_id"], scope), found["reason"]).decode(),
+            state=found["state"],
+            version=found["version"],
+            created_at=found["created_at"],
+            closes_at=found["closes_at"],
+            in_visit=found["in_visit"],
+            grant_id=found["grant_id"],
+            history=_history(found),
+        )
+
+
+class MongoVisitCodes:
+    """`consent.ports.VisitCodes` over pymongo; a code is its keyed digest.
+
+    `wall` is the machine's time: it only decides when used codes are cleared away.
+    """
+
+    def __init__(self, db: Database[Document], wall: Callable[[], datetime] = system_now) -> None:
+        self._codes = db["visit_codes"]
+        self._wall = wall
+
+    def add(self, digest: str, citizen_id: str, expires_at: datetime) -> None:
+        """Keep a new code."""
+        self._codes.insert_one(
+            {
+                "_id": digest,
+                "citizen_id": citizen_id,
+                "expires_at": expires_at,
+                "taken": False,
+                "purge_at": self._wall() + _CODE_KEPT,
+            }
+        )
+
+    def take(self, digest: str, now: datetime) -> str | None:
+        """The citizen behind a live code, once."""
+        won = self._codes.update_one({"_id": digest, "taken": False}, {"$set": {"taken": True}})
+        found = self._codes.find_one({"_id": digest})
+        live = won.modified_count == 1 and found is not None and now < found["expires_at"]
+        return str(found["citizen_id"]) if live and found else None
+
+
+def standing_id(citizen_id: str, organisation_id: str) -> str:
+    """The `_id` of a standing: the pair itself."""
+    return f"{citizen_id}:{organisation_id}"
+
+
+def _owner(citizen_id: str, organisation_id: str) -> Document:
+    return {"citizen_id": citizen_id, "organisation_id": organisation_id}
+
+
+def _reason_place(request_id: str, scope: Scope) -> Place:
+    return Place(scope.organisation_id, "organisation", "consent_requests", request_id, "reason", 1)
+
+
+def _live_document(grant: Grant, uses_left: int | None) -> Document:
+    return {"id": grant.id, "scope": _scope_document(grant.scope), "uses_left": uses_left}
+
+
+def _uses_left(found: Mapping[str, Any] | None, grant_id: str) -> int | None:
+    live = found["live"] if found else []
+    return next((each["uses_left"] for each in live if each["id"] == grant_id), None)
+
+
+def _scope_document(scope: Scope) -> Document:
+    period = scope.record_period
+    return {
+        "organisation_id": scope.organisation_id,
+        "practitioner_id": scope.practitioner_id,
+        "purpose": scope.purpose,
+        "categories": sorted(scope.categories),
+        "first": period.first.isoformat() if period.first else None,
+        "last": period.last.isoformat() if period.last else None,
+        "expires_at": scope.expires_at,
+        "uses": scope.uses,
+        "labels": sorted(scope.labels),
+    }
+
+
+def _scope(found: Mapping[str, Any]) -> Scope:
+    return Scope(
+        organisation_id=found["organisation_id"],
+        practitioner_id=found["practitioner_id"],
+        purpose=found["purpose"],
+        categories=frozenset(found["categories"]),
+        record_period=Period(_day(found["first"]), _day(found["last"])),
+        expires_at=found["expires_at"].astimezone(UTC),
+        uses=found["uses"],
+        labels=frozenset(found["labels"]),
+    )
+
+
+def _day(text: str | None) -> date | None:
+    return date.fromisoformat(text) if text else None
+
+
+def _step_document(step: Step) -> Document:
+    return {"event": step.event, "by": step.by, "at": step.at, "reason": step.reason}
+
+
+def _history(found: Mapping[str, Any]) -> tuple[Step, ...]:
+    return tuple(Step(**each) for each in found["history"])
+
+
+def _grant_document(grant: Grant) -> Document:
+    shown, made = grant.notice, grant.evidence
+    return {
+        "_id": grant.id,
+        "citizen_id": grant.citizen_id,
+        "request_id": grant.request_id,
+        "scope": _scope_document(grant.scope),
+        "state": grant.state,
+        "version": grant.version,
+        "granted_at": grant.granted_at,
+        "notice": {"version": shown.version, "locale": shown.locale, "sha256": shown.sha256},
+        "evidence": dict(vars(made)),
+        "held_back": list(grant.held_back),
+        "ended_at": grant.ended_at,
+        "end_reason": grant.end_reason,
+        "history": [_step_document(step) for step in grant.history],
+    }
+
+
+def _grant(found: Mapping[str, Any]) -> Grant:
+    return Grant(
+        id=found["_id"],
+        citizen_id=found["citizen_id"],
+        request_id=found["request_id"],
+        scope=_scope(found["scope"]),
+        state=found["state"],
+        version=found["version"],
+        granted_at=found["granted_at"],
+        notice=NoticeShown(**found["notice"]),
+        evidence=Evidence(**found["evidence"]),
+        held_back=tuple(found["held_back"]),
+        ended_at=found["ended_at"],
+        end_reason=found["end_reason"],
+        history=_history(found),
+    )

@@ -1,0 +1,70 @@
+"""Reports on what organisations sent, and what could not be matched to a person."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC
+from typing import Any
+
+from pymongo.database import Database
+
+from wallet_api.infra.crypto.envelope import CitizenCipher, Place
+from wallet_api.infra.mongo import Index
+from wallet_api.records.model import Intake, Row
+
+Document = dict[str, Any]
+
+INDEXES = (
+    Index("intakes", (("organisation_id", 1), ("_id", 1))),
+    Index("parked_intakes", (("received_at", 1),)),
+)
+
+
+class MongoIntakes:
+    """`records.ports.Intakes` over pymongo. Bodies that fit nobody are sealed under the sender's key."""
+
+    def __init__(self, db: Database[Document], cipher: CitizenCipher) -> None:
+        self._intakes = db["intakes"]
+        self._parked = db["parked_intakes"]
+        self._cipher = cipher
+
+    def add(self, intake: Intake) -> None:
+        """Keep a report."""
+        self._intakes.insert_one(
+            {
+                "_id": intake.id,
+                "organisation_id": intake.organisation_id,
+                "citizen_id": intake.citizen_id,
+                "format": intake.format,
+                "received_at": intake.received_at,
+                "rows": [dict(vars(row)) for row in intake.rows],
+            }
+        )
+
+    def get(self, organisation_id: str, intake_id: str) -> Intake | None:
+        """One report of this organisation."""
+        found = self._intakes.find_one({"organisation_id": organisation_id, "_id": intake_id})
+        return _intake(found) if found else None
+
+    def park(self, intake: Intake, body: bytes) -> None:
+        """Keep, sealed, what fits nobody."""
+        place = Place(intake.organisation_id, "organisation", "parked_intakes", intake.id, "body", 1)
+        self._parked.insert_one(
+            {
+                "_id": intake.id,
+                "organisation_id": intake.organisation_id,
+                "received_at": intake.received_at,
+                "body": self._cipher.seal(place, body),
+            }
+        )
+
+
+def _intake(found: Mapping[str, Any]) -> Intake:
+    return Intake(
+        id=found["_id"],
+        organisation_id=found["organisation_id"],
+        format=found["format"],
+        received_at=found["received_at"].astimezone(UTC),
+        rows=tuple(Row(**row) for row in found["rows"]),
+        citizen_id=found["citizen_id"],
+    )

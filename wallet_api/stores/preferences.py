@@ -1,0 +1,56 @@
+"""Reminder preferences in MongoDB, sealed: a topic switched off may tell what somebody has."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pymongo.client_session import ClientSession
+from pymongo.database import Database
+
+from notifications.model import Preferences
+from wallet_api.infra.crypto.envelope import CitizenCipher, Place
+from wallet_api.infra.mongo import Index, transaction
+from wallet_api.stores.reminding import RETENTION_CLASS, Document
+
+_COLLECTION: Final = "reminder_preferences"
+
+INDEXES: tuple[Index, ...] = ()
+
+
+class MongoPreferences:
+    """`notifications.ports.PreferenceStore` over pymongo."""
+
+    def __init__(self, db: Database[Document], cipher: CitizenCipher) -> None:
+        self._db = db
+        self._preferences = db[_COLLECTION]
+        self._cipher = cipher
+
+    def of(self, citizen_id: str) -> Preferences:
+        """The stored choice, or the defaults."""
+        found = self._preferences.find_one({"_id": citizen_id})
+        if found is None:
+            return Preferences()
+        chosen = self._cipher.open_json(_place(citizen_id, found["revision"]), found["content"])
+        start, end = chosen["window"]
+        return Preferences(frozenset(chosen["opted_out"]), (start, end), chosen["locale"])
+
+    def save(self, citizen_id: str, preferences: Preferences) -> None:
+        """Replace the choice."""
+        chosen = {
+            "opted_out": sorted(preferences.opted_out),
+            "window": list(preferences.window),
+            "locale": preferences.locale,
+        }
+
+        def work(session: ClientSession) -> None:
+            known = self._preferences.find_one({"_id": citizen_id}, {"revision": 1}, session=session)
+            revision = known["revision"] + 1 if known else 1
+            content = self._cipher.seal_json(_place(citizen_id, revision), chosen)
+            fresh = {"_id": citizen_id, "revision": revision, "content": content}
+            self._preferences.replace_one({"_id": citizen_id}, fresh, upsert=True, session=session)
+
+        transaction(self._db, work)
+
+
+def _place(citizen_id: str, revision: int) -> Place:
+    return Place(citizen_id, RETENTION_CLASS, _COLLECTION, citizen_id, "content", revision)

@@ -1,0 +1,254 @@
+"""Records in MongoDB: the newest version in `records`, every earlier one in `record_versions`.
+
+In clear for indexing: whose, category, days, organisation, times, version. Sealed: everything clinical.
+Labels are keyed tokens, so a dump names no disease.
+
+Queries are two-staged: first what one index covers, then the reader's predicate. The embedded database
+uses an index only for a flat first stage; MongoDB merges the two stages into one query.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC
+from typing import Any, TypeVar
+
+from pymongo.client_session import ClientSession
+from pymongo.database import Database
+from pymongo.errors import DuplicateKeyError
+
+from consent.predicate import Clause, Predicate
+from wallet_api.infra.crypto.blind import BlindIndex
+from wallet_api.infra.crypto.envelope import CitizenCipher, Place
+from wallet_api.infra.mongo import Index, transaction
+from wallet_api.records.errors import StaleRecord
+from wallet_api.records.model import Filter, PartialDate, Position, Record, Source
+
+T = TypeVar("T")
+Document = dict[str, Any]
+RETENTION_CLASS = "clinical"
+
+INDEXES = (
+    Index("records", (("citizen_id", 1), ("first_day", -1), ("_id", -1))),
+    Index("records", (("citizen_id", 1), ("_id", 1), ("version", 1))),
+    Index("records", (("citizen_id", 1), ("category", 1))),
+    Index("records", (("organisation_id", 1), ("recorded_at", -1))),
+    Index("record_versions", (("citizen_id", 1), ("record_id", 1), ("version", -1))),
+)
+
+
+class MongoRecords:
+    """`records.ports.Records` over pymongo; a unit is a client session in a transaction."""
+
+    def __init__(self, db: Database[Document], cipher: CitizenCipher, blind: BlindIndex) -> None:
+        self._db = db
+        self._records = db["records"]
+        self._versions = db["record_versions"]
+        self._cipher = cipher
+        self._blind = blind
+
+    def in_unit(self, work: Callable[[ClientSession], T]) -> T:
+        """Run `work` in one transaction."""
+        return transaction(self._db, work)
+
+    def save(self, record: Record, unit: ClientSession | None) -> None:
+        """Keep version 1, or put version n over n-1, which moves to the versions."""
+        fresh = self._document(record)
+        if record.version == 1:
+            try:
+                self._records.insert_one(fresh, session=unit)
+            except DuplicateKeyError as why:
+                raise StaleRecord(record.id) from why
+            return
+        key = {"citizen_id": record.citizen_id, "_id": record.id, "version": record.version - 1}
+        before = self._records.find_one(key, session=unit)
+        if before is None:
+            raise StaleRecord(record.id)
+        past = before | {"_id": f"{record.id}:{before['version']}", "record_id": record.id}
+        self._versions.insert_one(past, session=unit)
+        if self._records.replace_one(key, fresh, session=unit).modified_count != 1:
+            raise StaleRecord(record.id)
+
+    def find(self, citizen_id: str, record_id: str, unit: ClientSession | None) -> Record | None:
+        """The newest version, whoever may see it."""
+        found = self._records.find_one({"citizen_id": citizen_id, "_id": record_id}, session=unit)
+        return self._record(found) if found else None
+
+    def page(
+        self, citizen_id: str, predicate: Predicate, asked: Filter, after: Position | None, limit: int
+    ) -> list[Record]:
+        """At most `limit` admitted records after a position, newest first."""
+        found = self._records.aggregate(self.page_pipeline(citizen_id, predicate, asked, after, limit))
+        return [self._record(each) for each in found]
+
+    def page_pipeline(
+        self, citizen_id: str, predicate: Predicate, asked: Filter, after: Position | None, limit: int
+    ) -> list[Document]:
+        """The query behind `page`, so that a test can explain it."""
+        first: Document = {"citizen_id": citizen_id}
+        if after is not None:
+            first["first_day"] = {"$lte": after.occurred}
+        return [
+            {"$match": first},
+            {"$match": {"$and": [self._compiled(predicate), *_asked(asked), *_after(after)]}},
+            {"$sort": {"first_day": -1, "_id": -1}},
+            {"$limit": limit},
+        ]
+
+    def get(self, citizen_id: str, record_id: str, predicate: Predicate) -> Record | None:
+        """One record if the predicate admits it."""
+        found = list(self._records.aggregate(self.get_pipeline(citizen_id, record_id, predicate)))
+        return self._record(found[0]) if found else None
+
+    def get_pipeline(self, citizen_id: str, record_id: str, predicate: Predicate) -> list[Document]:
+        """The query behind `get`, so that a test can explain it."""
+        return [
+            {"$match": {"citizen_id": citizen_id, "_id": record_id}},
+            {"$match": self._compiled(predicate)},
+        ]
+
+    def versions(self, citizen_id: str, record_id: str, predicate: Predicate) -> list[Record]:
+        """All versions, newest first, if the newest is admitted; an older one must be admitted as well."""
+        newest = self.get(citizen_id, record_id, predicate)
+        if newest is None:
+            return []
+        past = self._versions.aggregate(
+            [
+                {"$match": {"citizen_id": citizen_id, "record_id": record_id}},
+                {"$match": self._compiled(predicate)},
+                {"$sort": {"version": -1}},
+            ]
+        )
+        return [newest, *(self._record(each | {"_id": record_id}) for each in past)]
+
+    def count(self, citizen_id: str, predicate: Predicate) -> dict[str, int]:
+        """How many records of each category the predicate admits."""
+        found = self._records.aggregate(
+            [
+                {"$match": {"citizen_id": citizen_id}},
+                {"$match": self._compiled(predicate)},
+                {"$group": {"_id": "$category", "count": {"$sum": 1}}},
+            ]
+        )
+        return {each["_id"]: each["count"] for each in found}
+
+    def of_categories(
+        self, citizen_id: str, categories: Sequence[str], unit: ClientSession | None = None
+    ) -> list[Record]:
+        """All newest versions in these categories."""
+        found: list[Record] = []
+        for category in categories:
+            rows = self._records.find({"citizen_id": citizen_id, "category": category}, session=unit)
+            found += [self._record(each) for each in rows]
+        return found
+
+    def set_hidden(self, citizen_id: str, record_id: str, audience: str, *, hidden: bool) -> bool:
+        """Hide the record from an audience, or show it again."""
+        change = {"$addToSet" if hidden else "$pull": {"hidden_from": audience}}
+        done = self._records.update_one({"citizen_id": citizen_id, "_id": record_id}, change)
+        return done.matched_count == 1
+
+    def written_by(self, organisation_id: str, limit: int) -> list[tuple[str, str]]:
+        """(citizen, record) of what the organisation wrote last, newest first."""
+        rows = (
+            self._records.find({"organisation_id": organisation_id}, {"citizen_id": 1})
+            .sort("recorded_at", -1)
+            .limit(limit)
+        )
+        return [(each["citizen_id"], each["_id"]) for each in rows]
+
+    def _compiled(self, predicate: Predicate) -> Document:
+        """The predicate in the database's words. Without a clause it is a query that matches nothing."""
+        if not predicate.clauses:
+            return {"_id": {"$in": []}}
+        audiences = sorted(predicate.audiences)
+        hidden: Document = {"hidden_from": {"$nin": audiences}} if audiences else {}
+        return hidden | {"$or": [self._clause(each) for each in predicate.clauses]}
+
+    def _clause(self, clause: Clause) -> Document:
+        compiled: Document = {"version": {"$gte": 1}}
+        if clause.categories is not None:
+            compiled["category"] = {"$in": sorted(clause.categories)}
+        if clause.period.first is not None:
+            compiled["first_day"] = {"$gte": clause.period.first.isoformat()}
+        if clause.period.last is not None:
+            compiled["last_day"] = {"$lte": clause.period.last.isoformat()}
+        if clause.labels is not None:
+            # Every label must be an opened one; a label nobody knows yet is not.
+            opened = [self._blind.label_token(label) for label in sorted(clause.labels)]
+            compiled["labels"] = {"$not": {"$elemMatch": {"$nin": opened}}}
+        if clause.author is not None:
+            compiled["organisation_id"] = clause.author
+        return compiled
+
+    def _document(self, record: Record) -> Document:
+        sealed = {
+            "resource": dict(record.resource),
+            "labels": sorted(record.labels),
+            "practitioner": record.source.practitioner,
+            "reason": record.reason,
+        }
+        return {
+            "_id": record.id,
+            "citizen_id": record.citizen_id,
+            "version": record.version,
+            "category": record.category,
+            "occurred_on": record.occurred_on.text,
+            "first_day": record.occurred_on.first_day.isoformat(),
+            "last_day": record.occurred_on.last_day.isoformat(),
+            "recorded_at": record.recorded_at,
+            "received_at": record.source.received_at,
+            "organisation_id": record.source.organisation_id,
+            "format": record.source.format,
+            "labels": [self._blind.label_token(label) for label in sorted(record.labels)],
+            "hidden_from": sorted(record.hidden_from),
+            "self_reported": record.self_reported,
+            "fingerprint": record.fingerprint,
+            "content": self._cipher.seal_json(_place(record.citizen_id, record.id, record.version), sealed),
+        }
+
+    def _record(self, found: Mapping[str, Any]) -> Record:
+        place = _place(found["citizen_id"], found["_id"], found["version"])
+        content = self._cipher.open_json(place, found["content"])
+        return Record(
+            id=found["_id"],
+            citizen_id=found["citizen_id"],
+            version=found["version"],
+            category=found["category"],
+            occurred_on=PartialDate(found["occurred_on"]),
+            recorded_at=found["recorded_at"].astimezone(UTC),
+            source=Source(
+                found["organisation_id"],
+                content["practitioner"],
+                found["format"],
+                found["received_at"].astimezone(UTC),
+            ),
+            resource=content["resource"],
+            fingerprint=found["fingerprint"],
+            labels=frozenset(content["labels"]),
+            hidden_from=frozenset(found["hidden_from"]),
+            self_reported=found["self_reported"],
+            reason=content["reason"],
+        )
+
+
+def _place(citizen_id: str, record_id: str, version: int) -> Place:
+    return Place(citizen_id, RETENTION_CLASS, "records", record_id, "content", version)
+
+
+def _asked(asked: Filter) -> list[Document]:
+    wanted: list[Document] = []
+    if asked.categories is not None:
+        wanted.append({"category": {"$in": sorted(asked.categories)}})
+    if asked.first is not None:
+        wanted.append({"first_day": {"$gte": asked.first.isoformat()}})
+    if asked.last is not None:
+        wanted.append({"last_day": {"$lte": asked.last.isoformat()}})
+    return wanted
+
+
+def _after(after: Position | None) -> list[Document]:
+    if after is None:
+        return []
+    older = {"first_day": {"$lt": after.occurred}}
+    return [{"$or": [older, {"first_day": after.occurred, "_id": {"$lt": after.record_id}}]}]

@@ -1,0 +1,161 @@
+"""build_services(): the only place that knows every concrete class. Dull on purpose."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, datetime
+from typing import Any
+
+from pymongo.database import Database
+
+from consent.access import AccessService, VisitCodeService
+from consent.receipt import Signing
+from consent.service import ConsentService
+from wallet_api.audit.checkpoint import CheckpointSigner
+from wallet_api.audit.log import AccessLog
+from wallet_api.context import Book, Services
+from wallet_api.identity.model import Session
+from wallet_api.identity.people import People
+from wallet_api.identity.service import Identity, IdentityStores, build_identity
+from wallet_api.infra.clock import clock_from
+from wallet_api.infra.crypto.blind import BlindIndex
+from wallet_api.infra.crypto.cursors import CursorSealer
+from wallet_api.infra.crypto.envelope import CitizenCipher
+from wallet_api.infra.crypto.etags import EntityTags
+from wallet_api.infra.crypto.framing import from_base64url
+from wallet_api.infra.crypto.keystore import FileKeyStore, KeyStore
+from wallet_api.infra.crypto.refs import References
+from wallet_api.infra.ids import id_from_bytes, new_id
+from wallet_api.infra.logs import say
+from wallet_api.infra.mongo import connect, ensure_indexes
+from wallet_api.records.intake import IntakeParts, IntakeService
+from wallet_api.records.reader import ReaderParts, Readers
+from wallet_api.settings import Settings
+from wallet_api.stores.audit_log import MongoAuditLog
+from wallet_api.stores.citizen_keys import MongoCitizenKeys
+from wallet_api.stores.consents import MongoConsents, MongoVisitCodes
+from wallet_api.stores.guardianships import MongoGuardianships
+from wallet_api.stores.identities import MongoCitizens, MongoReviews
+from wallet_api.stores.intakes import MongoIntakes
+from wallet_api.stores.oauth_clients import MongoClients
+from wallet_api.stores.organisations import MongoOrganisations, MongoRosters
+from wallet_api.stores.records import MongoRecords
+from wallet_api.stores.sessions import MongoSessions
+from wallet_api.stores.sign_ins import MongoCodes, MongoJtis, MongoLoginAttempts
+from wallet_api.wiring.indexes import ALL_INDEXES
+from wallet_api.wiring.licences import LicenceWindow
+from wallet_api.wiring.reminding import PlannedCitizens, build_reminding
+
+Document = dict[str, Any]
+
+
+def open_keys(settings: Settings) -> KeyStore:
+    """The key store of these settings; in development keys are made when absent."""
+    return FileKeyStore(settings.keys_dir, create=settings.dev)
+
+
+def build_services(settings: Settings, db: Database[Document] | None = None) -> Services:
+    """Connect, create indexes, and put everything together.
+
+    Raises:
+        PyMongoError: the database does not answer. KeyUnavailable: a key is absent.
+    """
+    now = clock_from(settings)
+    keys = open_keys(settings)
+    database = db if db is not None else connect(settings)
+    ensure_indexes(database, ALL_INDEXES)
+    return _assemble(settings, database, keys, now)
+
+
+def _assemble(
+    settings: Settings, db: Database[Document], keys: KeyStore, now: Callable[[], datetime]
+) -> Services:
+    cipher, blind = CitizenCipher(MongoCitizenKeys(db), keys, now), BlindIndex(keys)
+    log = AccessLog(MongoAuditLog(db), now, CheckpointSigner(keys))
+    records = MongoRecords(db, cipher, blind)
+    citizens = PlannedCitizens(MongoCitizens(db, cipher, blind))
+    identity = _identity(settings, db, keys, cipher, citizens, now)
+    reminding = build_reminding(settings, db, cipher, blind, identity, records, now)
+    citizens.after = reminding.planning.replan
+    consents = MongoConsents(db, cipher)
+    licences = LicenceWindow(identity.organisations)
+    access = AccessService(consents, licences, now)
+    cursors = CursorSealer(keys)
+    reading = ReaderParts(records, access, log, cursors, identity.family.acts_for, now)
+    intake = IntakeParts(
+        records=records,
+        intakes=MongoIntakes(db, cipher),
+        match=_match(identity.people),
+        in_unit=records.in_unit,
+        on_recorded=reminding.planning.replan,
+        record_id=_record_id(blind),
+        fingerprint=lambda raw: blind.label_token(f"fingerprint:{raw.hex()}"),
+        now=now,
+    )
+    return Services(
+        settings=settings,
+        now=now,
+        ready=lambda: db.command("ping") and None,
+        keys=keys,
+        blind=blind,
+        references=References(keys),
+        cursors=cursors,
+        etags=EntityTags(keys),
+        log=log,
+        identity=identity,
+        consent=ConsentService(consents, licences, now, new_id),
+        access=access,
+        visit_codes=VisitCodeService(MongoVisitCodes(db), lambda code: blind.of("visit_code", code), now),
+        receipt_signing=lambda: _receipt_signing(keys),
+        book=Book(Readers(reading), records, IntakeService(intake)),
+        reminding=reminding,
+    )
+
+
+def _identity(
+    settings: Settings,
+    db: Database[Document],
+    keys: KeyStore,
+    cipher: CitizenCipher,
+    citizens: PlannedCitizens,
+    now: Callable[[], datetime],
+) -> Identity:
+    stores = IdentityStores(
+        citizens=citizens,
+        reviews=MongoReviews(db),
+        guardianships=MongoGuardianships(db, cipher),
+        organisations=MongoOrganisations(db),
+        rosters=MongoRosters(db),
+        clients=MongoClients(db),
+        sessions=MongoSessions(db),
+        attempts=MongoLoginAttempts(db),
+        codes=MongoCodes(db),
+        jtis=MongoJtis(db),
+    )
+    return build_identity(settings, stores, keys, now=now, new_id=new_id, tell_theft=_tell_theft)
+
+
+def _tell_theft(session: Session) -> None:
+    say("session_theft_suspected", state=session.kind)
+
+
+def _match(people: People) -> Callable[[str, str, date], str | None]:
+    def match(kind: str, value: str, born: date) -> str | None:
+        found = people.resolve(kind, value)  # type: ignore[arg-type]  # the bundle reader names the kinds
+        return found if found is not None and people.facts(found).born == born else None
+
+    return match
+
+
+def _record_id(blind: BlindIndex) -> Callable[..., str]:
+    def record_id(*parts: str) -> str:
+        """The same source row of the same citizen has the same id for ever; nobody else can compute it."""
+        named = "".join(f"{len(part)}:{part}" for part in ("record_id", *parts))
+        return id_from_bytes(from_base64url(blind.label_token(named)))
+
+    return record_id
+
+
+def _receipt_signing(keys: KeyStore) -> Signing:
+    signer = keys.signer("receipt")
+    return Signing(signer.kid, signer.sign)

@@ -1,0 +1,86 @@
+"""Where records, people and reminders meet: the planner's view of a citizen, and who is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from notifications.model import Care, CitizenFacts, Exam, GivenDose
+from notifications.vaccines import vaccine_for
+from wallet_api.identity.ages import AGES, has_reached
+from wallet_api.identity.errors import CitizenUnknown
+from wallet_api.identity.family import Family
+from wallet_api.identity.people import People
+from wallet_api.infra.clock import vn_day
+from wallet_api.records.model import Record
+from wallet_api.records.ports import Records, Unit
+
+_CVX = "http://hl7.org/fhir/sid/cvx"
+_CARE = ("immunization", "checkup")
+
+
+class BookCare:
+    """`notifications.ports.CareHistory` over the health book."""
+
+    def __init__(self, people: People, records: Records) -> None:
+        self._people = people
+        self._records = records
+
+    def facts(self, citizen_id: str, unit: Unit = None) -> CitizenFacts | None:
+        """What planning needs of a person, or None for an unknown one."""
+        try:
+            found = self._people.facts(citizen_id)
+        except CitizenUnknown:
+            return None
+        return CitizenFacts(citizen_id, found.born, found.sex, found.province, found.deceased)
+
+    def care(self, citizen_id: str, unit: Unit = None) -> Sequence[Care]:
+        """Doses given and check-ups done, as the newest versions of the records say."""
+        found = self._records.of_categories(citizen_id, _CARE, unit)
+        return [care for record in found for care in _care_of(record)]
+
+
+class FamilyRecipients:
+    """`notifications.ports.Recipients`: guardians below 14, the citizen from 14, nobody for the dead."""
+
+    def __init__(self, people: People, family: Family, now: Callable[[], datetime]) -> None:
+        self._people = people
+        self._family = family
+        self._now = now
+
+    def who_is_reminded(self, citizen_id: str) -> Sequence[str]:
+        """Whom to tell today."""
+        now = self._now()
+        try:
+            facts = self._people.facts(citizen_id)
+        except CitizenUnknown:
+            return []
+        if facts.deceased:
+            return []
+        # Below the age of an own account guardians are told instead.
+        if not has_reached(facts.born, AGES.own_account, vn_day(now)):
+            return sorted({each.guardian_id for each in self._family.guardians_of(citizen_id, now)})
+        return [citizen_id]
+
+
+def _care_of(record: Record) -> Iterator[Care]:
+    resource = record.resource
+    if resource.get("status") in ("entered-in-error", "not-done", "cancelled"):
+        return
+    # A dose known only by month or year counts from its last possible day: a reminder may then come late,
+    # never early.
+    on = record.occurred_on.last_day
+    if record.category == "checkup":
+        yield Exam("periodic", on, record.id)
+        return
+    codes = [(one.get("system", ""), one.get("code", "")) for one in _codings(resource)]
+    vaccine = vaccine_for(codes)
+    if vaccine is not None:
+        cvx = next((code for system, code in codes if system == _CVX), None)
+        yield GivenDose(vaccine, cvx, on, record.id)
+
+
+def _codings(resource: Any) -> list[dict[str, str]]:
+    found: list[dict[str, str]] = (resource.get("vaccineCode") or {}).get("coding") or []
+    return found

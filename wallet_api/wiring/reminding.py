@@ -1,0 +1,158 @@
+"""The reminder services over MongoDB, the queue and FCM."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
+from typing import Any
+
+from pymongo.database import Database
+
+from notifications.channels.fcm import PUSH_TEMPLATE, FcmChannel, FcmSettings
+from notifications.delivery import Delivery
+from notifications.dispatch import Dispatch, DispatchPorts
+from notifications.planning import Planning, PlanningPorts
+from notifications.programmes import load_programmes
+from notifications.reading import Reading
+from notifications.reminders import Keys
+from notifications.templates import load_texts
+from wallet_api.context import Reminding
+from wallet_api.identity.model import Account, Citizen, IdentifierKind, IdentifierOwner
+from wallet_api.identity.ports import CitizenStore
+from wallet_api.identity.service import Identity
+from wallet_api.infra.crypto.blind import BlindIndex
+from wallet_api.infra.crypto.envelope import CitizenCipher
+from wallet_api.infra.ids import new_id
+from wallet_api.infra.logs import say
+from wallet_api.infra.queue import PLAN_TASK, make_queue
+from wallet_api.settings import Settings
+from wallet_api.stores.brakes import MongoBrakes
+from wallet_api.stores.devices import MongoDevices
+from wallet_api.stores.due_items import MongoDueItems
+from wallet_api.stores.figures import MongoFigures
+from wallet_api.stores.inbox import MongoInbox
+from wallet_api.stores.outbox import MongoOutbox
+from wallet_api.stores.preferences import MongoPreferences
+from wallet_api.stores.records import MongoRecords
+from wallet_api.stores.reminders import MongoReminders
+from wallet_api.stores.reminding import MongoUnits
+from wallet_api.wiring.care import BookCare, FamilyRecipients
+
+Document = dict[str, Any]
+
+
+def build_reminding(
+    settings: Settings,
+    db: Database[Document],
+    cipher: CitizenCipher,
+    blind: BlindIndex,
+    identity: Identity,
+    records: MongoRecords,
+    now: Callable[[], datetime],
+) -> Reminding:
+    """Planning, dispatch, delivery and reading over one database."""
+    keys = Keys(blind.label_token("reminder ids").encode())
+    reminders = MongoReminders(db, cipher, blind)
+    inbox, outbox = MongoInbox(db, cipher), MongoOutbox(db, cipher)
+    devices, preferences = MongoDevices(db, cipher, blind), MongoPreferences(db, cipher)
+    read = PlanningPorts(
+        care=BookCare(identity.people, records),
+        due=MongoDueItems(db, cipher),
+        reminders=reminders,
+        recipients=FamilyRecipients(identity.people, identity.family, now),
+        preferences=preferences,
+        in_unit=MongoUnits(db),
+    )
+    write = DispatchPorts(inbox=inbox, outbox=outbox, devices=devices)
+    planning = Planning(read, load_programmes(), keys, now)
+    dispatch = Dispatch(
+        planning,
+        read,
+        write,
+        texts=load_texts(),
+        push_template=PUSH_TEMPLATE,
+        keys=keys,
+        new_id=new_id,
+        now=now,
+    )
+    return Reminding(
+        planning=planning,
+        dispatch=dispatch,
+        delivery=lambda: _delivery(settings, planning, read, write, MongoBrakes(db), now),
+        reading=Reading(inbox, reminders, now),
+        reminders=reminders,
+        outbox=outbox,
+        inbox=inbox,
+        devices=devices,
+        preferences=preferences,
+        figures=MongoFigures(db),
+        wake=lambda day: _wake(settings, day),
+    )
+
+
+class PlannedCitizens:
+    """`CitizenStore` that has every new citizen planned, so that nobody is forgotten.
+
+    `after` is set by the wiring: planning needs people, and people need this store.
+    """
+
+    def __init__(self, inner: CitizenStore) -> None:
+        self._inner = inner
+        self.after: Callable[[str], object] = lambda citizen_id: None
+
+    def create(self, citizen: Citizen) -> None:
+        """Keep a new citizen, then plan them. A plan that fails is made by the next event or review."""
+        self._inner.create(citizen)
+        self.after(citizen.id)
+
+    def save(self, citizen: Citizen, *, expected: int) -> None:
+        """Keep a changed citizen; a corrected birth date changes what is due."""
+        self._inner.save(citizen, expected=expected)
+        self.after(citizen.id)
+
+    def get(self, citizen_id: str) -> Citizen | None:
+        """One citizen."""
+        return self._inner.get(citizen_id)
+
+    def by_account(self, account: Account) -> str | None:
+        """Whose account it is."""
+        return self._inner.by_account(account)
+
+    def owner(self, kind: IdentifierKind, value: str) -> IdentifierOwner | None:
+        """Whose number it is."""
+        return self._inner.owner(kind, value)
+
+
+def _delivery(
+    settings: Settings,
+    planning: Planning,
+    read: PlanningPorts,
+    write: DispatchPorts,
+    brakes: MongoBrakes,
+    now: Callable[[], datetime],
+) -> Delivery:
+    if settings.fcm_credentials is None:
+        raise FileNotFoundError("WALLET_FCM_CREDENTIALS names no service account, so nothing can be pushed")
+    account = json.loads(settings.fcm_credentials.read_text(encoding="utf-8"))
+    project = settings.fcm_project or account["project_id"]
+    channel = FcmChannel(FcmSettings(project, settings.fcm_endpoint), account, now)
+    return Delivery(
+        planning,
+        read,
+        write,
+        channel=channel,
+        brakes=brakes,
+        alert=_alert,
+        now=now,
+        random=random.SystemRandom().random,
+    )
+
+
+def _alert(code: str, counts: Mapping[str, int]) -> None:
+    say("push_alert", code=code, count=sum(counts.values()))
+
+
+def _wake(settings: Settings, day: date) -> None:
+    make_queue(settings).send_task(PLAN_TASK, args=[day.isoformat()])

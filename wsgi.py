@@ -1,0 +1,10 @@
+"""The WSGI entry: `gunicorn wsgi:app`."""
+
+from __future__ import annotations
+
+import os
+
+from wallet_api.app import create_app
+from wallet_api.settings import Settings
+
+app = create_app(Settings.from_env(os.environ))
