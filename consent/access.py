@@ -84,7 +84,9 @@ class AccessService:
         decision = decide(ask, standing, self._licence_of(organisation_id))
         if not decision.permit or practitioner_id is None:
             raise _refused(decision, standing)
-        paid = [grant for grant in decision.grant_ids if self._consents.use(citizen_id, organisation_id, grant)]
+        paid = [
+            grant for grant in decision.grant_ids if self._consents.use(citizen_id, organisation_id, grant)
+        ]
         if not paid:
             raise _refused(Decision(reason="used_up"), standing)
         ends = min(each.scope.expires_at for each in standing.live if each.id in paid)
@@ -111,10 +113,11 @@ class AccessService:
         An unchanged epoch answers at once; after a change the read is decided anew, so that another
         grant given meanwhile stops nobody.
         """
-        standing = self._standing(fence.session)
+        session = fence.session
+        standing = self._consents.settled_standing(session.citizen_id, session.organisation_id)
         if standing.epoch == fence.epoch:
             return True
-        decision = self._decide(fence.session, standing)
+        decision = self._decide(session, standing)
         return decision.permit and set(fence.grant_ids) <= set(decision.grant_ids)
 
     def _standing(self, session: AccessSession) -> Standing:

@@ -77,6 +77,10 @@ class MemoryConsents:
         with self._lock:
             return self._standings.get((citizen_id, organisation_id), Standing())
 
+    def settled_standing(self, citizen_id: str, organisation_id: str) -> Standing:
+        """The same: this memory has no other state."""
+        return self.standing(citizen_id, organisation_id)
+
     def use(self, citizen_id: str, organisation_id: str, grant_id: str) -> bool:
         """Count one use, atomically."""
         with self._lock:
@@ -96,7 +100,9 @@ class MemoryConsents:
 
     def blocked_by(self, citizen_id: str) -> list[str]:
         """The organisations this citizen blocks, sorted."""
-        return sorted(org for (who, org), each in self._standings.items() if who == citizen_id and each.blocked)
+        return sorted(
+            org for (who, org), each in self._standings.items() if who == citizen_id and each.blocked
+        )
 
     @staticmethod
     def _check(stored: ConsentRequest | Grant | None, expected: int) -> None:

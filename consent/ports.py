@@ -68,6 +68,9 @@ class Consents(Protocol):
     def standing(self, citizen_id: str, organisation_id: str) -> Standing:
         """How the two stand now: the newest state, never a cached or secondary one."""
 
+    def settled_standing(self, citizen_id: str, organisation_id: str) -> Standing:
+        """The same, linearizable: it sees every change whose call returned before this one began."""
+
     def use(self, citizen_id: str, organisation_id: str, grant_id: str) -> bool:
         """Count one use, atomically; False when none was left or the grant is not live."""
 

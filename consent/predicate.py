@@ -76,12 +76,22 @@ def granted_eyes(organisation_id: str, grants: tuple[LiveGrant, ...], licensed: 
 
     Clauses are sorted, so the same grants give the same predicate in whatever order they came.
     """
-    clauses = {
-        Clause(grant.scope.categories & licensed, grant.scope.record_period, grant.scope.labels)
+    clauses = [
+        Clause(shared, grant.scope.record_period, grant.scope.labels)
         for grant in grants
-        if grant.scope.categories & licensed
-    }
+        if (shared := grant.scope.categories & licensed)
+    ]
     if not clauses:
         return NOTHING
-    audiences = frozenset({PROVIDERS, organisation_audience(organisation_id)})
-    return Predicate(tuple(sorted(clauses, key=repr)), audiences)
+    audiences = frozenset((PROVIDERS, organisation_audience(organisation_id)))
+    return Predicate(tuple(clauses) if len(clauses) == 1 else _settled(clauses), audiences)
+
+
+def _settled(clauses: list[Clause]) -> tuple[Clause, ...]:
+    return tuple(sorted(set(clauses), key=_place))
+
+
+def _place(clause: Clause) -> tuple[object, ...]:
+    period = clause.period
+    ends = (str(period.first), str(period.last))
+    return (sorted(clause.categories or ()), ends, sorted(clause.labels or ()))

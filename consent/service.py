@@ -89,7 +89,9 @@ class ConsentService:
         self._consents.add_request(request)
         return request
 
-    def request_of_organisation(self, organisation_id: str, citizen_id: str, request_id: str) -> ConsentRequest:
+    def request_of_organisation(
+        self, organisation_id: str, citizen_id: str, request_id: str
+    ) -> ConsentRequest:
         """A request as its asker may see it.
 
         Raises:

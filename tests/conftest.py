@@ -19,7 +19,7 @@ def embedded_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of an embedded database server that lives as long as the test session."""
     server = server_at(tmp_path_factory.mktemp("embedded"))
     yield server.uri
-    server.stop()
+    server.stop(grace=0)
 
 
 @pytest.fixture
@@ -34,11 +34,16 @@ def any_db(request: pytest.FixtureRequest) -> Iterator[Database[dict[str, Any]]]
     uri = os.environ.get("WALLET_TEST_MONGO_URI")
     if request.param == "mongodb" and not uri:
         pytest.skip("WALLET_TEST_MONGO_URI is not set")
-    yield from _fresh(uri if request.param == "mongodb" and uri else request.getfixturevalue("embedded_uri"))
+    if request.param == "mongodb" and uri:
+        yield from _fresh(uri, keep_clean=True)
+    else:
+        # The embedded server goes with the session; dropping database by database would only cost time.
+        yield from _fresh(request.getfixturevalue("embedded_uri"))
 
 
-def _fresh(uri: str) -> Iterator[Database[dict[str, Any]]]:
+def _fresh(uri: str, *, keep_clean: bool = False) -> Iterator[Database[dict[str, Any]]]:
     db = open_database(uri, f"test_{new_id()}")
     yield db
-    db.client.drop_database(db.name)
+    if keep_clean:
+        db.client.drop_database(db.name)
     db.client.close()

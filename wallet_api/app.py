@@ -14,8 +14,8 @@ from wallet_api.errors import problem_of_http, register_errors
 from wallet_api.infra.ids import new_id
 from wallet_api.infra.logs import say
 from wallet_api.routes import BLUEPRINTS, PLAIN_BLUEPRINTS
-from wallet_api.routes.oauth import oauth_blueprint
 from wallet_api.routes.handover import release_last
+from wallet_api.routes.oauth import oauth_blueprint
 from wallet_api.routes.schemas.base import ProblemSchema
 from wallet_api.settings import Settings
 from wallet_api.wiring import build_services
@@ -30,7 +30,7 @@ _HEADERS = {
 }
 
 
-class WalletApi(Api):  # type: ignore[misc]  # the library carries no types
+class WalletApi(Api):
     """flask-smorest with our problem answers."""
 
     ERROR_SCHEMA = ProblemSchema
@@ -42,7 +42,7 @@ class WalletApi(Api):  # type: ignore[misc]  # the library carries no types
 
 def create_app(settings: Settings, services: Services | None = None) -> Flask:
     """Build one application. Tests pass their own services; otherwise wiring builds them."""
-    app = Flask("wallet_api")
+    app = Flask("wallet_api", static_folder=None)
     app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's own provider has it
     app.config.update(_openapi(settings), MAX_CONTENT_LENGTH=BODY_LIMIT, PROPAGATE_EXCEPTIONS=False)
     built = services or build_services(settings)

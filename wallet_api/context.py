@@ -11,7 +11,6 @@ from flask import current_app, g
 
 from consent import AccessService, ConsentService, VisitCodeService
 from consent.receipt import Signing
-
 from notifications.delivery import Delivery
 from notifications.dispatch import Dispatch
 from notifications.planning import Planning

@@ -14,11 +14,11 @@ from werkzeug.exceptions import HTTPException
 from consent import errors as consent
 from notifications import errors as notifications
 from wallet_api.audit import errors as audit
-from wallet_api.infra.strict_json import MalformedBody
 from wallet_api.identity import errors as identity
 from wallet_api.infra.crypto import errors as crypto
 from wallet_api.infra.logs import say, say_error
 from wallet_api.infra.mongo import DATABASE_ERRORS
+from wallet_api.infra.strict_json import MalformedBody
 from wallet_api.records import errors as records
 
 LANGUAGES = ("vi", "en")
@@ -188,7 +188,9 @@ def _field_errors(messages: object, pointer: str = "") -> list[dict[str, str]]:
     """marshmallow's nested messages as a flat list; what was sent is never repeated."""
     if isinstance(messages, Mapping):
         inner = (
-            _field_errors(each, pointer if key in ("json", "query", "headers", "form") else f"{pointer}/{key}")
+            _field_errors(
+                each, pointer if key in ("json", "query", "headers", "form") else f"{pointer}/{key}"
+            )
             for key, each in messages.items()
         )
         return [one for many in inner for one in many]

@@ -55,6 +55,11 @@ def test_a_flipped_byte_is_named(at: int, name: str):
     assert verify(rows) == at
 
 
+def test_every_later_row_vouches_for_each_earlier_one():
+    other = rows_of([an_event(0, reason="other"), *EVENTS[1:]])
+    assert not {row.hash for row in ROWS} & {row.hash for row in other}
+
+
 def test_a_renamed_entry_is_named():
     rows = list(ROWS)
     rows[3] = replace(rows[3], entry_id="2020" + rows[3].entry_id[4:])
@@ -158,7 +163,10 @@ def test_a_checkpoint_signed_before_a_rotation_still_reads():
 def test_a_forged_checkpoint_is_refused():
     keys = CheckpointSigner(MemoryKeyStore())
     text = keys.sign(checkpoint_at(10), NOW)
-    changed = [text.replace(a, b) for a, b in [("\n10\n", "\n7\n"), ("log1", "log2"), ("2026-11", "2026-10")]]
+    changed = [
+        text.replace(a, b)
+        for a, b in [("\n10\n", "\n7\n"), ("log1", "log2"), ("2026-11", "2026-10"), ("log1 ", "log2 ")]
+    ]
     for bad in [
         *changed,
         "",

@@ -6,11 +6,12 @@ import json
 from datetime import datetime, timedelta, timezone
 
 import pytest
+import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.audit.events import NOW, an_event
-from wallet_api.audit.chain import seal_event
+from wallet_api.audit.chain import canonical, seal_event
 from wallet_api.audit.model import Action, ActorKind, event_from_json
 
 CODES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=200)
@@ -46,6 +47,7 @@ def test_an_event_comes_back_from_its_stored_form(at, action, kind, text, catego
     stored = json.loads(json.dumps(event.to_json()))
     assert event_from_json(stored) == event
     assert seal_event(stored).leaf == seal_event(event.to_json()).leaf
+    assert canonical(stored) == rfc8785.dumps(stored)
 
 
 def test_what_is_absent_is_left_out():

@@ -1,16 +1,15 @@
-"""What the identity ports promise, asked of the memory stores and of a database alike."""
+"""What the ports of people, families and organisations promise, asked of memory and database alike."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from tests.identity.world import memory_stores
+from tests.identity.stores import mongo_stores, stores_for, winners
 from wallet_api.identity.errors import StaleVersion, Taken
 from wallet_api.identity.model import (
     Account,
@@ -22,61 +21,25 @@ from wallet_api.identity.model import (
     Practitioner,
     Profile,
     Review,
-    Session,
 )
-from wallet_api.identity.oauth.model import AuthorizationCode, Client, LoginAttempt, RefreshLine, SignedIn
 from wallet_api.identity.service import IdentityStores
-from wallet_api.infra.clock import system_now
-from wallet_api.infra.crypto.blind import BlindIndex
-from wallet_api.infra.crypto.envelope import CitizenCipher
 from wallet_api.infra.crypto.keystore import MemoryKeyStore
 from wallet_api.infra.ids import new_id
-from wallet_api.infra.mongo import ensure_indexes
-from wallet_api.stores import guardianships, identities, oauth_clients, organisations, sessions, sign_ins
-from wallet_api.stores.citizen_keys import INDEXES as KEY_INDEXES
-from wallet_api.stores.citizen_keys import MongoCitizenKeys
 
 AT = datetime(2026, 11, 2, 3, 0, tzinfo=UTC)
 PROFILE = Profile("Nguyễn Thị An", date(1994, 3, 12), "female", "+84900099001", "01")
 NUMBER = Identifier("national_id", "001194999001", date(2026, 1, 1))
 ACCOUNT = Account("https://vneid", "an")
-MODULES = (guardianships, identities, oauth_clients, organisations, sessions, sign_ins)
 
 
-def mongo_stores(db: Any, keys: MemoryKeyStore | None = None) -> IdentityStores:
-    keys = keys or MemoryKeyStore()
-    ensure_indexes(db, (index for module in MODULES for index in module.INDEXES))
-    ensure_indexes(db, KEY_INDEXES)
-    cipher, blind = CitizenCipher(MongoCitizenKeys(db), keys, system_now), BlindIndex(keys)
-    return IdentityStores(
-        citizens=identities.MongoCitizens(db, cipher, blind),
-        reviews=identities.MongoReviews(db),
-        guardianships=guardianships.MongoGuardianships(db, cipher),
-        organisations=organisations.MongoOrganisations(db),
-        rosters=organisations.MongoRosters(db),
-        clients=oauth_clients.MongoClients(db),
-        sessions=sessions.MongoSessions(db),
-        attempts=sign_ins.MongoLoginAttempts(db),
-        codes=sign_ins.MongoCodes(db),
-        jtis=sign_ins.MongoJtis(db),
-    )
-
-
-@pytest.fixture(params=["memory", "database"])
-def stores(request: pytest.FixtureRequest) -> IdentityStores:
-    if request.param == "memory":
-        return memory_stores()
-    return mongo_stores(request.getfixturevalue("any_db"))
+@pytest.fixture(params=["memory", "embedded", "mongodb"])
+def stores(request: pytest.FixtureRequest) -> Iterator[IdentityStores]:
+    yield from stores_for(request)
 
 
 def citizen(**over: Any) -> Citizen:
     base = Citizen(new_id(), PROFILE, (NUMBER,), (ACCOUNT,), None, AT)
     return replace(base, **over)
-
-
-def winners(work: Callable[[int], bool]) -> int:
-    with ThreadPoolExecutor(16) as pool:
-        return sum(pool.map(work, range(16)))
 
 
 def succeeds(work: Callable[[], object], *refusals: type[Exception]) -> bool:
@@ -211,92 +174,6 @@ def test_a_roster_entry_is_replaced_and_kept_apart_by_organisation(stores: Ident
     assert stores.rosters.get("h", "nobody") is None
 
 
-def test_clients_come_back_whole(stores: IdentityStores) -> None:
-    one = Client("his", "provider", "System", (), {"keys": [{"kid": "1", "kty": "EC"}]}, "h")
-    stores.clients.add(one)
-    assert stores.clients.get("his") == one
-    with pytest.raises(Taken):
-        stores.clients.add(one)
-    stores.clients.save(replace(one, status="suspended", version=2), expected=1)
-    assert stores.clients.of_organisation("h")[0].status == "suspended"
-    with pytest.raises(StaleVersion):
-        stores.clients.save(one, expected=1)
-    assert stores.clients.get("nobody") is None
-
-
-def session(**over: Any) -> Session:
-    roles = frozenset({"operator"})
-    base = Session(new_id(), "ops", "subject", "app", "Phone", AT, AT, AT, "2", roles)  # type: ignore[arg-type]
-    return replace(base, **over)
-
-
-def test_a_session_comes_back_and_ends_once(stores: IdentityStores) -> None:
-    one, other = session(), session(subject_id="other")
-    stores.sessions.add(one, "d1")
-    stores.sessions.add(other, "d2")
-    with pytest.raises(Taken):
-        stores.sessions.add(one, "d3")
-    assert stores.sessions.get(one.id) == one
-    assert stores.sessions.of("subject") == [one]
-    assert winners(lambda _: stores.sessions.end(one.id, AT)) == 1
-    found = stores.sessions.get(one.id)
-    assert found is not None
-    assert (found.ended_at, found.version) == (AT, 2)
-    assert stores.sessions.of("subject") == []
-    assert stores.sessions.end_all("other", AT) == 1
-    assert stores.sessions.end_all("other", AT) == 0
-    assert stores.sessions.get("nobody") is None
-
-
-def test_a_refresh_line_moves_from_where_it_is_for_one_of_sixteen(stores: IdentityStores) -> None:
-    one = session()
-    stores.sessions.add(one, "d1")
-    start = RefreshLine(None, "d1")
-
-    def move(number: int) -> bool:
-        after = RefreshLine("d1", f"n{number}")
-        return stores.sessions.rotate(one.id, before=start, after=after, at=AT + timedelta(hours=1))
-
-    assert winners(move) == 1
-    first = stores.sessions.issued("d1")
-    assert first is not None
-    assert (first.line.used, first.successor_of) == ("d1", None)
-    fresh = stores.sessions.issued(first.line.waiting)
-    assert fresh is not None
-    assert fresh.successor_of == "d1"
-    assert fresh.session.last_used_at == AT + timedelta(hours=1)
-    assert stores.sessions.issued("nobody's") is None
-    stores.sessions.end(one.id, AT)
-    assert not stores.sessions.rotate(one.id, before=first.line, after=RefreshLine("x", "y"), at=AT)
-
-
-def test_an_attempt_is_taken_by_one_of_sixteen(stores: IdentityStores) -> None:
-    one = LoginAttempt("s", "b", "vneid", "app", "https://app.vn/x", "state", "challenge", AT)
-    stores.attempts.add(one)
-    assert stores.attempts.take("other") is None
-    taken: list[LoginAttempt | None] = []
-    assert winners(lambda _: bool(taken.append(stores.attempts.take("s"))) or taken[-1] is not None) >= 0
-    assert [found for found in taken if found is not None] == [one]
-
-
-def test_a_code_is_used_by_one_of_sixteen(stores: IdentityStores) -> None:
-    person = SignedIn("ops", "p", "2", AT, frozenset({"operator"}))
-    one = AuthorizationCode("d", "app", "https://app.vn/x", "challenge", person, "session", AT)
-    stores.codes.add(one)
-    assert stores.codes.get("d") == one
-    assert winners(lambda _: stores.codes.use("d")) == 1
-    stores.codes.mark_replayed("d")
-    assert stores.codes.get("d") == replace(one, used=True, replayed=True)
-    assert stores.codes.get("nobody's") is None
-    assert not stores.codes.use("nobody's")
-
-
-def test_an_assertion_id_is_good_once_for_each_client(stores: IdentityStores) -> None:
-    assert winners(lambda _: stores.jtis.use("his", "j", AT)) == 1
-    assert stores.jtis.use("other", "j", AT)
-    assert not stores.jtis.use("his", "j", AT + timedelta(days=1))
-
-
 def test_a_dump_of_the_database_names_nobody(any_db: Any) -> None:
     stores = mongo_stores(any_db)
     one = citizen()
@@ -334,7 +211,8 @@ def test_numbers_and_accounts_are_still_found_and_unique_after_the_index_key_rot
 HOT = {
     "identifiers": {"_id": "1.x"},
     "accounts": {"_id": "1.x"},
-    "sessions": {"_id": "s", "ended_at": None},
+    "sessions": {"subject_id": "s", "ended_at": None},
+    "refresh_tokens": {"_id": "d"},
     "guardianships": {"guardian_id": "a", "dependent_id": "b"},
     "oauth_clients": {"_id": "his"},
     "rosters": {"_id": "1|h|d"},

@@ -206,6 +206,26 @@ def test_workers_at_once_get_different_batches(stores: Stores) -> None:
     assert sorted(batch.id for batch in claims if batch) == [f"b{n:02}" for n in range(12)]
 
 
+def test_figures_count_what_settled_and_what_waits(stores: Stores) -> None:
+    assert stores.outbox.figures() == {"batches": {"queued": 0, "leased": 0}, "pushes": {}}
+    for name, state in (("b1", BatchState.DONE), ("b2", BatchState.DEAD), ("b3", BatchState.QUEUED)):
+        stores.outbox.add(contract.make_batch(name))
+        batch = stores.outbox.claim(7, NOW, LEASE)
+        assert batch is not None
+        answers = {"accepted": 2, "unavailable": 1}
+        stores.outbox.acknowledge(batch, Attempt(NOW, answers), state, due_at=NOW + LEASE)
+        with pytest.raises(LeaseLost):
+            stores.outbox.acknowledge(batch, Attempt(NOW, answers), state)
+    assert stores.outbox.figures() == {
+        "batches": {"queued": 1, "leased": 0, "done": 1, "dead": 1},
+        "pushes": {"accepted": 6, "unavailable": 3},
+    }
+    for name in "abc":
+        stores.reminders.plan(contract.make_reminder(name))
+    stores.reminders.move(["rem-a"], [State.PLANNED], State.QUEUED)
+    assert stores.reminders.figures() == {"planned": 2, "queued": 1}
+
+
 def test_an_old_lease_cannot_settle_after_the_new_one_did(stores: Stores) -> None:
     stores.outbox.add(contract.make_batch())
     old = stores.outbox.claim(7, NOW, LEASE)
@@ -272,12 +292,14 @@ HOT: dict[str, Callable[[Stores], object]] = {
     "plan": lambda s: s.due_items.for_citizen("child"),
     "planned": lambda s: s.reminders.planned(shard_of("parent"), DAY, 10),
     "get": lambda s: s.reminders.get("rem-a"),
+    "many": lambda s: s.reminders.many(["rem-a", "rem-b"]),
     "move": lambda s: s.reminders.move(["rem-a", "rem-b"], [State.PLANNED], State.QUEUED),
     "cancel_for": lambda s: s.reminders.cancel_for("child", "measles", 1, "given"),
     "of_citizen": lambda s: s.reminders.of_citizen("child"),
     "pushed_on": lambda s: s.reminders.pushed_on("parent", DAY),
     "claim": lambda s: s.outbox.claim(7, NOW, LEASE),
     "ready": lambda s: s.outbox.ready(NOW),
+    "reminder figures": lambda s: s.reminders.figures(),
     "inbox page": lambda s: s.inbox.page("parent", 10),
     "inbox next page": lambda s: s.inbox.page("parent", 10, (NOW, "m1")),
     "unread": lambda s: s.inbox.unread("parent"),

@@ -81,6 +81,19 @@ def test_a_weak_request_is_refused_at_the_app(world: World, over: dict[str, str 
     assert "Set-Cookie" not in answer.headers
 
 
+@pytest.mark.parametrize("value", ['"', "\\", "é", "\x00", "co\nde", "x" * 9000])
+@pytest.mark.parametrize("name", ["response_type", "state", "code_challenge", "scope", "prompt"])
+def test_odd_characters_are_refused_without_a_crash(world: World, name: str, value: str) -> None:
+    query = authorize_query(VERIFIER, **{name: value})
+    answer = world.browser().get("/oauth/authorize", query_string=query)
+    assert (answer.status_code, answer.headers.get("Location")) == (400, None)
+
+
+def test_parameters_we_do_not_know_are_ignored(world: World) -> None:
+    query = authorize_query(VERIFIER, ui_locales="vi", greeting='"Chào"')
+    assert "code_challenge" in world.browser().get("/oauth/authorize", query_string=query).headers["Location"]
+
+
 @pytest.mark.parametrize("name", ["client_id", "redirect_uri", "state", "code_challenge", "response_type"])
 def test_a_repeated_parameter_is_refused(world: World, name: str) -> None:
     query = [*authorize_query(VERIFIER).items(), (name, authorize_query(VERIFIER)[name])]

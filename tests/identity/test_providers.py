@@ -180,6 +180,12 @@ def test_a_suspended_organisation_is_out_at_once(world: World) -> None:
     assert world.provider_token()[0] == 200
 
 
+def test_a_client_registered_for_a_suspended_organisation_gets_nothing(world: World) -> None:
+    world.identity.organisations.set_status("hospital", "suspended")
+    world.identity.clients.set_status("his", "active")
+    assert world.provider_token()[1]["error"] == "unauthorized_client"
+
+
 def test_changed_keys_end_the_tokens_of_the_old_ones(world: World) -> None:
     token = world.provider_token()[1]["access_token"]
     fresh = ECKey.generate_key("P-256", {"kid": "p2"})

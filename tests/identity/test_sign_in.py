@@ -11,9 +11,7 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey, OctKey
 
-from tests.identity.upstream import Upstream
 from tests.identity.world import BASE, REDIRECT, World, authorize_query, make_world, settings_for, told_in
-from wallet_api.identity.errors import UpstreamRefused
 from wallet_api.identity.oidc.discovery import Discovery
 
 
@@ -226,7 +224,7 @@ def test_a_missing_issuer_signs_nobody_in_where_the_provider_sends_it(world: Wor
     ("told", "error"), [("access_denied", "access_denied"), ("login_required", "server_error")]
 )
 def test_the_upstreams_refusal_goes_to_the_app_in_our_words(world: World, told: str, error: str) -> None:
-    found = refused(world, code=None, error=told, error_description="<script>")
+    found = refused(world, code=None, error=told, error_description="<script> Người dùng")
     assert (found["error"], found["state"], found["iss"]) == (error, "app-state", BASE)
     assert "script" not in found["error_description"]
 
@@ -242,44 +240,6 @@ def test_a_gone_upstream_is_told_as_unavailable(world: World) -> None:
     sign_in.providers["vneid"]._discovery = Discovery("http://127.0.0.1:9", dev=True)  # type: ignore[index]
     answer = gone.browser().get("/oauth/authorize", query_string=authorize_query("v" * 43))
     assert told_in(answer.headers["Location"])["error"] == "temporarily_unavailable"
-
-
-def test_metadata_of_another_issuer_is_refused(upstream: Upstream) -> None:
-    upstream.metadata = {"issuer": "https://evil.example"}
-    with pytest.raises(UpstreamRefused):
-        Discovery(upstream.issuer, dev=True).endpoints()
-
-
-@pytest.mark.parametrize("more", [{"wallet_sandbox": True}, {"jwks_uri": "http://10.0.0.1/jwks"}])
-def test_production_refuses_a_sandbox_and_plain_http(upstream: Upstream, more: dict[str, Any]) -> None:
-    https = {f"{name}_endpoint": "https://id.example/x" for name in ("authorization", "token")}
-    upstream.metadata = https | {"jwks_uri": "https://id.example/jwks"}
-    Discovery(upstream.issuer, dev=False).endpoints()
-    upstream.metadata |= more
-    with pytest.raises(UpstreamRefused):
-        Discovery(upstream.issuer, dev=False).endpoints()
-
-
-def test_a_flood_of_unknown_keys_fetches_twice_at_most(upstream: Upstream) -> None:
-    tick = [0.0]
-    discovery = Discovery(upstream.issuer, dev=True, tick=lambda: tick[0])
-    for number in range(1000):
-        with pytest.raises(UpstreamRefused):
-            discovery.key(f"unknown-{number}")
-    assert upstream.fetches.count("/jwks") == 1
-    tick[0] = 61.0
-    with pytest.raises(UpstreamRefused):
-        discovery.key("unknown")
-    assert upstream.fetches.count("/jwks") == 2
-
-
-def test_a_rotated_key_is_found_after_a_minute(upstream: Upstream) -> None:
-    tick = [0.0]
-    discovery = Discovery(upstream.issuer, dev=True, tick=lambda: tick[0])
-    discovery.key("k1")
-    upstream.key = ECKey.generate_key("P-256", {"kid": "k2"})
-    tick[0] = 61.0
-    assert discovery.key("k2").kid == "k2"
 
 
 def test_an_ops_member_signs_in_with_known_roles_only(world: World) -> None:

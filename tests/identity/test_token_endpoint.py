@@ -11,7 +11,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 from tests.identity.world import START, Clock, World
 from wallet_api.identity.errors import TokenRefused
 from wallet_api.identity.memory_oauth import MemorySessions
-from wallet_api.identity.oauth.model import Client, SignedIn
+from wallet_api.identity.oauth.model import Client, SignedIn, digest
 from wallet_api.identity.sessions import Sessions
 
 OTHER = "https://app.example.vn/other"
@@ -25,6 +25,34 @@ def test_a_code_works_once_and_its_replay_ends_what_it_gave(world: World) -> Non
     with pytest.raises(TokenRefused):
         world.identity.authenticator.caller(body["access_token"])
     assert world.refresh(body["refresh_token"])[0] == 400
+
+
+def test_a_replay_ends_the_session_even_with_a_wrong_verifier(world: World) -> None:
+    code, verifier = world.code()
+    body = world.exchange(code, verifier)[1]
+    assert world.exchange(code, "w" * 43)[1]["error"] == "invalid_grant"
+    with pytest.raises(TokenRefused):
+        world.identity.authenticator.caller(body["access_token"])
+
+
+def test_two_who_both_saw_the_code_unused_are_told_apart(world: World) -> None:
+    code, verifier = world.code()
+    codes = world.identity.oauth.server.desk.codes
+    unused = codes.get(digest(code))
+    body = world.exchange(code, verifier)[1]
+    codes.get = lambda _: unused
+    assert world.exchange(code, verifier)[1]["error"] == "invalid_grant"
+    with pytest.raises(TokenRefused):
+        world.identity.authenticator.caller(body["access_token"])
+
+
+def test_a_replay_before_the_session_was_born_ends_it_too(world: World) -> None:
+    code, verifier = world.code()
+    codes = world.identity.oauth.server.desk.codes
+    use = codes.use
+    codes.use = lambda found: (use(found), codes.mark_replayed(found))[0]
+    assert world.exchange(code, verifier)[1]["error"] == "invalid_grant"
+    assert all(one.ended_at for one in world.identity.sessions._sessions._rows.values())
 
 
 def test_sixteen_at_once_with_one_code_leave_at_most_one_session(world: World) -> None:

@@ -19,7 +19,7 @@ Claims = dict[str, Any]
 
 
 class Upstream:
-    """Issues ID tokens for `person`; `forge(header, claims)` may change them, `encode` may replace signing."""
+    """Issues ID tokens for `person`; `forge(header, claims)` changes them, `encode` replaces signing."""
 
     def __init__(self, now: Callable[[], Any]) -> None:
         self.now = now

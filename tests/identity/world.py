@@ -15,7 +15,6 @@ from flask.testing import FlaskClient
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
-from tests.identity.upstream import Upstream
 from wallet_api.identity import memory, memory_oauth
 from wallet_api.identity.model import Licence, Organisation, Practitioner
 from wallet_api.identity.oauth.desk import ACCESS_TOKEN_TYPE, JWT_TYPE, TOKEN_EXCHANGE
@@ -82,8 +81,8 @@ def settings_for(upstream: str, tmp: str = "/nowhere", **more: str) -> Settings:
 class World:
     """Everything a test of the OAuth server needs."""
 
-    upstream: Upstream
-    clock: Clock
+    upstream: Any
+    clock: Any
     identity: Identity
     keys: MemoryKeyStore
     app: Flask
@@ -194,8 +193,10 @@ class World:
         return self.token(**(form | over))
 
 
-def make_world(upstream: Upstream, clock: Clock, stores: IdentityStores | None = None) -> World:
-    settings, keys, stolen = settings_for(upstream.issuer), MemoryKeyStore(), []
+def make_world(upstream: Any, clock: Any, stores: IdentityStores | None = None) -> World:
+    """`upstream`: the forging provider, or the address of another one."""
+    issuer = upstream if isinstance(upstream, str) else upstream.issuer
+    settings, keys, stolen = settings_for(issuer), MemoryKeyStore(), []
     identity = build_identity(
         settings,
         stores or memory_stores(),

@@ -158,6 +158,9 @@ def test_connect_starts_the_embedded_database_once(tmp_path: Path) -> None:
     assert again.things.find_one() == {"_id": 1}
     server = server_at(settings.embedded_path)
     assert server.owned
-    for one in (db, again):
+    server.stop(grace=0)
+    restarted = connect(settings)
+    assert restarted.things.find_one() == {"_id": 1}  # a stopped one is started again
+    for one in (db, again, restarted):
         one.client.close()
     server.stop(grace=0)

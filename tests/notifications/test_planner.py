@@ -95,6 +95,9 @@ def test_a_dose_given_too_early_does_not_count_and_is_told() -> None:
         date(2026, 10, 10),
     )
     assert found.recommended == date(2026, 11, 6), "28 days after the early dose"
+    early_mmr = items_of(child(born), [dose("mmr", date(2026, 10, 9))], date(2026, 10, 9))
+    assert early_mmr["measles", 1].because.evidence != ()
+    assert early_mmr["mr", 2].because.evidence == (), "told once, where it was meant"
 
 
 def test_a_combination_dose_is_not_blamed_in_a_series_that_was_not_open() -> None:
@@ -145,6 +148,7 @@ def test_measles_and_mr_are_not_due_at_once() -> None:
     after = items_of(child(born), [dose("mmr", today)], today)
     assert after["measles", 1].status is Status.GIVEN
     assert after["mr", 2].recommended == today + timedelta(days=28)
+    assert after["mr", 2].because.evidence == (), "a dose counted before is no dose of this series"
 
 
 def test_an_adult_is_not_asked_for_childhood_doses() -> None:

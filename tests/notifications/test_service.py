@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from notifications.errors import MessageNotFound
 from notifications.model import GivenDose, Preferences, Status
-from notifications.reminders import State, shard_of, when_to_send, window_of
+from notifications.reminders import SHARDS, State, shard_of, when_to_send, window_of
 from tests.notifications.stage import BABY, DAY, Clock, Stage, full_baby, ready
 
 
@@ -121,6 +121,34 @@ def test_each_stop_condition_is_asked_again_at_send_time(why: str, when: str) ->
         assert {(r.state, r.reason) for r in stage.of("baby")} == {(State.CANCELLED, why)}
 
 
+def test_a_later_offset_takes_the_place_of_one_that_never_left() -> None:
+    stage = ready()
+    stage.dispatch.plan_day(DAY)
+    stage.dispatch.plan_day(DAY + timedelta(days=7))
+    measles = {offset: state for series, offset, state in stage.states("baby") if series == "measles/1"}
+    assert measles == {"on_day": "superseded", "after_7": "queued"}
+
+
+def test_what_an_earlier_day_left_over_counts_for_the_push_of_this_day() -> None:
+    stage = ready()
+    for shard in range(SHARDS):
+        stage.planning.review_shard(shard, DAY)
+    tomorrow = DAY + timedelta(days=1)
+    assert stage.a_day(tomorrow) == 1
+    full_baby(stage, "twin")
+    assert stage.a_day(tomorrow) == 1 and len(stage.inbox.page("mother", 9)) == 6
+
+
+def test_nobody_is_reminded_of_the_next_dose_on_the_day_of_the_last() -> None:
+    stage = Stage()
+    stage.person("child", date(2025, 11, 20), "mother")
+    stage.give("child", "je_inactivated", DAY)
+    stage.a_day(DAY)
+    assert [r for r in stage.of("child") if r.series_id == "je"] == []
+    stage.a_day(DAY + timedelta(days=7))
+    assert [(r.dose, r.offset) for r in stage.of("child") if r.series_id == "je"] == [(2, "on_day")]
+
+
 def test_a_death_cancels_what_is_queued() -> None:
     stage = ready()
     stage.dispatch.plan_day(DAY)
@@ -209,7 +237,7 @@ def test_what_was_read_before_the_push_is_not_pushed() -> None:
 def test_batches_hold_at_most_500_addresses_and_nobody_is_left_out() -> None:
     stage = Stage()
     neighbours = (f"p{n}" for n in count() if shard_of(f"p{n}") == 3)
-    for person in islice(neighbours, 240):
+    for person in islice(neighbours, 480):
         stage.preferences.save(person, Preferences(window=(9, 10)))
         stage.person(person, date(1980, 11, 20))
         for number in range(5):
@@ -219,8 +247,8 @@ def test_batches_hold_at_most_500_addresses_and_nobody_is_left_out() -> None:
     stage.clock.at += timedelta(minutes=59)
     sizes = []
     stage.channel.on_send = lambda: sizes.append(len(stage.channel.sent))
-    assert stage.send_all() == 1200 and report.pushes == 240
-    spans = [b - a for a, b in zip(sizes, [*sizes[1:], 1200], strict=True)]
+    assert stage.send_all() == 2400 and report.pushes == 480
+    spans = [b - a for a, b in zip(sizes, [*sizes[1:], 2400], strict=True)]
     assert max(spans) <= 500 and report.batches == len(spans)
 
 

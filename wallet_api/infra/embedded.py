@@ -239,10 +239,10 @@ def server_at(path: Path) -> EmbeddedServer:
     """
     with _GUARD:
         place = path.resolve()
+        server = _SERVERS.get(place) or EmbeddedServer(place)
+        server.start()
+        server.supervise()
         if place not in _SERVERS:
-            server = EmbeddedServer(place)
-            server.start()
-            server.supervise()
             _SERVERS[place] = server
             atexit.register(server.stop)
-        return _SERVERS[place]
+        return server

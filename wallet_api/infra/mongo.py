@@ -18,6 +18,8 @@ from wallet_api.settings import Settings
 
 T = TypeVar("T")
 Document = dict[str, Any]
+Db = Database[Document]
+"""The wallet's database, for signatures in modules that may not import the driver."""
 
 DATABASE_ERRORS: tuple[type[Exception], ...] = (PyMongoError,)
 """What a database that is gone, slow or refusing raises, for those who may not know the driver."""

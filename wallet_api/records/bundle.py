@@ -73,7 +73,9 @@ def _bundle(raw: object) -> Mapping[str, Any]:
 
 def _person(entries: list[dict[str, Any]]) -> Person:
     found = [
-        (index, entry) for index, entry in enumerate(entries) if entry["resource"].get("resourceType") == "Patient"
+        (index, entry)
+        for index, entry in enumerate(entries)
+        if entry["resource"].get("resourceType") == "Patient"
     ]
     if len(found) != 1:
         raise BundleRefused("/entry", "one_patient_needed")

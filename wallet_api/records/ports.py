@@ -12,6 +12,7 @@ from wallet_api.records.model import Filter, Intake, Position, Record
 Unit = Any
 """An opaque transaction of the store; what takes the same unit happens together or not at all."""
 
+
 class Records(Protocol):
     """Records, each version kept. A predicate is part of every reader's query: what it does not admit
     never leaves the store."""
@@ -66,5 +67,5 @@ class Intakes(Protocol):
 Match = Callable[[str, str, date], str | None]
 """(identifier kind, value, birth date) to the citizen whom both fit, or None."""
 
-OnRecorded = Callable[[str, Unit], None]
+OnRecorded = Callable[[str, Unit], object]
 """Called in the same unit as a write, so that what follows from it is written in the same breath."""

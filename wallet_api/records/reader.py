@@ -96,9 +96,7 @@ class RecordReader:
             LogUnavailable: the look could not be logged; nothing is shown.
         """
         after = self._position(asked, cursor)
-        found = self._parts.records.page(
-            self.citizen_id, self._window.predicate, asked, after, limit + 1
-        )
+        found = self._parts.records.page(self.citizen_id, self._window.predicate, asked, after, limit + 1)
         shown = found[:limit]
         self._log(Action.RECORD_SEARCHED, shown)
         more = self._cursor(asked, shown[-1]) if len(found) > limit else None

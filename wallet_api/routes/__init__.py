@@ -10,7 +10,7 @@ from wallet_api.routes.guarded import GuardedBlueprint
 from wallet_api.routes.health import health
 from wallet_api.routes.ops import ops, registry
 from wallet_api.routes.provider import provider
-from wallet_api.routes.public import code_systems, directory
+from wallet_api.routes.public import code_systems, directory, proofs
 from wallet_api.routes.records import records
 from wallet_api.routes.reminders import reminders
 
@@ -23,6 +23,7 @@ BLUEPRINTS: tuple[GuardedBlueprint, ...] = (
     ops,
     registry,
     code_systems,
+    proofs,
     directory,
 )
 PLAIN_BLUEPRINTS: tuple[Blueprint, ...] = (health,)
@@ -35,6 +36,7 @@ PUBLIC: dict[str, str] = {
     "health.docs_start": "documentation",
     "health.docs_file": "documentation",
     "code-systems.CodeSystem": "published code lists",
+    "proofs.ReceiptKeys": "published public keys",
     "api-docs.openapi_json": "documentation",
     "oauth.authorize": "where signing in begins",
     "oauth.vneid_callback": "where VNeID sends the browser back; guarded by state, cookie and PKCE",

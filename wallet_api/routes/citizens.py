@@ -32,6 +32,7 @@ citizens = GuardedBlueprint(
     guard=citizen_only,
     description="Profile, sessions, family, deny list, and who looked.",
 )
+_HIDING = frozenset({Action.RECORD_HIDDEN, Action.RECORD_SHOWN})
 
 
 @citizens.route("")
@@ -157,10 +158,12 @@ class AccessLogView(MethodView):
         """Every look and every refused attempt, newest first, in plain words."""
         who = subject(citizen)
         binding = ("access-log", viewer().id, who.citizen_id)
-        found = services().log.entries(who.citizen_id, _before(query, binding), query["limit"] + 1)
+        companion = who.relation == "guardian"
+        found = _lines(who.citizen_id, _before(query, binding), query["limit"] + 1, companion=companion)
         shown = found[: query["limit"]]
         more = _cursor(shown[-1], binding) if len(found) > len(shown) else None
-        return listed([log_line(each, _entry_ref(who.citizen_id, each)) for each in shown], more)
+        items = [log_line(each, _entry_ref(who.citizen_id, each), companion=companion) for each in shown]
+        return listed(items, more)
 
 
 def _own(citizen: str) -> str:
@@ -175,6 +178,18 @@ def _member(found: Guardianship, other: str, role: str) -> dict[str, Any]:
     names = ("id", "guardian_id", "dependent_id", "relation", "state", "valid_from", "valid_to")
     name = services().identity.people.profile(other).name
     return {each: getattr(found, each) for each in names} | {"name": name, "role": role}
+
+
+def _lines(citizen_id: str, before: str | None, wanted: int, *, companion: bool) -> list[LogEntry]:
+    """At most `wanted` lines. A companion is not to see that something was hidden."""
+    found: list[LogEntry] = []
+    while len(found) < wanted:
+        batch = services().log.entries(citizen_id, before, wanted)
+        found += [each for each in batch if not (companion and each.event.action in _HIDING)]
+        if len(batch) < wanted:
+            break
+        before = batch[-1].entry_id
+    return found[:wanted]
 
 
 def _before(query: dict[str, Any], binding: tuple[str, ...]) -> str | None:

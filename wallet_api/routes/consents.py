@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from flask import request
 from flask.views import MethodView
 
 from consent.model import ConsentRequest, Grant, LiveGrant
-from consent.predicate import granted_eyes
+from consent.predicate import GUARDIANS, granted_eyes
 from consent.receipt import Party, content, signed
 from wallet_api.audit.model import Action
 from wallet_api.context import log_act, services
@@ -103,6 +104,9 @@ class Preview(MethodView):
         scope = services().consent.request(who.citizen_id, request_id).scope
         as_granted = (LiveGrant("preview", scope, scope.uses),)
         predicate = granted_eyes(scope.organisation_id, as_granted, scope.categories)
+        if who.relation == "guardian":
+            # A companion must not learn here of what is hidden from companions.
+            predicate = replace(predicate, audiences=predicate.audiences | {GUARDIANS})
         found = services().book.records
         newest = found.page(who.citizen_id, predicate, Filter(), None, 20)
         log_act(Action.CONSENT_SEEN, who.citizen_id, purpose=scope.purpose)
@@ -228,4 +232,3 @@ def _expected_version() -> int:
         raise Refusal("precondition_required", 428)
     version = next(iter(tag.as_set()), "")
     return int(version) if version.isascii() and version.isdecimal() and len(version) < 10 else 0
-

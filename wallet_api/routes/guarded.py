@@ -21,7 +21,7 @@ from wallet_api.infra.strict_json import strict_json
 JSON_TYPES = frozenset({"application/json", "application/merge-patch+json", "application/fhir+json"})
 
 
-class StrictParser(FlaskParser):  # type: ignore[misc]  # the library carries no types
+class StrictParser(FlaskParser):
     """Reads bodies with our own JSON rules and refuses unknown fields everywhere."""
 
     DEFAULT_UNKNOWN_BY_LOCATION = {  # noqa: RUF012 - the library's own way to set it
@@ -40,7 +40,7 @@ class StrictParser(FlaskParser):  # type: ignore[misc]  # the library carries no
         return strict_json(raw)
 
 
-class GuardedBlueprint(Blueprint):  # type: ignore[misc]  # the library carries no types
+class GuardedBlueprint(Blueprint):
     """A blueprint whose guard runs before every view. `guard` raises, or sets the caller."""
 
     ARGUMENTS_PARSER = StrictParser()

@@ -17,6 +17,8 @@ from wallet_api.context import services, viewer
 from wallet_api.errors import problem, problem_of
 from wallet_api.infra.mongo import DATABASE_ERRORS
 
+_CANNOT_ASK: tuple[type[Exception], ...] = (*DATABASE_ERRORS, LogUnavailable)
+
 
 def hold(fence: Fence) -> None:
     """This answer holds data read under consent: check the fence before it leaves."""
@@ -36,7 +38,7 @@ def release(answer: Response) -> Response:
             if not services().access.still_holds(fence):
                 _log_stop(fence)
                 return problem_of(ConsentEnded("ended"))
-    except (*DATABASE_ERRORS, LogUnavailable):
+    except _CANNOT_ASK:
         return problem("unavailable", 503)
     return answer
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from wallet_api.audit.log import LogEntry
 from wallet_api.audit.model import ActorKind, AuditEvent
-from wallet_api.context import services
+from wallet_api.context import services, viewer
 from wallet_api.errors import language
 from wallet_api.identity.errors import IdentityError
 
 _YOU = {"vi": "Bạn", "en": "You"}
 _GUARDIAN = {"vi": "Người giám hộ", "en": "A guardian"}
+_OWNER = {"vi": "Chủ sổ", "en": "The owner of the book"}
 _SYSTEM = {"vi": "Hệ thống", "en": "The system"}
 _VERBS = {
     "record:read": {"vi": "xem một hồ sơ", "en": "read a record"},
@@ -34,9 +36,15 @@ _OTHER = {"vi": "thực hiện một thao tác", "en": "did something else"}
 _REFUSED = {"vi": " (bị từ chối)", "en": " (refused)"}
 
 
-def log_line(entry: LogEntry, reference: str) -> dict[str, Any]:
-    """One entry with names instead of ids, and a sentence in the reader's language."""
+def log_line(entry: LogEntry, reference: str, *, companion: bool = False) -> dict[str, Any]:
+    """One entry with names instead of ids, and a sentence in the reader's language.
+
+    A companion reads no counts and categories of what others saw or wrote: they would tell of records that
+    are hidden from companions.
+    """
     event = entry.event
+    if companion and event.actor_id != viewer().id and str(event.action).startswith("record:"):
+        event = replace(event, categories=(), record_count=None)
     organisation = _organisation(event)
     return {
         "id": reference,
@@ -68,7 +76,9 @@ def _sentence(event: AuditEvent, organisation: dict[str, str] | None) -> str:
 def _name(event: AuditEvent) -> str:
     locale = language()
     if event.actor_kind is ActorKind.CITIZEN:
-        return (_YOU if event.actor_id == event.citizen_id else _GUARDIAN)[locale]
+        if event.actor_id == viewer().id:
+            return _YOU[locale]
+        return (_OWNER if event.actor_id == event.citizen_id else _GUARDIAN)[locale]
     if event.actor_kind is ActorKind.PRACTITIONER and event.organisation_id:
         try:
             registry = services().identity.organisations

@@ -103,7 +103,9 @@ class Organisations(MethodView):
     def post(self, form: dict[str, Any]) -> Organisation:
         """Register an organisation with its licence."""
         licence = Licence(
-            frozenset(form["purposes"]), frozenset(form["read_categories"]), frozenset(form["write_categories"])
+            frozenset(form["purposes"]),
+            frozenset(form["read_categories"]),
+            frozenset(form["write_categories"]),
         )
         made = services().identity.organisations.add(
             Organisation(

@@ -15,7 +15,7 @@ from wallet_api.records.errors import RecordNotFound
 from wallet_api.routes.guarded import GuardedBlueprint, anybody, signed_in
 from wallet_api.routes.schemas.base import Code, ProblemSchema, StrictSchema, Text, listed
 from wallet_api.routes.schemas.consents import NoticeSchema
-from wallet_api.routes.schemas.lists import CodePage, OrganisationPage
+from wallet_api.routes.schemas.lists import CodePage, KeySetSchema, OrganisationPage
 
 code_systems = GuardedBlueprint(
     "code-systems",
@@ -23,6 +23,13 @@ code_systems = GuardedBlueprint(
     url_prefix="/api/v1/code-systems",
     guard=anybody,
     description="Every code this API uses, with Vietnamese and English names.",
+)
+proofs = GuardedBlueprint(
+    "proofs",
+    __name__,
+    url_prefix="/.well-known",
+    guard=anybody,
+    description="Public keys for checking our proofs offline.",
 )
 directory = GuardedBlueprint(
     "directory",
@@ -43,13 +50,25 @@ class CodeSystem(MethodView):
         """purposes, categories, labels, frequencies, refusal-reasons, states or errors."""
         if name == "errors":
             vi, en = texts("vi"), texts("en")
-            items = [{"code": code, "vi": vi[code]["title"], "en": en[code]["title"]} for code in sorted(codes())]
+            items = [
+                {"code": code, "vi": vi[code]["title"], "en": en[code]["title"]} for code in sorted(codes())
+            ]
             return listed(items) | {"id": name, "source": "Our own list"}
         if name not in NAMES:
             raise RecordNotFound(name)
         found = code_list(name)
         items = [{"code": one.code, "vi": one.vi, "en": one.en} for one in found.codes.values()]
         return listed(items) | {"id": found.id, "source": found.source}
+
+
+@proofs.route("/receipt-jwks.json")
+class ReceiptKeys(MethodView):
+    """The keys receipts are signed with."""
+
+    @proofs.response(200, KeySetSchema)
+    def get(self) -> dict[str, Any]:
+        """Every key a receipt may be signed with, old ones too: `python -m consent verify` takes this file."""
+        return dict(services().keys.jwks("receipt"))
 
 
 class LocaleQuery(StrictSchema):

@@ -181,7 +181,11 @@ def _own(citizen: str) -> str:
 
 def _installation(text: str) -> str:
     if not is_id(text) and not (8 <= len(text) <= 64 and text.replace("-", "").isalnum() and text.isascii()):
-        fault = {"pointer": "/installation_id", "code": "form", "message": "8 to 64 letters, digits and dashes"}
+        fault = {
+            "pointer": "/installation_id",
+            "code": "form",
+            "message": "8 to 64 letters, digits and dashes",
+        }
         raise Refusal("invalid_fields", 422, [fault])
     return text
 

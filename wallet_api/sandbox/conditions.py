@@ -56,12 +56,12 @@ def on_this_machine(url: str) -> bool:
         return False
 
 
-def carries_demo_marker(database: Any) -> bool:  # noqa: ANN401 - a pymongo Database, named only in infra and stores
+def carries_demo_marker(database: Any) -> bool:
     """Whether this database was made for a demonstration: one document that no other code writes."""
     return database[MARKER_COLLECTION].find_one({"_id": MARKER_ID}) is not None
 
 
-def put_demo_marker(database: Any) -> None:  # noqa: ANN401 - a pymongo Database, named only in infra and stores
+def put_demo_marker(database: Any) -> None:
     """Mark a database as made for a demonstration. Call it on an empty database only."""
     database[MARKER_COLLECTION].replace_one({"_id": MARKER_ID}, {"_id": MARKER_ID}, upsert=True)
 

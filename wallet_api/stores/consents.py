@@ -12,7 +12,9 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from pymongo.client_session import ClientSession
+from pymongo.collection import Collection
 from pymongo.database import Database
+from pymongo.read_concern import ReadConcern
 
 from consent.errors import StaleVersion
 from consent.model import (
@@ -52,6 +54,7 @@ class MongoConsents:
         self._requests = db["consent_requests"]
         self._grants = db["grants"]
         self._standings = db["standings"]
+        self._settled = self._standings.with_options(read_concern=ReadConcern("linearizable"))
 
     def add_request(self, request: ConsentRequest) -> None:
         """Keep a new request; its free text is sealed under the asking organisation's key."""
@@ -115,10 +118,20 @@ class MongoConsents:
 
     def standing(self, citizen_id: str, organisation_id: str) -> Standing:
         """How the two stand now: one look-up by id, on the primary."""
-        found = self._standings.find_one({"_id": standing_id(citizen_id, organisation_id)})
+        return self._standing(self._standings, citizen_id, organisation_id)
+
+    def settled_standing(self, citizen_id: str, organisation_id: str) -> Standing:
+        """The same, linearizable: a primary that was voted out without knowing it cannot answer this."""
+        return self._standing(self._settled, citizen_id, organisation_id)
+
+    @staticmethod
+    def _standing(collection: Collection[Document], citizen_id: str, organisation_id: str) -> Standing:
+        found = collection.find_one({"_id": standing_id(citizen_id, organisation_id)})
         if found is None:
             return Standing()
-        live = tuple(LiveGrant(each["id"], _scope(each["scope"]), each["uses_left"]) for each in found.get("live", ()))
+        live = tuple(
+            LiveGrant(each["id"], _scope(each["scope"]), each["uses_left"]) for each in found.get("live", ())
+        )
         return Standing(found["epoch"], live, found["blocked"], found["known"])
 
     def use(self, citizen_id: str, organisation_id: str, grant_id: str) -> bool:
@@ -206,9 +219,7 @@ class MongoConsents:
             "citizen_id": request.citizen_id,
             "scope": _scope_document(request.scope),
             "requested_by": request.requested_by,
-            "reason": self._cipher.seal(
-                _reason_place(request.id, request.scope), request.reason.encode()
-            ),
+            "reason": self._cipher.seal(_reason_place(request.id, request.scope), request.reason.encode()),
             "state": request.state,
             "version": request.version,
             "created_at": request.created_at,

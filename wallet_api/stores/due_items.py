@@ -17,7 +17,7 @@ from wallet_api.stores.reminding import RETENTION_CLASS, Document, MongoUnits
 
 _COLLECTION = "due_items"
 
-# A field with a range comes last: the embedded database loses documents at the bound of a range in the middle.
+# A range comes last in its index: in the middle, the embedded database loses the documents at its bound.
 INDEXES = (Index(_COLLECTION, ("shard", "review_on")),)
 
 

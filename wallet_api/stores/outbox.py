@@ -6,23 +6,26 @@ reminded on which day. What is settled keeps only its counts.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
 from notifications.errors import LeaseLost
 from notifications.outgoing import Attempt, Batch, BatchState, Push
 from notifications.ports import Unit
+from notifications.reminders import SHARDS
 from wallet_api.infra.crypto.envelope import CitizenCipher, Place
 from wallet_api.infra.mongo import Index
-from wallet_api.stores.reminding import RETENTION_CLASS, Document, session_of
+from wallet_api.stores.reminding import RETENTION_CLASS, Document, MongoUnits, session_of
 
 _COLLECTION: Final = "outbox"
 _CANDIDATES: Final = 8  # so that workers on one shard seldom all lose the race for the same batch
 
-# A field with a range comes last: the embedded database loses documents at the bound of a range in the middle.
+# A range comes last in its index: in the middle, the embedded database loses the documents at its bound.
 INDEXES = (
     Index(_COLLECTION, ("shard", "state", "due_at")),
     Index(_COLLECTION, ("state", "due_at")),
@@ -35,6 +38,8 @@ class MongoOutbox:
 
     def __init__(self, db: Database[Document], cipher: CitizenCipher) -> None:
         self._batches = db[_COLLECTION]
+        self._figures = db["outbox_figures"]
+        self._units = MongoUnits(db)
         self._cipher = cipher
 
     def add(self, batch: Batch, unit: Unit | None = None) -> None:
@@ -62,9 +67,10 @@ class MongoOutbox:
             found = self._batches.find(asked).sort([("due_at", 1), ("_id", 1)]).limit(_CANDIDATES)
             rows = list(found)
             for row in rows:
+                batch = self._batch(row)
                 change = {"state": BatchState.LEASED.value, "lease_until": now + lease}
-                if self._step(row["_id"], row["version"], {"$set": change}, None):
-                    return self._batch(row | change | {"version": row["version"] + 1})
+                if self._step(batch, {"$set": change}, None):
+                    return self._batch(row | change | {"version": batch.version + 1})
             if len(rows) < _CANDIDATES:
                 return None
 
@@ -88,8 +94,13 @@ class MongoOutbox:
         if due_at is not None:
             ends["due_at"] = due_at
         change = {"$set": ends, "$push": {"attempts": _attempt_document(attempt)}}
-        if batch.state is not BatchState.LEASED or not self._step(batch.id, batch.version, change, unit):
-            raise LeaseLost("the batch was claimed by another worker")
+
+        def work(session: ClientSession) -> None:
+            if batch.state is not BatchState.LEASED or not self._step(batch, change, session):
+                raise LeaseLost("the batch was claimed by another worker")
+            self._count(batch.shard, attempt, state, session)
+
+        self._units.within(unit, work)
 
     def sweep(self, now: datetime) -> int:
         """Put batches whose lease has run out back into the queue; return how many."""
@@ -110,12 +121,28 @@ class MongoOutbox:
         found = self._batches.aggregate([{"$match": due}, {"$group": {"_id": "$shard"}}])
         return frozenset(each["_id"] for each in found)
 
-    def _step(self, batch_id: str, version: int, change: Document, unit: Unit | None) -> bool:
+    def figures(self) -> dict[str, dict[str, int]]:
+        """Batches by state, and pushes by the answer the channel gave, retries included. Counts only."""
+        batches, pushes = Counter[str](), Counter[str]()
+        for row in self._figures.find().limit(SHARDS):
+            batches.update(row.get("batches", {}))
+            pushes.update(row.get("pushes", {}))
+        for state in (BatchState.QUEUED, BatchState.LEASED):
+            batches[state.value] = self._batches.count_documents({"state": state.value})
+        return {"batches": dict(batches), "pushes": dict(pushes)}
+
+    def _step(self, batch: Batch, change: Document, session: ClientSession | None) -> bool:
         """Change a batch that still has this version, and raise it."""
-        done = self._batches.update_one(
-            {"_id": batch_id, "version": version}, change | {"$inc": {"version": 1}}, session=session_of(unit)
-        )
+        unchanged = {"_id": batch.id, "version": batch.version}
+        done = self._batches.update_one(unchanged, change | {"$inc": {"version": 1}}, session=session)
         return done.modified_count == 1
+
+    def _count(self, shard: int, attempt: Attempt, state: BatchState, session: ClientSession) -> None:
+        """Settled batches are counted as they settle: there are too many to count them when asked."""
+        counts = {f"pushes.{answer}": count for answer, count in attempt.answers.items()}
+        for ended in (BatchState.DONE, BatchState.DEAD):
+            counts[f"batches.{ended}"] = int(state is ended)
+        self._figures.update_one({"_id": shard}, {"$inc": counts}, upsert=True, session=session)
 
     def _seal(self, batch: Batch, pushes: Sequence[Push], attempts: int) -> bytes:
         rows = [

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date, datetime
-from typing import Any
-
-from pymongo.database import Database
 
 from consent.access import AccessService, VisitCodeService
 from consent.receipt import Signing
@@ -14,7 +11,6 @@ from consent.service import ConsentService
 from wallet_api.audit.checkpoint import CheckpointSigner
 from wallet_api.audit.log import AccessLog
 from wallet_api.context import Book, Services
-from wallet_api.identity.model import Session
 from wallet_api.identity.people import People
 from wallet_api.identity.service import Identity, IdentityStores, build_identity
 from wallet_api.infra.clock import clock_from
@@ -26,8 +22,7 @@ from wallet_api.infra.crypto.framing import from_base64url
 from wallet_api.infra.crypto.keystore import FileKeyStore, KeyStore
 from wallet_api.infra.crypto.refs import References
 from wallet_api.infra.ids import id_from_bytes, new_id
-from wallet_api.infra.logs import say
-from wallet_api.infra.mongo import connect, ensure_indexes
+from wallet_api.infra.mongo import Db, connect, ensure_indexes
 from wallet_api.records.intake import IntakeParts, IntakeService
 from wallet_api.records.reader import ReaderParts, Readers
 from wallet_api.settings import Settings
@@ -36,17 +31,18 @@ from wallet_api.stores.citizen_keys import MongoCitizenKeys
 from wallet_api.stores.consents import MongoConsents, MongoVisitCodes
 from wallet_api.stores.guardianships import MongoGuardianships
 from wallet_api.stores.identities import MongoCitizens, MongoReviews
+from wallet_api.stores.inbox import MongoInbox
 from wallet_api.stores.intakes import MongoIntakes
 from wallet_api.stores.oauth_clients import MongoClients
 from wallet_api.stores.organisations import MongoOrganisations, MongoRosters
+from wallet_api.stores.preferences import MongoPreferences
 from wallet_api.stores.records import MongoRecords
 from wallet_api.stores.sessions import MongoSessions
 from wallet_api.stores.sign_ins import MongoCodes, MongoJtis, MongoLoginAttempts
 from wallet_api.wiring.indexes import ALL_INDEXES
 from wallet_api.wiring.licences import LicenceWindow
 from wallet_api.wiring.reminding import PlannedCitizens, build_reminding
-
-Document = dict[str, Any]
+from wallet_api.wiring.theft import theft_teller
 
 
 def open_keys(settings: Settings) -> KeyStore:
@@ -54,7 +50,7 @@ def open_keys(settings: Settings) -> KeyStore:
     return FileKeyStore(settings.keys_dir, create=settings.dev)
 
 
-def build_services(settings: Settings, db: Database[Document] | None = None) -> Services:
+def build_services(settings: Settings, db: Db | None = None) -> Services:
     """Connect, create indexes, and put everything together.
 
     Raises:
@@ -67,9 +63,7 @@ def build_services(settings: Settings, db: Database[Document] | None = None) -> 
     return _assemble(settings, database, keys, now)
 
 
-def _assemble(
-    settings: Settings, db: Database[Document], keys: KeyStore, now: Callable[[], datetime]
-) -> Services:
+def _assemble(settings: Settings, db: Db, keys: KeyStore, now: Callable[[], datetime]) -> Services:
     cipher, blind = CitizenCipher(MongoCitizenKeys(db), keys, now), BlindIndex(keys)
     log = AccessLog(MongoAuditLog(db), now, CheckpointSigner(keys))
     records = MongoRecords(db, cipher, blind)
@@ -95,7 +89,7 @@ def _assemble(
     return Services(
         settings=settings,
         now=now,
-        ready=lambda: db.command("ping") and None,
+        ready=lambda: _ask(db),
         keys=keys,
         blind=blind,
         references=References(keys),
@@ -114,7 +108,7 @@ def _assemble(
 
 def _identity(
     settings: Settings,
-    db: Database[Document],
+    db: Db,
     keys: KeyStore,
     cipher: CitizenCipher,
     citizens: PlannedCitizens,
@@ -132,11 +126,13 @@ def _identity(
         codes=MongoCodes(db),
         jtis=MongoJtis(db),
     )
-    return build_identity(settings, stores, keys, now=now, new_id=new_id, tell_theft=_tell_theft)
+    tell_theft = theft_teller(MongoInbox(db, cipher), MongoPreferences(db, cipher), now)
+    return build_identity(settings, stores, keys, now=now, new_id=new_id, tell_theft=tell_theft)
 
 
-def _tell_theft(session: Session) -> None:
-    say("session_theft_suspected", state=session.kind)
+def _ask(db: Db) -> None:
+    # The ping of the embedded database proves nothing about its storage, so a document is read.
+    db["demo_marker"].find_one({"_id": "demo"})
 
 
 def _match(people: People) -> Callable[[str, str, date], str | None]:

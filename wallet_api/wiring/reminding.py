@@ -6,11 +6,9 @@ import json
 import random
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
-from typing import Any
 
-from pymongo.database import Database
-
-from notifications.channels.fcm import PUSH_TEMPLATE, FcmChannel, FcmSettings
+from notifications.channels.fcm import FcmChannel, FcmSettings
+from notifications.channels.fcm_wire import PUSH_TEMPLATE
 from notifications.delivery import Delivery
 from notifications.dispatch import Dispatch, DispatchPorts
 from notifications.planning import Planning, PlanningPorts
@@ -26,6 +24,7 @@ from wallet_api.infra.crypto.blind import BlindIndex
 from wallet_api.infra.crypto.envelope import CitizenCipher
 from wallet_api.infra.ids import new_id
 from wallet_api.infra.logs import say
+from wallet_api.infra.mongo import Db
 from wallet_api.infra.queue import PLAN_TASK, make_queue
 from wallet_api.settings import Settings
 from wallet_api.stores.brakes import MongoBrakes
@@ -40,12 +39,10 @@ from wallet_api.stores.reminders import MongoReminders
 from wallet_api.stores.reminding import MongoUnits
 from wallet_api.wiring.care import BookCare, FamilyRecipients
 
-Document = dict[str, Any]
-
 
 def build_reminding(
     settings: Settings,
-    db: Database[Document],
+    db: Db,
     cipher: CitizenCipher,
     blind: BlindIndex,
     identity: Identity,

@@ -12,7 +12,7 @@ from authlib.oauth2.rfc6749 import (
 )
 from authlib.oauth2.rfc6749.grants import BaseGrant, ClientCredentialsGrant
 
-from wallet_api.identity.errors import OffRoster, TokenRefused
+from wallet_api.identity.errors import OffRoster, OrganisationUnknown, TokenRefused
 from wallet_api.identity.oauth.assertions import METHOD, BadAssertion, verified_assertion
 from wallet_api.identity.oauth.desk import ACCESS_TOKEN_TYPE, JWT_TYPE, TOKEN_EXCHANGE, Desk
 from wallet_api.identity.oauth.model import Client
@@ -29,7 +29,19 @@ class CredentialsGrant(ClientCredentialsGrant):
     def create_token_response(self) -> tuple[int, dict[str, object], list[tuple[str, str]]]:
         """A token without a practitioner."""
         desk: Desk = self.server.desk
-        return 200, desk.provider_answer(self.request.client.registered), []
+        client: Client = self.request.client.registered
+        _check_active(desk, client)
+        return 200, desk.provider_answer(client), []
+
+
+def _check_active(desk: Desk, client: Client) -> None:
+    """A client registered after its organisation was suspended has nothing to ask for."""
+    try:
+        active = desk.organisations.get(str(client.organisation_id)).status == "active"
+    except OrganisationUnknown:
+        active = False
+    if not active:
+        raise UnauthorizedClientError()
 
 
 class ExchangeGrant(BaseGrant, TokenEndpointMixin):
@@ -64,6 +76,7 @@ class ExchangeGrant(BaseGrant, TokenEndpointMixin):
         desk: Desk = self.server.desk
         client: Client = self.request.client.registered
         try:
+            _check_active(desk, client)
             self._check_subject(desk, client)
             practitioner_id = self._practitioner(desk, client)
         except (TokenRefused, BadAssertion, OffRoster) as why:

@@ -8,8 +8,16 @@ from authlib.oauth2.rfc6749 import InvalidRequestError, OAuth2Request
 from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload
 
 _LONGEST = 8192
-_MOST = 24
 _FORBIDDEN = frozenset('"\\')
+_READ = frozenset(
+    {
+        *("response_type", "client_id", "redirect_uri", "scope", "state", "prompt", "max_age"),
+        *("code_challenge", "code_challenge_method", "code", "iss", "error"),
+        *("grant_type", "code_verifier", "refresh_token", "client_assertion", "client_assertion_type"),
+        *("subject_token", "subject_token_type", "actor_token", "actor_token_type"),
+        *("requested_token_type", "token", "token_type_hint"),
+    }
+)
 
 
 class FormRequest(OAuth2Request):
@@ -32,17 +40,20 @@ class FormRequest(OAuth2Request):
 
 
 def single_parameters(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """The parameters of a request, none repeated (RFC 6749 section 3.1), all printable ASCII.
+    """The parameters we read, none repeated (RFC 6749 section 3.1), all printable ASCII.
 
-    Authlib puts some values into its error texts, which may not hold quotes or backslashes.
+    Others are ignored, as RFC 6749 demands: a provider may well add a text in Vietnamese. Quotes and
+    backslashes are refused because Authlib puts some values into its error texts, which may hold neither.
 
     Raises:
-        InvalidRequestError: one is repeated, too long, or holds another character; or there are too many.
+        InvalidRequestError: one is repeated, too long, or holds another character.
     """
     found: dict[str, str] = {}
     for name, value in pairs:
+        if name not in _READ:
+            continue
         plain = value.isascii() and value.isprintable() and not _FORBIDDEN & set(value)
-        if name in found or len(found) >= _MOST or len(value) > _LONGEST or not plain:
+        if name in found or len(value) > _LONGEST or not plain:
             raise InvalidRequestError("A parameter is repeated, too long or holds a forbidden character.")
         if value:
             found[name] = value

@@ -10,4 +10,10 @@ def _faults(resource: Resource) -> list[Fault]:
     return [*needs_code(resource, "code")]
 
 
-TYPE = RecordType("AllergyIntolerance", always("allergy"), first_of("recordedDate", "onsetDateTime"), _faults, subject="patient")
+TYPE = RecordType(
+    "AllergyIntolerance",
+    always("allergy"),
+    first_of("recordedDate", "onsetDateTime"),
+    _faults,
+    subject="patient",
+)

@@ -25,4 +25,9 @@ def _faults(resource: Resource) -> list[Fault]:
     return [*needs_status(resource, _STATUS), *needs_code(resource, "code")]
 
 
-TYPE = RecordType("DiagnosticReport", always("lab_result"), first_of("effectiveDateTime", "effectivePeriod.start", "issued"), _faults)
+TYPE = RecordType(
+    "DiagnosticReport",
+    always("lab_result"),
+    first_of("effectiveDateTime", "effectivePeriod.start", "issued"),
+    _faults,
+)

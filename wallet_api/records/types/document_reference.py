@@ -5,9 +5,7 @@ from __future__ import annotations
 from wallet_api.records.types import Fault, RecordType, Resource
 from wallet_api.records.types._fields import always, first_of, needs_status
 
-_STATUS = frozenset(
-    {"current", "superseded", "entered-in-error"}
-)
+_STATUS = frozenset({"current", "superseded", "entered-in-error"})
 
 
 def _faults(resource: Resource) -> list[Fault]:

@@ -23,4 +23,9 @@ def _faults(resource: Resource) -> list[Fault]:
     return [*needs_status(resource, _STATUS)]
 
 
-TYPE = RecordType("MedicationStatement", always("medication"), first_of("effectiveDateTime", "effectivePeriod.start", "dateAsserted"), _faults)
+TYPE = RecordType(
+    "MedicationStatement",
+    always("medication"),
+    first_of("effectiveDateTime", "effectivePeriod.start", "dateAsserted"),
+    _faults,
+)

@@ -23,4 +23,6 @@ def _faults(resource: Resource) -> list[Fault]:
     return [*needs_status(resource, _STATUS), *needs_code(resource, "code")]
 
 
-TYPE = RecordType("Procedure", always("procedure"), first_of("performedDateTime", "performedPeriod.start"), _faults)
+TYPE = RecordType(
+    "Procedure", always("procedure"), first_of("performedDateTime", "performedPeriod.start"), _faults
+)

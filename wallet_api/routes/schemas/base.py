@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -81,7 +81,9 @@ class Instant(fields.Field[datetime]):
                 raise ValueError("zone or year")
             return found.astimezone(UTC)
         except (ValueError, OverflowError) as why:
-            raise ValidationError("An instant is RFC 3339 with an offset, like 2026-11-21T08:00:00Z.") from why
+            raise ValidationError(
+                "An instant is RFC 3339 with an offset, like 2026-11-21T08:00:00Z."
+            ) from why
 
 
 class Code(fields.String):
@@ -137,6 +139,6 @@ def instant(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec=precision).replace("+00:00", "Z")
 
 
-def listed(items: list[Mapping[str, Any]], next_cursor: str | None = None) -> dict[str, Any]:
+def listed(items: Sequence[Mapping[str, Any]], next_cursor: str | None = None) -> dict[str, Any]:
     """A list answer."""
-    return {"items": items, "next_cursor": next_cursor}
+    return {"items": list(items), "next_cursor": next_cursor}

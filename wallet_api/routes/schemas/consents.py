@@ -11,7 +11,7 @@ from consent.model import Answer, ConsentRequest, Grant, Period, Scope
 from wallet_api.routes.schemas.base import Code, Day, Instant, PeriodSchema, StrictSchema, Text
 
 
-def code_set(allowed: Any, **options: Any) -> fields.List:
+def code_set(allowed: Any, **options: Any) -> fields.List[str]:
     """A list of codes without repetition."""
     return fields.List(Code(allowed.codes), validate=validate.Length(min=1, max=50), **options)
 

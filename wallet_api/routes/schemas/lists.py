@@ -69,6 +69,12 @@ class CodePage(Schema):
     next_cursor = fields.String(allow_none=True)
 
 
+class KeySetSchema(Schema):
+    """A JWK set."""
+
+    keys = fields.List(fields.Dict(keys=fields.String(), values=fields.String()))
+
+
 class LogEntrySchema(Schema):
     """One line of who looked."""
 

@@ -1,0 +1,117 @@
+"""Messages over files appear whole or not at all, and carry nothing but days and shard numbers."""
+
+from __future__ import annotations
+
+import json
+import threading
+from datetime import UTC, date, datetime
+from pathlib import Path
+from queue import Empty
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from celery import Celery
+
+from notifications.dispatch import DayReport
+from tests.tasks.worker_process import settings_of
+from wallet_api import tasks
+from wallet_api.tasks import FilesTransport, celery_app
+
+
+class FakeReminding:
+    """Records what the tasks ask for."""
+
+    def __init__(self, ready: frozenset[int] = frozenset()) -> None:
+        self.asked: list[object] = []
+        self.made = 0
+        self._ready = ready
+        self.dispatch = self
+        self.outbox = self
+
+    def plan_day(self, day: date) -> DayReport:
+        self.asked.append(day)
+        return DayReport()
+
+    def ready(self, now: datetime) -> frozenset[int]:
+        return self._ready
+
+    def sweep(self, now: datetime) -> int:
+        self.asked.append(("sweep", now))
+        return 1
+
+    def delivery(self) -> FakeReminding:
+        self.made += 1
+        return self
+
+    def deliver(self, shard: int) -> None:
+        self.asked.append(shard)
+
+
+LATE = datetime(2026, 11, 20, 17, 30, tzinfo=UTC)  # 00:30 of the 21st in Vietnam
+
+
+def app_of(folder: Path, reminding: FakeReminding) -> Celery:
+    services: Any = SimpleNamespace(now=lambda: LATE, reminding=reminding)
+    return celery_app(settings_of(folder), lambda: services)
+
+
+def messages(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(path.read_text()) for path in sorted((folder / "broker" / "messages").glob("*.msg"))]
+
+
+def test_today_is_the_vietnamese_day_of_the_injected_clock(tmp_path: Path) -> None:
+    reminding = FakeReminding()
+    app_of(tmp_path, reminding).tasks[tasks.TODAY_TASK]()
+    assert reminding.asked == [date(2026, 11, 21)]
+
+
+def test_a_wake_asks_for_every_ready_shard_and_names_nobody(tmp_path: Path) -> None:
+    app_of(tmp_path, FakeReminding(frozenset({3, 60}))).tasks[tasks.WAKE_TASK]()
+    sent = messages(tmp_path)
+    assert [(each["headers"]["task"], each["headers"]["argsrepr"]) for each in sent] == [
+        (tasks.DELIVER_TASK, "[3]"),
+        (tasks.DELIVER_TASK, "[60]"),
+    ]
+    assert all(each["headers"]["expires"] for each in sent), "calls nobody takes would pile up"
+
+
+def test_the_sender_is_made_once_and_only_when_something_is_sent(tmp_path: Path) -> None:
+    reminding = FakeReminding()
+    app = app_of(tmp_path, reminding)
+    app.tasks[tasks.SWEEP_TASK]()
+    assert reminding.made == 0 and reminding.asked == [("sweep", LATE)]
+    app.tasks[tasks.DELIVER_TASK](5)
+    app.tasks[tasks.DELIVER_TASK](6)
+    assert reminding.made == 1 and reminding.asked[1:] == [5, 6]
+
+
+def test_every_task_of_the_beat_exists_and_its_calls_go_stale(tmp_path: Path) -> None:
+    app = app_of(tmp_path, FakeReminding())
+    for entry in app.conf.beat_schedule.values():
+        assert entry["task"] in app.tasks and entry["options"]["expires"] > 0
+
+
+def test_a_reader_never_sees_half_a_message(tmp_path: Path) -> None:
+    app = app_of(tmp_path, FakeReminding())
+    body, got = {"body": "x" * 200_000}, 0
+    with app.connection_for_write() as connection:
+        assert connection.transport_cls is FilesTransport
+        channel = connection.channel()
+        writer = threading.Thread(target=lambda: [channel._put("q", body) for _ in range(100)])
+        writer.start()
+        while got < 100:
+            try:
+                message = channel._get("q")
+            except Empty:
+                continue
+            assert message == body
+            got += 1
+        writer.join()
+
+
+def test_a_torn_message_does_not_end_the_worker(tmp_path: Path) -> None:
+    app = app_of(tmp_path, FakeReminding())
+    (tmp_path / "broker" / "messages" / "1_torn.q.msg").write_bytes(b'{"half":')
+    with app.connection_for_write() as connection, pytest.raises(Empty):
+        connection.channel()._get("q")

@@ -1,0 +1,21 @@
+"""`python -m wallet_api COMMAND`: everything an operator or a developer starts by hand."""
+
+import sys
+
+if sys.version_info < (3, 11):  # noqa: UP036 - told in a sentence here, where any Python can still read it
+    sys.exit(f"The wallet needs Python 3.11 or newer; this is {sys.version.split()[0]}.")
+
+from wallet_api.cli import main
+from wallet_api.settings import Settings
+
+
+def _work(settings: Settings) -> int:
+    # Commands and tasks are strangers to each other; they meet here alone, and only when asked for.
+    from wallet_api.tasks import run_worker
+    from wallet_api.wiring import build_services
+
+    return run_worker(settings, build_services)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:], work=_work))

@@ -1,0 +1,48 @@
+"""The command line: one module a group of commands, each with `add(commands)`.
+
+Exit codes: 0 done; 1 it could not be done, or what was checked does not hold; 2 the command or the
+settings are wrong. A sentence on standard error says why.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+
+from wallet_api.cli import audit, keys, openapi, reminders, run, seed, story, token, worker
+from wallet_api.cli.screen import CannotDo, warn
+from wallet_api.infra.crypto.errors import CryptoError
+from wallet_api.infra.embedded import EmbeddedError
+from wallet_api.infra.mongo import DATABASE_ERRORS
+from wallet_api.infra.processes import ProcessError
+from wallet_api.settings import Settings, SettingsError
+
+Work = Callable[[Settings], int]
+_GROUPS = (run, story, worker, seed, token, reminders, audit, keys, openapi)
+
+
+def main(argv: Sequence[str], *, work: Work | None = None) -> int:
+    """Run one command and return its exit code. `work` is what the `worker` command starts."""
+    parser = argparse.ArgumentParser(
+        prog="python -m wallet_api", description="The health wallet: start it, look after it, see it work."
+    )
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    for group in _GROUPS:
+        group.add(commands)
+    options = parser.parse_args(argv)
+    options.work = work
+    try:
+        return int(options.do(options))
+    except SettingsError as why:
+        for fault in why.faults:
+            warn(f"{fault}.")
+        return 2
+    except (CannotDo, ProcessError, EmbeddedError, CryptoError) as why:
+        warn(str(why))
+        return 1
+    except DATABASE_ERRORS as why:
+        warn(f"The database does not answer ({type(why).__name__}): is WALLET_MONGO_URI right, and is it running?")
+        return 1
+    except KeyboardInterrupt:
+        warn("Stopped.")
+        return 130

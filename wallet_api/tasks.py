@@ -1,0 +1,193 @@
+"""The worker: tasks that plan, send and repair, and the beat that calls them.
+
+The outbox is the truth; a task only says where to look. So a lost message costs one interval, and a message
+seen twice, or two beats at once, change nothing. Tasks carry days and shard numbers, never people's data.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Callable
+from datetime import date, datetime
+from functools import cache
+from pathlib import Path
+from queue import Empty
+from time import monotonic_ns
+from typing import Any, Final, Protocol
+from uuid import uuid4
+
+from celery import Celery, signals
+from celery.beat import EmbeddedService, Scheduler
+from kombu.transport import filesystem
+
+from notifications.delivery import Delivery
+from notifications.dispatch import Dispatch
+from notifications.ports import Outbox
+from wallet_api.infra.clock import vn_day
+from wallet_api.infra.logs import say
+from wallet_api.infra.queue import FILESYSTEM, PLAN_TASK, make_queue
+from wallet_api.settings import Settings
+
+TODAY_TASK: Final = "wallet.plan_today"
+WAKE_TASK: Final = "wallet.wake"
+DELIVER_TASK: Final = "wallet.deliver_shard"
+SWEEP_TASK: Final = "wallet.sweep"
+
+EVERY: Final = {WAKE_TASK: 3.0, TODAY_TASK: 15.0, SWEEP_TASK: 30.0}
+"""Seconds from one call of the beat to the next. Not the send times: those are in the outbox."""
+
+_BATCHES_A_TASK: Final = 20  # then another shard has its turn
+_STALE: Final = 60.0  # seconds after which a call nobody took is dropped: the beat has called again since
+
+
+class Reminding(Protocol):
+    """What the tasks need of the reminder services."""
+
+    @property
+    def dispatch(self) -> Dispatch:
+        """Plans a day."""
+
+    @property
+    def delivery(self) -> Callable[[], Delivery]:
+        """Makes the sender; called once a process, because a channel keeps its connections."""
+
+    @property
+    def outbox(self) -> Outbox:
+        """Knows which shards have something to send."""
+
+
+class WorkerServices(Protocol):
+    """What the tasks need of the services of this process."""
+
+    @property
+    def now(self) -> Callable[[], datetime]:
+        """The injected clock: it says what today is, never the beat."""
+
+    @property
+    def reminding(self) -> Reminding:
+        """The reminder services."""
+
+
+class WholeFiles(filesystem.Channel):
+    """Kombu's channel over files, where a message appears whole or not at all.
+
+    Kombu writes a message under its final name, so that a reader can take it half written, and that ends
+    the worker.
+    """
+
+    def _put(self, queue: str, payload: Any, **_: Any) -> None:  # type: ignore[override]  # so is kombu's
+        final = Path(self.data_folder_out) / f"{monotonic_ns() // 1_000_000}_{uuid4()}.{queue}.msg"
+        aside = final.with_name(f".{uuid4()}")
+        descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump(payload, file)
+        aside.rename(final)
+
+    def _get(self, queue: str, timeout: float | None = None) -> Any:
+        try:
+            return super()._get(queue)  # type: ignore[no-untyped-call]  # kombu is typed in part
+        except ValueError:  # half written by a process that does not use this class
+            raise Empty from None
+
+
+class FilesTransport(filesystem.Transport):
+    """Kombu's filesystem transport with `WholeFiles`."""
+
+    Channel = WholeFiles
+
+
+def celery_app(settings: Settings, services: Callable[[], WorkerServices]) -> Celery:
+    """The queue with all tasks and the beat schedule. `services` is called by the first task, once."""
+    app = make_queue(settings)
+    if settings.broker_url.startswith(FILESYSTEM):
+        app.conf.broker_transport = FilesTransport
+    app.conf.update(
+        beat_schedule={
+            name: {"task": name, "schedule": every, "options": {"expires": _STALE}}
+            for name, every in EVERY.items()
+        },
+        worker_enable_remote_control=False,
+        worker_send_task_events=False,
+    )
+    _register(app, cache(services))
+    return app
+
+
+def _register(app: Celery, services: Callable[[], WorkerServices]) -> None:
+    @cache
+    def sender() -> Delivery:
+        return services().reminding.delivery()
+
+    @app.task(shared=False, name=PLAN_TASK)
+    def plan_day(day: str) -> None:
+        """Review and queue one day (ISO), then wake the senders."""
+        report = services().reminding.dispatch.plan_day(date.fromisoformat(day))
+        if report.planned or report.messages:
+            say("day_planned", count=report.pushes)
+        wake()
+
+    @app.task(shared=False, name=TODAY_TASK)
+    def plan_today() -> None:
+        """The same for the day it is now in Vietnam, whenever this task was asked for."""
+        plan_day(vn_day(services().now()).isoformat())
+
+    @app.task(shared=False, name=WAKE_TASK)
+    def wake() -> None:
+        """Ask for the delivery of every shard that has something due."""
+        for shard in sorted(services().reminding.outbox.ready(services().now())):
+            app.send_task(DELIVER_TASK, args=[shard], expires=_STALE)
+
+    @app.task(shared=False, name=DELIVER_TASK)
+    def deliver_shard(shard: int) -> None:
+        """Send what is due in one shard, batch by batch."""
+        for _ in range(_BATCHES_A_TASK):
+            done = sender().deliver(shard)
+            if done is None:
+                return
+            say(
+                "batch_sent", batch_id=done.batch_id, state=done.state.value, count=sum(done.answers.values())
+            )
+
+    @app.task(shared=False, name=SWEEP_TASK)
+    def sweep() -> None:
+        """Put the batches of dead workers back into the queue."""
+        returned = services().reminding.outbox.sweep(services().now())
+        if returned:
+            say("leases_ran_out", count=returned)
+
+
+def run_worker(settings: Settings, build: Callable[[Settings], WorkerServices]) -> int:
+    """Work until SIGTERM, then finish the task in hand and return the exit code.
+
+    One thread works, because a channel belongs to one; more throughput is more processes. The beat runs
+    beside it and keeps nothing on disk, so that a killed worker leaves nothing to repair. Logs are the
+    caller's: Celery's own go through whatever is set up.
+
+    Raises:
+        Whatever `build` raises: a worker that cannot work does not start.
+    """
+    services = build(settings)
+    signals.setup_logging.connect(_keep_logs, weak=False)
+    logging.captureWarnings(True)
+    app = celery_app(settings, lambda: services)
+    beat = EmbeddedService(app, thread=True, scheduler_cls=Scheduler)
+    worker = app.Worker(
+        pool="threads",
+        concurrency=1,
+        quiet=True,
+        without_mingle=True,
+        without_gossip=True,
+        without_heartbeat=True,
+    )
+    beat.start()
+    try:
+        worker.start()
+    finally:
+        beat.stop()
+    return int(worker.exitcode or 0)
+
+
+def _keep_logs(**_: object) -> None:
+    """Celery sets up logging only when nobody answers its signal; ours are set up already."""
