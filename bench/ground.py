@@ -90,7 +90,7 @@ def _servers(env: dict[str, str], ports: tuple[int, int]) -> Iterator[None]:
 def _serve(app: str, env: dict[str, str], port: int) -> subprocess.Popen[bytes]:
     shape = ["--workers", "2", "--worker-class", "gthread", "--threads", "8", "--log-level", "error"]
     command = [sys.executable, "-m", "gunicorn", app, "--bind", f"127.0.0.1:{port}", *shape]
-    return subprocess.Popen(command, env=env)  # noqa: S603 - the wallet's own program, no shell
+    return subprocess.Popen(command, env=env)
 
 
 def _await(url: str) -> None:

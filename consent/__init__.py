@@ -1,4 +1,4 @@
-"""Consent for health records: asking, granting, deciding, withdrawing, proving. Needs no web and no database."""
+"""Consent for health records: asking, granting, deciding, withdrawing, proving. Needs no web or database."""
 
 from consent.access import AccessService, AccessSession, Fence, Permission, ReadRefused, VisitCodeService
 from consent.decision import Ask, Decision, decide, decide_author, decide_guardian, decide_own

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
-from zoneinfo import ZoneInfo
+from datetime import datetime, timedelta
 
-from consent.codes import CATEGORIES, LABELS, PURPOSES, REFUSAL_REASONS
+from consent.codes import REFUSAL_REASONS
 from consent.errors import (
-    CoConsentRequired,
     GrantNotFound,
     NoticeOutdated,
-    NotLicensed,
     RequestClosed,
     RequestNotFound,
     ScopeWidened,
@@ -24,19 +22,22 @@ from consent.model import (
     ConsentRequest,
     Grant,
     NoticeShown,
-    Period,
     Scope,
     Step,
 )
 from consent.notices import Notice, notice_for
 from consent.ports import Consents, LicenceOf, NewId, Now
+from consent.rules import check_actor, check_scope, narrowed
 
 REQUEST_STAYS_OPEN = timedelta(days=7)
 VISIT_REQUEST_STAYS_OPEN = timedelta(minutes=30)
-LONGEST_GRANT = timedelta(days=366)
-CO_CONSENT_AGE = 7
-"""Age from which a child's own yes is needed as well (Law 91/2025/QH15 Art. 24)."""
-_VIETNAM = ZoneInfo("Asia/Ho_Chi_Minh")
+
+Journal = Callable[[Grant], None]
+"""Writes a coming grant into the access log, durably."""
+
+
+def _no_journal(grant: Grant) -> None:
+    """For use without a log."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ class ConsentService:
             NotLicensed: the organisation may not ask for this purpose or one of these categories.
         """
         now = self._now()
-        self._check_scope(proposal.scope, now)
+        check_scope(proposal.scope, self._licence_of(proposal.scope.organisation_id), now)
         stays = VISIT_REQUEST_STAYS_OPEN if proposal.in_visit else REQUEST_STAYS_OPEN
         request = ConsentRequest(
             id=self._new_id(),
@@ -129,8 +130,13 @@ class ConsentService:
         """
         return notice_for(purpose, locale)
 
-    def approve(self, citizen_id: str, request_id: str, answer: Answer, actor: Actor) -> Grant:
+    def approve(
+        self, citizen_id: str, request_id: str, answer: Answer, actor: Actor, journal: Journal = _no_journal
+    ) -> Grant:
         """Grant what was asked, or less; never more.
+
+        `journal` is told of the grant right before it comes into force; if it raises, nothing is granted.
+        So the log may tell of a grant that then failed, but no grant is in force that the log lacks.
 
         Raises:
             RequestNotFound, RequestClosed, ScopeWidened, UnknownCode, NoticeOutdated,
@@ -138,16 +144,17 @@ class ConsentService:
         """
         now = self._now()
         request = self._answerable(citizen_id, request_id, now)
-        self._check_actor(actor, now)
-        scope = _narrowed(request.scope, answer)
+        check_actor(actor, now)
+        scope = narrowed(request.scope, answer)
         if exceeded := scope.exceeds(request.scope):
             raise ScopeWidened(exceeded)
-        self._check_scope(scope, now)
+        check_scope(scope, self._licence_of(scope.organisation_id), now)
         notice = notice_for(scope.purpose, answer.locale)
         if notice.version != answer.notice_version:
             raise NoticeOutdated(notice.version)
         grant = self._new_grant(request, scope, notice, actor, now)
         granted = _answered(request, "granted", actor, now, grant_id=grant.id)
+        journal(grant)
         self._consents.approve(granted, grant, expected=request.version)
         return grant
 
@@ -207,8 +214,18 @@ class ConsentService:
                 return ended
         return grant
 
-    def narrow(self, citizen_id: str, grant_id: str, answer: Answer, expected: int, actor: Actor) -> Grant:
+    def narrow(
+        self,
+        citizen_id: str,
+        grant_id: str,
+        answer: Answer,
+        expected: int,
+        actor: Actor,
+        journal: Journal = _no_journal,
+    ) -> Grant:
         """Take part of a grant back: a new, narrower grant takes its place in one step.
+
+        `journal` as in `approve`.
 
         Raises:
             GrantNotFound; StaleVersion: not at version `expected`, or over; ScopeWidened; UnknownCode.
@@ -217,15 +234,16 @@ class ConsentService:
         old = self.grant(citizen_id, grant_id)
         if old.version != expected or old.state_at(now) != "granted":
             raise StaleVersion(grant_id)
-        scope = _narrowed(old.scope, answer)
+        scope = narrowed(old.scope, answer)
         if exceeded := scope.exceeds(old.scope):
             raise ScopeWidened(exceeded)
-        self._check_scope(scope, now)
+        check_scope(scope, self._licence_of(scope.organisation_id), now)
         step = Step("consent:grant:narrowed", actor.evidence.person_id, now)
         new = replace(old, id=self._new_id(), scope=scope, version=1, granted_at=now, history=(step,))
         gone = replace(
             old, state="superseded", version=old.version + 1, ended_at=now, history=(*old.history, step)
         )
+        journal(new)
         self._consents.narrow(gone, new, expected=expected)
         return new
 
@@ -245,27 +263,6 @@ class ConsentService:
             raise RequestClosed(request_id)
         return request
 
-    def _check_scope(self, scope: Scope, now: datetime) -> None:
-        purpose = PURPOSES.codes.get(scope.purpose)
-        faults = {
-            "purpose": purpose is None or not purpose.more["requestable"],
-            "categories": not scope.categories or not scope.categories <= CATEGORIES.codes.keys(),
-            "labels": not scope.labels <= LABELS.codes.keys(),
-            "record_period": not _ordered(scope.record_period),
-            "expires_at": not now < scope.expires_at <= now + LONGEST_GRANT,
-            "frequency": scope.uses is not None and scope.uses < 1,
-        }
-        if any(faults.values()):
-            raise UnknownCode(*(name for name, wrong in faults.items() if wrong))
-        licence = self._licence_of(scope.organisation_id)
-        if scope.purpose not in licence.purposes or not scope.categories <= licence.categories:
-            raise NotLicensed(scope.organisation_id)
-
-    def _check_actor(self, actor: Actor, now: datetime) -> None:
-        today = now.astimezone(_VIETNAM).date()
-        if actor.evidence.relation == "guardian" and _age(actor.subject_born, today) >= CO_CONSENT_AGE:
-            raise CoConsentRequired("subject")
-
     def _new_grant(
         self, request: ConsentRequest, scope: Scope, notice: Notice, actor: Actor, now: datetime
     ) -> Grant:
@@ -282,17 +279,6 @@ class ConsentService:
             held_back=scope.narrowed_from(request.scope),
             history=(Step("consent:grant:created", actor.evidence.person_id, now),),
         )
-
-
-def _narrowed(asked: Scope, answer: Answer) -> Scope:
-    return replace(
-        asked,
-        categories=asked.categories if answer.categories is None else answer.categories,
-        record_period=answer.record_period or asked.record_period,
-        expires_at=answer.expires_at or asked.expires_at,
-        uses=answer.uses if answer.uses_given else asked.uses,
-        labels=asked.labels if answer.labels is None else answer.labels,
-    )
 
 
 def _answered(
@@ -312,11 +298,3 @@ def _answered(
         grant_id=grant_id,
         history=(*request.history, step),
     )
-
-
-def _ordered(period: Period) -> bool:
-    return period.first is None or period.last is None or period.first <= period.last
-
-
-def _age(born: date, today: date) -> int:
-    return today.year - born.year - ((today.month, today.day) < (born.month, born.day))

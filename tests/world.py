@@ -361,13 +361,13 @@ def bundle(person: Person, *resources: Json, **over: Any) -> Json:
     return {"resourceType": "Bundle", "type": "collection", "entry": entries} | over
 
 
-def condition(source_id: str = "c1", code: str = "I10", on: str = "2026-03-04", **over: Any) -> Json:
+def condition(source_id: str = "c1", icd: str = "I10", on: str = "2026-03-04", **over: Any) -> Json:
     """A diagnosis."""
     return {
         "resourceType": "Condition",
         "id": source_id,
         "subject": {"reference": "Patient/p"},
-        "code": {"coding": [{"system": ICD10, "code": code}]},
+        "code": {"coding": [{"system": ICD10, "code": icd}]},
         "onsetDateTime": on,
     } | over
 

@@ -121,6 +121,8 @@ def viewer() -> Viewer:
 def log_act(action: Action, citizen_id: str | None, **fields: object) -> None:
     """Write an act of the caller into the access log; durable when this returns.
 
+    `refused=True` writes an attempt that was refused.
+
     Raises:
         LogUnavailable: it could not be written, so the act must not be confirmed.
     """
@@ -131,7 +133,7 @@ def log_act(action: Action, citizen_id: str | None, **fields: object) -> None:
         action=action,
         actor_kind=who.kind,
         actor_id=who.id,
-        decision="permit",
+        decision="refuse" if fields.pop("refused", False) else "permit",
         reason=str(fields.pop("reason", "own_act")),
         citizen_id=citizen_id,
         organisation_id=who.organisation_id,

@@ -88,7 +88,7 @@ def test_impossible_relations_are_refused(world: World) -> None:
         )
 
     with pytest.raises(GuardianshipRefused):
-        propose(guardian, guardian)
+        propose(child, child)
     with pytest.raises(GuardianshipRefused):
         propose(guardian, grown)
     with pytest.raises(CitizenUnknown):

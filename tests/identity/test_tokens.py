@@ -119,13 +119,15 @@ def test_a_forged_access_token_is_refused(world: World, forge: Forge) -> None:
         world.identity.authenticator.caller(forge(world, claims))
 
 
-@pytest.mark.parametrize("forge", [claim(org="another"), claim(sub="another"), claim(ver=2), claim(act="x")])
+NESTED = {"sub": "doctor", "act": {"sub": "another"}}
+
+
+@pytest.mark.parametrize(
+    "forge", [claim(sub="another"), claim(ver=2), claim(act="doctor"), claim(act={}), claim(act=NESTED)]
+)
 def test_a_forged_provider_token_is_refused(world: World, forge: Forge) -> None:
-    _, claims, _ = parts(world.provider_token()[1]["access_token"])
-    if "org" in parts(forge(world, claims))[1] and parts(forge(world, claims))[1]["org"] == "another":
-        found = world.identity.authenticator.caller(forge(world, claims))
-        assert found.organisation_id == "hospital"
-        return
+    _, claims, _ = parts(world.practitioner_token()[1]["access_token"])
+    assert world.identity.authenticator.caller(resigned(world, claims)).practitioner_id == "doctor"
     with pytest.raises(TokenRefused):
         world.identity.authenticator.caller(forge(world, claims))
 
@@ -164,6 +166,17 @@ def test_ending_all_sessions_ends_every_one_and_nobody_elses(world: World) -> No
         with pytest.raises(TokenRefused):
             world.identity.authenticator.caller(token)
     assert world.identity.authenticator.caller(stranger).kind == "citizen"
+
+
+def test_a_session_that_has_run_out_takes_its_last_access_token_with_it(world: World) -> None:
+    body = world.signed_in()
+    for step in ({"days": 29}, {"days": 29}, {"days": 29}, {"days": 2, "hours": 23, "minutes": 58}):
+        world.clock.forward(**step)
+        body = world.refresh(body["refresh_token"])[1]
+    world.identity.authenticator.caller(body["access_token"])
+    world.clock.forward(minutes=3)
+    with pytest.raises(TokenRefused):
+        world.identity.authenticator.caller(body["access_token"])
 
 
 def test_nobody_ends_anothers_session(world: World) -> None:

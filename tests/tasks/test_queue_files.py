@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from datetime import UTC, date, datetime
 from pathlib import Path
 from queue import Empty
@@ -100,7 +101,9 @@ def test_a_reader_never_sees_half_a_message(tmp_path: Path) -> None:
         channel = connection.channel()
         writer = threading.Thread(target=lambda: [channel._put("q", body) for _ in range(100)])
         writer.start()
+        limit = time.monotonic() + 10
         while got < 100:
+            assert time.monotonic() < limit, f"only {got} of 100 messages came whole"
             try:
                 message = channel._get("q")
             except Empty:

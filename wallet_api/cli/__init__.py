@@ -41,7 +41,7 @@ def main(argv: Sequence[str], *, work: Work | None = None) -> int:
         warn(str(why))
         return 1
     except DATABASE_ERRORS as why:
-        warn(f"The database does not answer ({type(why).__name__}): is WALLET_MONGO_URI right, and is it running?")
+        warn(f"The database does not answer ({type(why).__name__}): is WALLET_MONGO_URI right?")
         return 1
     except KeyboardInterrupt:
         warn("Stopped.")

@@ -11,7 +11,8 @@ from wallet_api.audit.verify import VerifyReport, verify_all
 from wallet_api.cli.opened import opened_database, settings_here
 from wallet_api.cli.screen import CannotDo, tell, warn
 from wallet_api.settings import Settings
-from wallet_api.wiring import audit_store, open_keys
+from wallet_api.stores.audit_log import MongoAuditLog
+from wallet_api.wiring import open_keys
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -22,10 +23,15 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "verify",
         help="recompute every chain of the access log",
         description="Recompute every hash chain of the access log. Exit code 1 names the first entry that is "
-        "not as it was written. Checkpoints kept outside the database also show what was cut off or rewritten.",
+        "not as it was written. Checkpoints kept outside the database also show what was cut off.",
     )
     verify.add_argument(
-        "--checkpoint", type=Path, action="append", default=[], metavar="FILE", help="a signed checkpoint; repeatable"
+        "--checkpoint",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="a signed checkpoint; repeatable",
     )
     verify.set_defaults(do=_verify)
 
@@ -39,14 +45,14 @@ def _verify(options: argparse.Namespace) -> int:
         tell(f"The access log is whole: {report.rows} entries in {report.logs} chains, as they were written.")
         return 0
     first = report.faults[0]
-    warn(f"Entry {first.seq} of log {first.log_id} is not as it was written ({len(report.faults)} logs at fault).")
+    warn(f"Entry {first.seq} of log {first.log_id} is not as it was written ({len(report.faults)} at fault).")
     return 1
 
 
 def checked(settings: Settings, checkpoints: list[Checkpoint] | None = None) -> VerifyReport:
     """Verify the log of these settings' database."""
     with opened_database(settings) as database:
-        return verify_all(audit_store(database), checkpoints or ())
+        return verify_all(MongoAuditLog(database), checkpoints or ())
 
 
 def _opened(settings: Settings, path: Path) -> Checkpoint:

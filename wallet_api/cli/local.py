@@ -60,6 +60,8 @@ class LocalWallet:
         sandbox = given.dev and given.embedded and not given.vneid_issuer
         told = {"WALLET_ENV": given.env, "PORT": str(ports.api), "WALLET_DATA_DIR": str(given.data_dir)}
         told["PYTHONPATH"] = os.pathsep.join(filter(None, (str(ROOT), env.get("PYTHONPATH", ""))))
+        if given.clock_file is not None:
+            told["WALLET_CLOCK_FILE"] = str(given.clock_file)
         if sandbox:
             told["WALLET_VNEID_ISSUER"] = told["WALLET_OPS_ISSUER"] = f"http://{_HOST}:{ports.vneid}"
             told["WALLET_FCM_ENDPOINT"] = f"http://{_HOST}:{ports.push}"
@@ -142,8 +144,8 @@ def prepare(wallet: LocalWallet, tell: Callable[[str], object]) -> None:
     with database.client:
         if not demo_marked(database):
             raise CannotDo(
-                f"The database in {wallet.settings.embedded_path} holds data that is no demonstration, so the "
-                "sandbox may not run on it: choose another folder with WALLET_DATA_DIR."
+                f"The database in {wallet.settings.embedded_path} holds data that is no demonstration, so "
+                "the sandbox may not run on it: choose another folder with WALLET_DATA_DIR."
             )
         seeded = already_seeded(database)
     with opened_services(wallet.settings) as (services, db):

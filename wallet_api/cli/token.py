@@ -21,7 +21,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         help="print an access token of a demo person (development)",
         description="Sign in to a running wallet as a demo person, with the whole code flow over HTTP, and "
         "print the access token; it is good for five minutes. Citizens: an, binh, cuc, duc, emma. Ops: "
-        "ops-operator, ops-reviewer, ops-registrar. Organisations: demo-hospital, demo-station, demo-insurer.",
+        "ops-operator, ops-reviewer, ops-registrar. Systems: demo-hospital, demo-station, demo-insurer.",
     )
     parser.add_argument("who", help="demo person or organisation")
     parser.add_argument("--url", help="where the wallet answers; default http://127.0.0.1:PORT")

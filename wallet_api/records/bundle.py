@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 from typing import Any
 
 from fhir.resources.R4B import get_fhir_model_class
 from pydantic import ValidationError
 
+from wallet_api.infra.clock import vn_day
 from wallet_api.records.errors import BundleRefused
 from wallet_api.records.model import PartialDate
 from wallet_api.records.types import Fault, RecordType, record_types
@@ -54,7 +55,20 @@ def read_bundle(raw: object) -> tuple[Person, list[Entry]]:
     bundle = _bundle(raw)
     entries = bundle["entry"]
     person = _person(entries)
-    return person, [_entry(index, entry, person) for index, entry in enumerate(entries)]
+    return person, _unrepeated([_entry(index, entry, person) for index, entry in enumerate(entries)])
+
+
+def _unrepeated(entries: list[Entry]) -> list[Entry]:
+    """The same, with a fault on each entry that says something else under a source id already used."""
+    first: dict[str, Mapping[str, Any]] = {}
+    fault = Fault("", "repeated_source_id", "another entry of this bundle has the same source id")
+    checked = []
+    for entry in entries:
+        known = entry.resource
+        if entry.source_id is not None and entry.fault is None and not entry.supporting:
+            known = first.setdefault(entry.source_id, entry.resource)
+        checked.append(entry if known == entry.resource else replace(entry, fault=fault))
+    return checked
 
 
 def _bundle(raw: object) -> Mapping[str, Any]:
@@ -115,9 +129,10 @@ def _entry(index: int, entry: Mapping[str, Any], person: Person) -> Entry:
     if fault_found := _first_fault(resource, kind, person):
         return Entry(index, resource, source_id, kind, fault=fault_found)
     try:
-        occurred = PartialDate((kind.occurred(resource) or "")[:10])
-    except ValueError as why:
-        return Entry(index, resource, source_id, kind, fault=Fault("", "date_missing", str(why)))
+        occurred = PartialDate(_vietnamese_day(kind.occurred(resource) or ""))
+    except (ValueError, OverflowError):
+        fault = Fault("", "date_missing", "a date between 1900 and 2200 is needed")
+        return Entry(index, resource, source_id, kind, fault=fault)
     return Entry(index, resource, source_id, kind, occurred)
 
 
@@ -143,14 +158,24 @@ def _structure_fault(resource: Mapping[str, Any]) -> Fault | None:
     return None
 
 
+def _vietnamese_day(said: str) -> str:
+    """A date as it is; an instant as the Vietnamese day it falls on."""
+    if "T" not in said:
+        return said
+    instant = datetime.fromisoformat(said)
+    return vn_day(instant).isoformat() if instant.tzinfo else said.partition("T")[0]
+
+
 def _source_id(entry: Mapping[str, Any]) -> str | None:
+    """What the sender calls this resource. Numbers are unique within one resource type only."""
     resource = entry["resource"]
+    kind = resource.get("resourceType")
     for one in _list(resource.get("identifier")):
         if isinstance(one, dict) and one.get("value"):
-            return f"{one.get('system', '')}|{one['value']}"
+            return f"{kind}|{one.get('system', '')}|{one['value']}"
     for said in (entry.get("fullUrl"), resource.get("id")):
         if isinstance(said, str) and said:
-            return said
+            return f"{kind}|{said}"
     return None
 
 

@@ -13,6 +13,7 @@ from wallet_api.routes.provider import provider
 from wallet_api.routes.public import code_systems, directory, proofs
 from wallet_api.routes.records import records
 from wallet_api.routes.reminders import reminders
+from wallet_api.routes.writing import writing
 
 BLUEPRINTS: tuple[GuardedBlueprint, ...] = (
     citizens,
@@ -20,6 +21,7 @@ BLUEPRINTS: tuple[GuardedBlueprint, ...] = (
     consents,
     reminders,
     provider,
+    writing,
     ops,
     registry,
     code_systems,

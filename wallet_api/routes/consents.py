@@ -11,6 +11,7 @@ from flask.views import MethodView
 from consent.model import ConsentRequest, Grant, LiveGrant
 from consent.predicate import GUARDIANS, granted_eyes
 from consent.receipt import Party, content, signed
+from consent.service import Journal
 from wallet_api.audit.model import Action
 from wallet_api.context import log_act, services
 from wallet_api.errors import Refusal
@@ -132,8 +133,10 @@ class Approval(MethodView):
         """Grant as asked, or narrower. Needs a sign-in of the last five minutes."""
         step_up()
         who = subject(citizen)
-        grant = services().consent.approve(who.citizen_id, request_id, answer_of(form), actor(who))
-        log_act(Action.CONSENT_GRANTED, who.citizen_id, **_grant_fields(grant))
+        answer = answer_of(form)
+        grant = services().consent.approve(
+            who.citizen_id, request_id, answer, actor(who), _journal("own_act")
+        )
         return _grant_view(grant)
 
 
@@ -184,8 +187,9 @@ class OneGrant(MethodView):
         """Take part of it back; never widens. The answer is the grant that takes its place."""
         who = subject(citizen)
         expected = _expected_version()
-        new = services().consent.narrow(who.citizen_id, grant_id, answer_of(form), expected, actor(who))
-        log_act(Action.CONSENT_GRANTED, who.citizen_id, reason="narrowed", **_grant_fields(new))
+        new = services().consent.narrow(
+            who.citizen_id, grant_id, answer_of(form), expected, actor(who), _journal("narrowed")
+        )
         return _grant_view(new)
 
 
@@ -224,6 +228,13 @@ class Withdrawal(MethodView):
         ended = services().consent.withdraw(who.citizen_id, grant_id, form["reason"], actor(who))
         log_act(Action.CONSENT_WITHDRAWN, who.citizen_id, **_grant_fields(ended))
         return _grant_view(ended)
+
+
+def _journal(reason: str) -> Journal:
+    def journal(grant: Grant) -> None:
+        log_act(Action.CONSENT_GRANTED, grant.citizen_id, reason=reason, **_grant_fields(grant))
+
+    return journal
 
 
 def _expected_version() -> int:

@@ -37,7 +37,10 @@ and read only what a consent covers.</p>
 {% endif %}
 </ul></body></html>
 """
-_PAGE_POLICY = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'"
+_PAGE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "connect-src 'self'"
+)
 
 
 @health.get("/healthz")

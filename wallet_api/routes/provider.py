@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from flask import request
@@ -10,7 +11,6 @@ from flask.views import MethodView
 
 from consent.access import AccessSession
 from consent.codes import uses_of
-from consent.decision import decide_author
 from consent.model import ConsentRequest, Period, Scope
 from consent.service import Proposal
 from wallet_api.audit.model import Action
@@ -19,17 +19,15 @@ from wallet_api.errors import Refusal
 from wallet_api.infra.crypto.errors import BadCursor
 from wallet_api.infra.ids import new_id
 from wallet_api.records.errors import SessionRefused
-from wallet_api.records.intake import Sender
-from wallet_api.records.model import Intake
 from wallet_api.records.reader import RecordReader
-from wallet_api.routes.guarded import GuardedBlueprint, body_json, practitioner_only, provider_only
+from wallet_api.routes.guarded import GuardedBlueprint, practitioner_only, provider_only
 from wallet_api.routes.handover import hold
-from wallet_api.routes.schemas.base import LimitQuery, ProblemSchema, listed
+from wallet_api.routes.references import open_for_caller, organisation_id, seal_for_caller
+from wallet_api.routes.schemas.base import ProblemSchema, listed
 from wallet_api.routes.schemas.consents import OutcomeSchema, ProposalSchema, period_of
 from wallet_api.routes.schemas.records import (
     AccessSessionQuery,
     AccessSessionSchema,
-    IntakeSchema,
     RecordPageSchema,
     RecordSchema,
     RecordsQuery,
@@ -44,22 +42,6 @@ provider = GuardedBlueprint(
     guard=provider_only,
     description="For hospitals, commune stations and insurers.",
 )
-INTAKE_LIMIT = 10 * 2**20
-
-
-def _organisation_id() -> str:
-    organisation_id = caller().organisation_id
-    if organisation_id is None:
-        raise Refusal("forbidden", 403)
-    return organisation_id
-
-
-def _seal(kind: str, *ids: str) -> str:
-    return services().references.seal(_organisation_id(), kind, *ids)
-
-
-def _open(kind: str, text: str) -> tuple[str, ...]:
-    return services().references.open(_organisation_id(), kind, text)
 
 
 @provider.route("/consent-requests")
@@ -75,7 +57,7 @@ class Proposals(MethodView):
         practitioner_only()
         citizen_id, in_visit = _meant(form["citizen"])
         scope = Scope(
-            organisation_id=_organisation_id(),
+            organisation_id=organisation_id(),
             practitioner_id=caller().practitioner_id if form["only_me"] else None,
             purpose=form["purpose"],
             categories=frozenset(form["categories"]),
@@ -89,7 +71,7 @@ class Proposals(MethodView):
         log_act(
             Action.CONSENT_REQUESTED, citizen_id, purpose=scope.purpose, categories=tuple(scope.categories)
         )
-        return {"id": _seal("request", citizen_id, made.id), "state": "requested"}
+        return {"id": seal_for_caller("request", citizen_id, made.id), "state": "requested"}
 
 
 @provider.route("/consent-requests/<request_ref>")
@@ -100,8 +82,8 @@ class Outcome(MethodView):
     @provider.alt_response(404, schema=ProblemSchema)
     def get(self, request_ref: str) -> dict[str, Any]:
         """requested, granted or closed. Refused and expired look alike."""
-        citizen_id, request_id = _open("request", request_ref)
-        found = services().consent.request_of_organisation(_organisation_id(), citizen_id, request_id)
+        citizen_id, request_id = open_for_caller("request", request_ref)
+        found = services().consent.request_of_organisation(organisation_id(), citizen_id, request_id)
         return _outcome(found, request_ref)
 
 
@@ -115,8 +97,9 @@ class AccessSessions(MethodView):
     @provider.alt_response(404, schema=ProblemSchema)
     def post(self, form: dict[str, Any]) -> dict[str, Any]:
         """Open an access session: one use. Pages and retries inside it count no further use."""
-        practitioner_only()
-        (citizen_id,) = _open("citizen", form["citizen_ref"])
+        (citizen_id,) = open_for_caller("citizen", form["citizen_ref"])
+        with _logged_if_refused(citizen_id):
+            practitioner_only()
         opened = services().book.readers.open_session(viewer(), citizen_id, form["purpose"])
         return {"id": _session_text(opened), "expires_at": opened.expires_at}
 
@@ -135,7 +118,7 @@ class GrantedRecords(MethodView):
         reader = _granted(citizen_ref)
         page = reader.page(filter_of(query), query["cursor"], query["limit"])
         whose = reader.citizen_id
-        items = [record_view(each, _seal("record", whose, each.id)) for each in page.records]
+        items = [record_view(each, seal_for_caller("record", whose, each.id)) for each in page.records]
         return listed(items, page.next_cursor)
 
 
@@ -150,69 +133,10 @@ class GrantedRecord(MethodView):
     def get(self, citizen_ref: str, record_ref: str) -> dict[str, Any]:
         """One record that the consent covers. Needs the header `Access-Session`."""
         reader = _granted(citizen_ref)
-        whose, record_id = _open("record", record_ref)
+        whose, record_id = open_for_caller("record", record_ref)
         if whose != reader.citizen_id:
             record_id = new_id()  # another book's record: looked for, and logged, as one that is absent
         return record_view(reader.get(record_id), record_ref)
-
-
-@provider.route("/own-records")
-class OwnRecords(MethodView):
-    """Reading back what we wrote."""
-
-    @provider.arguments(LimitQuery, location="query")
-    @provider.response(200, RecordPageSchema)
-    def get(self, query: dict[str, Any]) -> dict[str, Any]:
-        """The organisation's own latest writings, newest first."""
-        own = _organisation_id()
-        book = services().book.records
-        predicate = decide_author(own).predicate
-        items = []
-        looked_at = Counter[str]()
-        for citizen_id, record_id in book.written_by(own, query["limit"]):
-            found = book.get(citizen_id, record_id, predicate)
-            if found is not None:
-                items.append(record_view(found, _seal("record", citizen_id, record_id)))
-                looked_at[citizen_id] += 1
-        for citizen_id, count in looked_at.items():
-            log_act(Action.RECORD_SEARCHED, citizen_id, reason="author", record_count=count)
-        return listed(items)
-
-
-@provider.route("/intake/fhir-bundles")
-class FhirIntake(MethodView):
-    """Writing."""
-
-    @provider.response(202, IntakeSchema)
-    @provider.alt_response(400, schema=ProblemSchema)
-    @provider.alt_response(413, schema=ProblemSchema)
-    @provider.alt_response(415, schema=ProblemSchema)
-    @provider.alt_response(422, schema=ProblemSchema)
-    @provider.doc(
-        requestBody={
-            "required": True,
-            "content": {"application/fhir+json": {"schema": {"type": "object"}}},
-        }
-    )
-    def post(self) -> dict[str, Any]:
-        """A FHIR R4 Bundle about one person. Each entry is reported; sending it again changes nothing."""
-        request.max_content_length = INTAKE_LIMIT
-        made = services().book.intake.receive_bundle(_sender(), body_json())
-        if made.citizen_id is not None:
-            kept = sum(row.accepted for row in made.rows)
-            log_act(Action.RECORD_WRITTEN, made.citizen_id, reason="author", record_count=kept)
-        return _intake_view(made)
-
-
-@provider.route("/intake/<intake_id>")
-class IntakeReport(MethodView):
-    """What became of something sent."""
-
-    @provider.response(200, IntakeSchema)
-    @provider.alt_response(404, schema=ProblemSchema)
-    def get(self, intake_id: str) -> dict[str, Any]:
-        """The report, row by row."""
-        return _intake_view(services().book.intake.report(_organisation_id(), intake_id))
 
 
 def _meant(form: dict[str, str]) -> tuple[str, bool]:
@@ -236,8 +160,8 @@ def _outcome(found: ConsentRequest, reference: str) -> dict[str, Any]:
     return {
         "id": reference,
         "state": "granted",
-        "grant_id": _seal("grant", found.citizen_id, grant.id),
-        "citizen_ref": _seal("citizen", found.citizen_id),
+        "grant_id": seal_for_caller("grant", found.citizen_id, grant.id),
+        "citizen_ref": seal_for_caller("citizen", found.citizen_id),
         "expires_at": grant.scope.expires_at,
     }
 
@@ -253,16 +177,27 @@ def _session_text(opened: AccessSession) -> str:
 
 
 def _binding() -> tuple[str, ...]:
-    return ("access-session", _organisation_id(), caller().practitioner_id or "")
+    return ("access-session", organisation_id(), caller().practitioner_id or "")
 
 
 def _granted(citizen_ref: str) -> RecordReader:
-    practitioner_only()
-    (citizen_id,) = _open("citizen", citizen_ref)
-    session = _session(request.headers.get("Access-Session", ""))
-    if session.citizen_id != citizen_id:
-        raise SessionRefused("citizen")
+    (citizen_id,) = open_for_caller("citizen", citizen_ref)
+    with _logged_if_refused(citizen_id):
+        practitioner_only()
+        session = _session(request.headers.get("Access-Session", ""))
+        if session.citizen_id != citizen_id:
+            raise SessionRefused("citizen")
     return services().book.readers.granted(viewer(), session, hold)
+
+
+@contextmanager
+def _logged_if_refused(citizen_id: str) -> Iterator[None]:
+    """An attempt refused before consent is even asked stands in the citizen's log all the same."""
+    try:
+        yield
+    except (Refusal, SessionRefused) as why:
+        log_act(Action.RECORD_READ, citizen_id, refused=True, reason=why.code)
+        raise
 
 
 def _session(text: str) -> AccessSession:
@@ -273,26 +208,9 @@ def _session(text: str) -> AccessSession:
         raise SessionRefused("access_session") from why
     return AccessSession(
         citizen_id=state["citizen"],
-        organisation_id=_organisation_id(),
+        organisation_id=organisation_id(),
         practitioner_id=who.practitioner_id or "",
         purpose=state["purpose"],
         grant_ids=frozenset(state["grants"]),
         expires_at=now.fromisoformat(state["expires_at"]),
     )
-
-
-def _sender() -> Sender:
-    known = services().identity.organisations.get(_organisation_id())
-    return Sender(known.id, caller().practitioner_id, known.licence.write_categories)
-
-
-def _intake_view(made: Intake) -> dict[str, Any]:
-    accepted = sum(row.accepted for row in made.rows)
-    return {
-        "id": made.id,
-        "format": made.format,
-        "received_at": made.received_at,
-        "accepted": accepted,
-        "rejected": len(made.rows) - accepted,
-        "rows": [vars(row) for row in made.rows],
-    }

@@ -67,7 +67,7 @@ class ReceiptKeys(MethodView):
 
     @proofs.response(200, KeySetSchema)
     def get(self) -> dict[str, Any]:
-        """Every key a receipt may be signed with, old ones too: `python -m consent verify` takes this file."""
+        """Every key a receipt may be signed with, old ones too: what `python -m consent verify` takes."""
         return dict(services().keys.jwks("receipt"))
 
 

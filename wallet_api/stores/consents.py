@@ -8,7 +8,7 @@ same transaction as the grant itself. So the number of past grants never matters
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from pymongo.client_session import ClientSession
@@ -17,20 +17,21 @@ from pymongo.database import Database
 from pymongo.read_concern import ReadConcern
 
 from consent.errors import StaleVersion
-from consent.model import (
-    ConsentRequest,
-    Evidence,
-    Grant,
-    LiveGrant,
-    NoticeShown,
-    Period,
-    Scope,
-    Standing,
-    Step,
-)
+from consent.model import ConsentRequest, Grant, Scope, Standing
 from wallet_api.infra.clock import system_now
 from wallet_api.infra.crypto.envelope import CitizenCipher, Place
 from wallet_api.infra.mongo import Index, transaction
+from wallet_api.stores.consent_documents import (
+    grant_document,
+    grant_of,
+    history_of,
+    live_document,
+    scope_document,
+    scope_of,
+    standing_of,
+    step_document,
+    uses_left,
+)
 
 Document = dict[str, Any]
 _CODE_KEPT = timedelta(days=1)
@@ -79,20 +80,20 @@ class MongoConsents:
 
         def work(session: ClientSession) -> None:
             self._answer(request, expected, session)
-            self._grants.insert_one(_grant_document(grant), session=session)
-            self._shift(grant, session, push=_live_document(grant, grant.scope.uses))
+            self._grants.insert_one(grant_document(grant), session=session)
+            self._shift(grant, session, push=live_document(grant, grant.scope.uses))
 
         transaction(self._db, work)
 
     def grant(self, citizen_id: str, grant_id: str) -> Grant | None:
         """One grant of this citizen."""
         found = self._grants.find_one({"citizen_id": citizen_id, "_id": grant_id})
-        return _grant(found) if found else None
+        return grant_of(found) if found else None
 
     def grants_of(self, citizen_id: str, limit: int) -> list[Grant]:
         """The citizen's newest grants, newest first."""
         found = self._grants.find({"citizen_id": citizen_id}).sort("granted_at", -1).limit(limit)
-        return [_grant(each) for each in found]
+        return [grant_of(each) for each in found]
 
     def end(self, grant: Grant, *, expected: int) -> None:
         """Replace the grant by its ended form, off the standing, epoch raised: all or nothing."""
@@ -108,11 +109,11 @@ class MongoConsents:
 
         def work(session: ClientSession) -> None:
             self._replace_grant(old, expected, session)
-            self._grants.insert_one(_grant_document(new), session=session)
+            self._grants.insert_one(grant_document(new), session=session)
             key = {"_id": standing_id(old.citizen_id, old.scope.organisation_id)}
-            left = _uses_left(self._standings.find_one(key, session=session), old.id)
+            left = uses_left(self._standings.find_one(key, session=session), old.id)
             limits = [each for each in (left, new.scope.uses) if each is not None]
-            self._shift(old, session, push=_live_document(new, min(limits) if limits else None))
+            self._shift(old, session, push=live_document(new, min(limits) if limits else None))
 
         transaction(self._db, work)
 
@@ -126,13 +127,7 @@ class MongoConsents:
 
     @staticmethod
     def _standing(collection: Collection[Document], citizen_id: str, organisation_id: str) -> Standing:
-        found = collection.find_one({"_id": standing_id(citizen_id, organisation_id)})
-        if found is None:
-            return Standing()
-        live = tuple(
-            LiveGrant(each["id"], _scope(each["scope"]), each["uses_left"]) for each in found.get("live", ())
-        )
-        return Standing(found["epoch"], live, found["blocked"], found["known"])
+        return standing_of(collection.find_one({"_id": standing_id(citizen_id, organisation_id)}))
 
     def use(self, citizen_id: str, organisation_id: str, grant_id: str) -> bool:
         """Count one use: the condition and the count are one update of one document."""
@@ -171,7 +166,7 @@ class MongoConsents:
                     "state": request.state,
                     "version": request.version,
                     "grant_id": request.grant_id,
-                    "history": [_step_document(step) for step in request.history],
+                    "history": [step_document(step) for step in request.history],
                 }
             },
             session=session,
@@ -185,7 +180,7 @@ class MongoConsents:
             "version": grant.version,
             "ended_at": grant.ended_at,
             "end_reason": grant.end_reason,
-            "history": [_step_document(step) for step in grant.history],
+            "history": [step_document(step) for step in grant.history],
         }
         done = self._grants.update_one(
             {"citizen_id": grant.citizen_id, "_id": grant.id, "version": expected},
@@ -217,7 +212,7 @@ class MongoConsents:
         return {
             "_id": request.id,
             "citizen_id": request.citizen_id,
-            "scope": _scope_document(request.scope),
+            "scope": scope_document(request.scope),
             "requested_by": request.requested_by,
             "reason": self._cipher.seal(_reason_place(request.id, request.scope), request.reason.encode()),
             "state": request.state,
@@ -226,11 +221,11 @@ class MongoConsents:
             "closes_at": request.closes_at,
             "in_visit": request.in_visit,
             "grant_id": request.grant_id,
-            "history": [_step_document(step) for step in request.history],
+            "history": [step_document(step) for step in request.history],
         }
 
     def _request(self, found: Mapping[str, Any]) -> ConsentRequest:
-        scope = _scope(found["scope"])
+        scope = scope_of(found["scope"])
         return ConsentRequest(
             id=found["_id"],
             citizen_id=found["citizen_id"],
@@ -243,7 +238,7 @@ class MongoConsents:
             closes_at=found["closes_at"],
             in_visit=found["in_visit"],
             grant_id=found["grant_id"],
-            history=_history(found),
+            history=history_of(found),
         )
 
 
@@ -288,89 +283,3 @@ def _owner(citizen_id: str, organisation_id: str) -> Document:
 
 def _reason_place(request_id: str, scope: Scope) -> Place:
     return Place(scope.organisation_id, "organisation", "consent_requests", request_id, "reason", 1)
-
-
-def _live_document(grant: Grant, uses_left: int | None) -> Document:
-    return {"id": grant.id, "scope": _scope_document(grant.scope), "uses_left": uses_left}
-
-
-def _uses_left(found: Mapping[str, Any] | None, grant_id: str) -> int | None:
-    live = found["live"] if found else []
-    return next((each["uses_left"] for each in live if each["id"] == grant_id), None)
-
-
-def _scope_document(scope: Scope) -> Document:
-    period = scope.record_period
-    return {
-        "organisation_id": scope.organisation_id,
-        "practitioner_id": scope.practitioner_id,
-        "purpose": scope.purpose,
-        "categories": sorted(scope.categories),
-        "first": period.first.isoformat() if period.first else None,
-        "last": period.last.isoformat() if period.last else None,
-        "expires_at": scope.expires_at,
-        "uses": scope.uses,
-        "labels": sorted(scope.labels),
-    }
-
-
-def _scope(found: Mapping[str, Any]) -> Scope:
-    return Scope(
-        organisation_id=found["organisation_id"],
-        practitioner_id=found["practitioner_id"],
-        purpose=found["purpose"],
-        categories=frozenset(found["categories"]),
-        record_period=Period(_day(found["first"]), _day(found["last"])),
-        expires_at=found["expires_at"].astimezone(UTC),
-        uses=found["uses"],
-        labels=frozenset(found["labels"]),
-    )
-
-
-def _day(text: str | None) -> date | None:
-    return date.fromisoformat(text) if text else None
-
-
-def _step_document(step: Step) -> Document:
-    return {"event": step.event, "by": step.by, "at": step.at, "reason": step.reason}
-
-
-def _history(found: Mapping[str, Any]) -> tuple[Step, ...]:
-    return tuple(Step(**each) for each in found["history"])
-
-
-def _grant_document(grant: Grant) -> Document:
-    shown, made = grant.notice, grant.evidence
-    return {
-        "_id": grant.id,
-        "citizen_id": grant.citizen_id,
-        "request_id": grant.request_id,
-        "scope": _scope_document(grant.scope),
-        "state": grant.state,
-        "version": grant.version,
-        "granted_at": grant.granted_at,
-        "notice": {"version": shown.version, "locale": shown.locale, "sha256": shown.sha256},
-        "evidence": dict(vars(made)),
-        "held_back": list(grant.held_back),
-        "ended_at": grant.ended_at,
-        "end_reason": grant.end_reason,
-        "history": [_step_document(step) for step in grant.history],
-    }
-
-
-def _grant(found: Mapping[str, Any]) -> Grant:
-    return Grant(
-        id=found["_id"],
-        citizen_id=found["citizen_id"],
-        request_id=found["request_id"],
-        scope=_scope(found["scope"]),
-        state=found["state"],
-        version=found["version"],
-        granted_at=found["granted_at"],
-        notice=NoticeShown(**found["notice"]),
-        evidence=Evidence(**found["evidence"]),
-        held_back=tuple(found["held_back"]),
-        ended_at=found["ended_at"],
-        end_reason=found["end_reason"],
-        history=_history(found),
-    )

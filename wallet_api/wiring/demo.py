@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from wallet_api.audit.model import Action, ActorKind, AuditEvent
@@ -31,7 +31,10 @@ from wallet_api.settings import Settings
 from wallet_api.wiring.demo_books import Patient, books
 
 WALLET_APP, OPS_CONSOLE = "wallet-app", "ops-console"
-REDIRECTS = {WALLET_APP: "http://127.0.0.1/wallet-app/callback", OPS_CONSOLE: "http://127.0.0.1/ops-console/callback"}
+REDIRECTS = {
+    WALLET_APP: "http://127.0.0.1/wallet-app/callback",
+    OPS_CONSOLE: "http://127.0.0.1/ops-console/callback",
+}
 """Where the demo clients are sent back. Nobody listens there: the client reads the address itself."""
 _SEEDED = "seeded"
 
@@ -59,6 +62,13 @@ def sandbox_credentials(settings: Settings) -> Path:
 def provider_key(settings: Settings, organisation: str) -> Path:
     """Where the key of a demo organisation's own system is kept."""
     return sandbox_folder(settings) / "providers" / f"{organisation}.pem"
+
+
+def demo_patients(settings: Settings, now: Callable[[], datetime]) -> dict[str, Patient]:
+    """The demo people as senders of records know them, by demo id."""
+    people = load_people(seed_day(settings, now))
+    everybody = (*people.citizens, *people.dependents)
+    return {one.id: Patient(one.id, one.number, one.name, one.birth_date, one.sex) for one in everybody}
 
 
 def publish_client_keys(services: Services, settings: Settings) -> None:
@@ -91,11 +101,7 @@ def seed_demo(
     tell(f"{len(ids)} people")
     for child in people.dependents:
         _join_family(services, ids[child.guardian], ids[child.id], child.birth_date)
-    everybody = (*people.citizens, *people.dependents)
-    patients = {
-        one.id: Patient(one.id, one.number, one.name, one.birth_date, one.sex) for one in everybody
-    }
-    _fill_books(services, patients, day, tell)
+    _fill_books(services, demo_patients(settings, services.now), day, tell)
     db[MARKER_COLLECTION].replace_one({"_id": _SEEDED}, {"_id": _SEEDED, "day": day.isoformat()}, upsert=True)
 
 
@@ -171,9 +177,15 @@ def _join_family(services: Services, guardian_id: str, child_id: str, since: dat
     family = services.identity.family
     if any(one.dependent_id == child_id for one in family.dependents_of(guardian_id, services.now())):
         return
-    waiting = [one for one in family.of(guardian_id) if one.dependent_id == child_id and one.state == "proposed"]
-    proposed = waiting[0] if waiting else family.propose(
-        guardian_id, child_id, relation="minor", evidence_kind="birth_certificate", valid_from=since
+    waiting = [
+        one for one in family.of(guardian_id) if one.dependent_id == child_id and one.state == "proposed"
+    ]
+    proposed = (
+        waiting[0]
+        if waiting
+        else family.propose(
+            guardian_id, child_id, relation="minor", evidence_kind="birth_certificate", valid_from=since
+        )
     )
     family.confirm(proposed.id, verified_by=organisation_id("demo-registrar"))
     services.reminding.planning.replan(child_id)

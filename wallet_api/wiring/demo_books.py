@@ -40,7 +40,9 @@ class Patient:
             "birthDate": self.birth_date.isoformat(),
             "gender": self.sex,
         }
-        filed = [resource | {_SUBJECT.get(resource["resourceType"], "subject"): subject} for resource in resources]
+        filed = [
+            resource | {_SUBJECT.get(resource["resourceType"], "subject"): subject} for resource in resources
+        ]
         entries = [{"resource": resource} for resource in (person, *filed)]
         return {"resourceType": "Bundle", "type": "collection", "entry": entries}
 
@@ -95,7 +97,9 @@ def medication(source_id: str, day: date, atc: str, display: str, dosage: str) -
     }
 
 
-def measured(source_id: str, day: date, what: tuple[str, str], value: float, unit: str, kind: str) -> Resource:
+def measured(
+    source_id: str, day: date, what: tuple[str, str], value: float, unit: str, kind: str
+) -> Resource:
     """A measured value by LOINC; `kind` is laboratory or vital-signs."""
     return {
         "resourceType": "Observation",
@@ -141,7 +145,10 @@ def books(people: Mapping[str, Patient], seed_day: date) -> Iterator[tuple[str, 
     yield "demo-hospital", people["binh"].bundle(*_diabetic(ago))
     yield "demo-station", people["cuc"].bundle(*_elder(ago))
     yield "demo-hospital", people["emma"].bundle(visit("emma-visit-1", ago(30), "Đau lưng"))
-    yield "demo-station", people["duc"].bundle(dose("duc-td", people["duc"].birth_date + timedelta(days=2560), "139", "Td", 5))
+    yield (
+        "demo-station",
+        people["duc"].bundle(dose("duc-td", people["duc"].birth_date + timedelta(days=2560), "139", "Td", 5)),
+    )
     yield "demo-station", people["minh"].bundle(*_child(people["minh"].birth_date))
 
 
@@ -151,7 +158,9 @@ def _mother(ago: Any) -> Iterator[Resource]:
     yield condition("an-condition-1", ago(60), "J20.9", "Viêm phế quản cấp", "resolved")
     yield condition("an-condition-2", ago(800), "D50.9", "Thiếu máu thiếu sắt", "resolved")
     yield condition("an-condition-3", ago(500), "F53.0", "Trầm cảm sau sinh", "resolved")
-    yield medication("an-medication-1", ago(60), "J01CA04", "Amoxicillin 500 mg", "1 viên x 3 lần/ngày, 7 ngày")
+    yield medication(
+        "an-medication-1", ago(60), "J01CA04", "Amoxicillin 500 mg", "1 viên x 3 lần/ngày, 7 ngày"
+    )
     yield medication("an-medication-2", ago(800), "B03AA07", "Sắt (II) sulfat", "1 viên/ngày, 90 ngày")
     yield measured("an-lab-1", ago(800), ("718-7", "Hemoglobin"), 10.4, "g/dL", "laboratory")
     yield measured("an-lab-2", ago(60), ("718-7", "Hemoglobin"), 12.6, "g/dL", "laboratory")

@@ -22,6 +22,17 @@ class StrictSchema(Schema):
         unknown = RAISE
 
 
+class WireSchema(Schema):
+    """A schema of answers that are already in their wire form: it documents them and leaves them alone.
+
+    For the long lists of the read path, where walking every field again costs more than the decision.
+    """
+
+    def dump(self, obj: Any, *, many: bool | None = None) -> Any:
+        """The object as it is."""
+        return obj
+
+
 class Text(fields.String):
     """Clean NFC text of 1 to `longest` characters."""
 

@@ -8,7 +8,15 @@ from marshmallow import Schema, ValidationError, fields, validate, validates_sch
 
 from consent.codes import CATEGORIES
 from wallet_api.records.model import Filter, Record
-from wallet_api.routes.schemas.base import Code, Day, Instant, PageQuery, StrictSchema
+from wallet_api.routes.schemas.base import (
+    Code,
+    Day,
+    Instant,
+    PageQuery,
+    StrictSchema,
+    WireSchema,
+    instant,
+)
 
 
 class RecordsQuery(PageQuery):
@@ -34,7 +42,7 @@ class SourceSchema(Schema):
     received_at = Instant()
 
 
-class RecordSchema(Schema):
+class RecordSchema(WireSchema):
     """One version of one record."""
 
     id = fields.String()
@@ -49,7 +57,7 @@ class RecordSchema(Schema):
     resource = fields.Dict(metadata={"description": "FHIR R4 resource"})
 
 
-class RecordPageSchema(Schema):
+class RecordPageSchema(WireSchema):
     """A page of records, newest first."""
 
     items = fields.List(fields.Nested(RecordSchema))
@@ -112,12 +120,12 @@ def record_view(record: Record, record_id: str) -> dict[str, Any]:
         "version": record.version,
         "category": record.category,
         "occurred_on": record.occurred_on.text,
-        "recorded_at": record.recorded_at,
+        "recorded_at": instant(record.recorded_at),
         "source": {
             "organisation": source.organisation_id,
             "practitioner": source.practitioner,
             "format": source.format,
-            "received_at": source.received_at,
+            "received_at": instant(source.received_at),
         },
         "labels": sorted(record.labels),
         "self_reported": record.self_reported,

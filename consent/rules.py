@@ -1,0 +1,69 @@
+"""The rules a consent must meet: what may be asked, what may be answered, who may answer."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from consent.codes import CATEGORIES, LABELS, PURPOSES
+from consent.errors import CoConsentRequired, NotLicensed, UnknownCode
+from consent.model import Actor, Answer, Licence, Period, Scope
+
+LONGEST_GRANT = timedelta(days=366)
+CO_CONSENT_AGE = 7
+"""Age from which a child's own yes is needed as well (Law 91/2025/QH15 Art. 24)."""
+_VIETNAM = ZoneInfo("Asia/Ho_Chi_Minh")
+
+
+def narrowed(asked: Scope, answer: Answer) -> Scope:
+    """The scope an answer describes; what it leaves open stays as asked."""
+    return replace(
+        asked,
+        categories=asked.categories if answer.categories is None else answer.categories,
+        record_period=answer.record_period or asked.record_period,
+        expires_at=answer.expires_at or asked.expires_at,
+        uses=answer.uses if answer.uses_given else asked.uses,
+        labels=asked.labels if answer.labels is None else answer.labels,
+    )
+
+
+def check_scope(scope: Scope, licence: Licence, now: datetime) -> None:
+    """Refuse what cannot be asked or granted.
+
+    Raises:
+        UnknownCode: names each field that is on no list, empty, unordered or out of bounds.
+        NotLicensed: the organisation may not have this.
+    """
+    purpose = PURPOSES.codes.get(scope.purpose)
+    faults = {
+        "purpose": purpose is None or not purpose.more["requestable"],
+        "categories": not scope.categories or not scope.categories <= CATEGORIES.codes.keys(),
+        "labels": not scope.labels <= LABELS.codes.keys(),
+        "record_period": not _ordered(scope.record_period),
+        "expires_at": not now < scope.expires_at <= now + LONGEST_GRANT,
+        "frequency": scope.uses is not None and scope.uses < 1,
+    }
+    if any(faults.values()):
+        raise UnknownCode(*(name for name, wrong in faults.items() if wrong))
+    if scope.purpose not in licence.purposes or not scope.categories <= licence.categories:
+        raise NotLicensed(scope.organisation_id)
+
+
+def check_actor(actor: Actor, now: datetime) -> None:
+    """Refuse who cannot grant alone.
+
+    Raises:
+        CoConsentRequired: a guardian, for a child of seven or more.
+    """
+    today = now.astimezone(_VIETNAM).date()
+    if actor.evidence.relation == "guardian" and _age(actor.subject_born, today) >= CO_CONSENT_AGE:
+        raise CoConsentRequired("subject")
+
+
+def _ordered(period: Period) -> bool:
+    return period.first is None or period.last is None or period.first <= period.last
+
+
+def _age(born: date, today: date) -> int:
+    return today.year - born.year - ((today.month, today.day) < (born.month, born.day))

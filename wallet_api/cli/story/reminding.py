@@ -1,0 +1,181 @@
+"""The second half: a mother is reminded of her child's late dose, the dose is given, ops see the figures."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, time
+from typing import Any
+
+from wallet_api.cli.audit import checked
+from wallet_api.cli.story.cast import NURSE, Act, Cast
+from wallet_api.infra.clock import VIETNAM, vn_day
+from wallet_api.infra.ids import new_id
+from wallet_api.wiring.demo_books import dose
+
+EVENING = time(20, 30)
+_LIVE = frozenset({"planned", "queued", "leased", "deferred"})
+
+
+def citizen_registers_phone(cast: Cast) -> None:
+    """A push address, and the child's forecast: one dose is late."""
+    cast.journal.step("An registers her phone and looks at what her child is due")
+    device = {"platform": "android", "address_kind": "token", "address": f"ok-{new_id()}", "locale": "vi"}
+    answer = cast.citizen.call("PUT", f"/api/v1/citizens/me/devices/{new_id()}", json=device)
+    cast.journal.answered(answer, 200)
+    cast.handed["address"] = device["address"]
+    family = cast.journal.answered(cast.citizen.call("GET", "/api/v1/citizens/me/family"), 200)["items"]
+    child = next(each for each in family if each["role"] == "dependent")
+    cast.handed["child"], cast.handed["child_name"] = child["dependent_id"], child["name"]
+    late = _measles_rubella(cast)
+    cast.journal.note(
+        child=child["name"],
+        dose=late["title"],
+        status=late["status"],
+        recommended=late["recommended"],
+        rule=late["rule"],
+    )
+    cast.journal.must(late["status"] in ("due", "overdue"), "the second measles-rubella dose must be due.")
+
+
+def ops_start_the_run(cast: Cast) -> None:
+    """The operator signs in and starts today's reminders; the worker plans them."""
+    cast.journal.step("The operator signs in and starts today's reminders; the worker plans them")
+    cast.ops.sign_in("ops-operator")
+    started = cast.journal.answered(cast.ops.call("POST", "/api/v1/ops/reminder-runs", json={}), 202)
+    cast.journal.note(day=started["day"], state=started["state"])
+    refused = cast.ops.call("GET", f"/api/v1/citizens/{cast.handed['an']}/records")
+    cast.journal.answered(refused, 403, "forbidden")
+    message = cast.journal.soon("a message to the mother", lambda: _message(cast), patience=40)
+    cast.journal.answered(cast.citizen.call("GET", "/api/v1/citizens/me/inbox"), 200)
+    cast.journal.note(inbox=message["title"], says=message["body"])
+    cast.journal.must(message["about"] == cast.handed["child"], "the message must be about the child.")
+
+
+def push_arrives(cast: Cast) -> None:
+    """At its time of the day the one push goes out, and it says nothing."""
+    today = vn_day(cast.clock())
+    cast.clock.set_to(datetime.combine(today, EVENING, VIETNAM))
+    cast.journal.step(
+        f"The clock moves to {EVENING:%H:%M}: the push goes out over FCM HTTP v1, and says nothing"
+    )
+    cast.journal.soon("a push", lambda: _received(cast), patience=30)
+    got = cast.journal.answered(cast.receiver.send("GET", "/received"), 200)
+    cast.journal.must(len(got) == 1, "exactly one push must have arrived.")
+    push = got[0]
+    message = push["body"]["message"]
+    cast.journal.note(verdict=f"{push['verdict']} ({push['status']})", lock_screen=_lock_screen(message))
+    cast.journal.must(push["address"] == cast.handed["address"], "it must have gone to her phone.")
+    raw = json.dumps(got, ensure_ascii=False).lower()
+    family = [*cast.handed["child_name"].split(), "nguyễn thị an"]
+    facts = [
+        *family,
+        "sởi",
+        "rubella",
+        "measles",
+        "vắc xin",
+        "vaccin",
+        "tiêm",
+        cast.handed["child"],
+        cast.handed["an"],
+    ]
+    told = [word for word in facts if word.lower() in raw]
+    cast.journal.must(not told, "the push must carry no name, no vaccine and no id of a person.")
+    reminder = cast.journal.soon(
+        "the reminder's settling", lambda: _reminder_in(cast, {"accepted", "opened"})
+    )
+    cast.journal.note(reminder=f"{reminder['title']}: {reminder['state']}")
+
+
+def station_records_dose(cast: Cast) -> None:
+    """The dose is given: the forecast knows at once, and nothing more is sent."""
+    cast.journal.step("The commune station records the dose; the forecast knows, nothing more will be sent")
+    child = cast.patients["minh"]
+    cast.station.sign_in(NURSE)
+    given = dose("story-mr", vn_day(cast.clock()), "04", "Sởi - rubella (MR)", 2)
+    made = cast.journal.answered(cast.station.file_bundle(child.bundle(given)), 202)
+    cast.journal.must(made["accepted"] == 1, "the dose must be taken in.")
+    now = _measles_rubella(cast)
+    cast.journal.note(
+        dose=now["title"], status=now["status"], evidence=[each["on"] for each in now["evidence"]]
+    )
+    cast.journal.must(now["status"] == "given", "the dose must count as given.")
+    path = f"/api/v1/citizens/{cast.handed['child']}/reminders"
+    rows = cast.journal.answered(cast.citizen.call("GET", path), 200)["items"]
+    left = [each for each in rows if each["title"] == now["title"] and each["state"] in _LIVE]
+    cast.journal.must(not left, "no reminder of this dose may be left.")
+    cast.journal.note(reminders_left_for_this_dose=len(left))
+
+
+def ops_see_figures(cast: Cast) -> None:
+    """Counts, never people."""
+    cast.journal.step("Ops see how sending went: counts, never people")
+    found = cast.journal.answered(cast.ops.call("GET", "/api/v1/ops/delivery"), 200)
+    cast.journal.note(**{name: _counts(value) for name, value in found.items() if isinstance(value, dict)})
+    cast.journal.must(_counted(found, "accepted") >= 1, "the push must be counted.")
+
+
+def log_is_whole(cast: Cast) -> None:
+    """Every chain of the access log, recomputed."""
+    cast.journal.step("`audit verify` recomputes the whole access log")
+    report = checked(cast.wallet.settings)
+    cast.journal.note(entries=report.rows, chains=report.logs, faults=len(report.faults))
+    cast.journal.must(report.ok and report.rows > 0, "the access log must be as it was written.")
+
+
+ACTS: tuple[Act, ...] = (
+    ops_start_the_run,
+    push_arrives,
+    station_records_dose,
+    ops_see_figures,
+    log_is_whole,
+)
+
+
+def _measles_rubella(cast: Cast) -> dict[str, Any]:
+    path = f"/api/v1/citizens/{cast.handed['child']}/forecast"
+    items = cast.journal.answered(cast.citizen.call("GET", path), 200)["items"]
+    found: dict[str, Any] = next(each for each in items if each["series"] == "mr" and each["dose"] == 2)
+    return found
+
+
+def _quietly(cast: Cast, path: str) -> Any:
+    heard, cast.citizen.heard = cast.citizen.heard, lambda answer: None
+    try:
+        return cast.journal.answered(cast.citizen.call("GET", path), 200)
+    finally:
+        cast.citizen.heard = heard
+
+
+def _message(cast: Cast) -> dict[str, Any] | None:
+    items = _quietly(cast, "/api/v1/citizens/me/inbox")["items"]
+    about = [
+        each for each in items if each["about"] == cast.handed["child"] and "rubella" in each["title"].lower()
+    ]
+    return about[0] if about else None
+
+
+def _reminder_in(cast: Cast, states: set[str]) -> dict[str, Any] | None:
+    items = _quietly(cast, f"/api/v1/citizens/{cast.handed['child']}/reminders")["items"]
+    found = [each for each in items if "rubella" in each["title"].lower() and each["state"] in states]
+    return found[0] if found else None
+
+
+def _received(cast: Cast) -> bool:
+    heard, cast.receiver.heard = cast.receiver.heard, lambda answer: None
+    try:
+        return bool(cast.receiver.send("GET", "/received").body)
+    finally:
+        cast.receiver.heard = heard
+
+
+def _lock_screen(message: dict[str, Any]) -> str:
+    shown = message.get("notification") or {}
+    return " | ".join(str(value) for value in shown.values()) or "nothing"
+
+
+def _counts(figures: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in sorted(figures.items())) or "none"
+
+
+def _counted(figures: dict[str, Any], name: str) -> int:
+    return max((int(value.get(name, 0)) for value in figures.values() if isinstance(value, dict)), default=0)

@@ -1,0 +1,104 @@
+"""Providers: write what was done, and read back what was written."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from flask import request
+from flask.views import MethodView
+
+from consent.decision import decide_author
+from wallet_api.audit.model import Action
+from wallet_api.context import caller, log_act, services
+from wallet_api.records.intake import Sender
+from wallet_api.records.model import Intake
+from wallet_api.routes.guarded import GuardedBlueprint, body_json, provider_only
+from wallet_api.routes.references import organisation_id, seal_for_caller
+from wallet_api.routes.schemas.base import LimitQuery, ProblemSchema, listed
+from wallet_api.routes.schemas.records import IntakeSchema, RecordPageSchema, record_view
+
+writing = GuardedBlueprint(
+    "writing",
+    __name__,
+    url_prefix="/api/v1/provider",
+    guard=provider_only,
+    description="Sending records in, and reading back one's own.",
+)
+INTAKE_LIMIT = 10 * 2**20
+
+
+@writing.route("/own-records")
+class OwnRecords(MethodView):
+    """Reading back what we wrote."""
+
+    @writing.arguments(LimitQuery, location="query")
+    @writing.response(200, RecordPageSchema)
+    def get(self, query: dict[str, Any]) -> dict[str, Any]:
+        """The organisation's own latest writings, newest first."""
+        own = organisation_id()
+        book = services().book.records
+        predicate = decide_author(own).predicate
+        items = []
+        looked_at = Counter[str]()
+        for citizen_id, record_id in book.written_by(own, query["limit"]):
+            found = book.get(citizen_id, record_id, predicate)
+            if found is not None:
+                items.append(record_view(found, seal_for_caller("record", citizen_id, record_id)))
+                looked_at[citizen_id] += 1
+        for citizen_id, count in looked_at.items():
+            log_act(Action.RECORD_SEARCHED, citizen_id, reason="author", record_count=count)
+        return listed(items)
+
+
+@writing.route("/intake/fhir-bundles")
+class FhirIntake(MethodView):
+    """Writing."""
+
+    @writing.response(202, IntakeSchema)
+    @writing.alt_response(400, schema=ProblemSchema)
+    @writing.alt_response(413, schema=ProblemSchema)
+    @writing.alt_response(415, schema=ProblemSchema)
+    @writing.alt_response(422, schema=ProblemSchema)
+    @writing.doc(
+        requestBody={
+            "required": True,
+            "content": {"application/fhir+json": {"schema": {"type": "object"}}},
+        }
+    )
+    def post(self) -> dict[str, Any]:
+        """A FHIR R4 Bundle about one person. Each entry is reported; sending it again changes nothing."""
+        request.max_content_length = INTAKE_LIMIT
+        made = services().book.intake.receive_bundle(_sender(), body_json())
+        if made.citizen_id is not None:
+            kept = sum(row.accepted for row in made.rows)
+            log_act(Action.RECORD_WRITTEN, made.citizen_id, reason="author", record_count=kept)
+        return _intake_view(made)
+
+
+@writing.route("/intake/<intake_id>")
+class IntakeReport(MethodView):
+    """What became of something sent."""
+
+    @writing.response(200, IntakeSchema)
+    @writing.alt_response(404, schema=ProblemSchema)
+    def get(self, intake_id: str) -> dict[str, Any]:
+        """The report, row by row."""
+        return _intake_view(services().book.intake.report(organisation_id(), intake_id))
+
+
+def _sender() -> Sender:
+    known = services().identity.organisations.get(organisation_id())
+    return Sender(known.id, caller().practitioner_id, known.licence.write_categories)
+
+
+def _intake_view(made: Intake) -> dict[str, Any]:
+    accepted = sum(row.accepted for row in made.rows)
+    return {
+        "id": made.id,
+        "format": made.format,
+        "received_at": made.received_at,
+        "accepted": accepted,
+        "rejected": len(made.rows) - accepted,
+        "rows": [vars(row) for row in made.rows],
+    }

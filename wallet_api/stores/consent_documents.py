@@ -1,0 +1,115 @@
+"""Consents as MongoDB documents, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, date
+from typing import Any
+
+from consent.model import Evidence, Grant, LiveGrant, NoticeShown, Period, Scope, Standing, Step
+
+Document = dict[str, Any]
+
+
+def live_document(grant: Grant, uses_left: int | None) -> Document:
+    """A grant as the standing holds it."""
+    return {"id": grant.id, "scope": scope_document(grant.scope), "uses_left": uses_left}
+
+
+def uses_left(found: Mapping[str, Any] | None, grant_id: str) -> int | None:
+    """How many uses a grant on a standing has left."""
+    live = found["live"] if found else []
+    return next((each["uses_left"] for each in live if each["id"] == grant_id), None)
+
+
+def scope_document(scope: Scope) -> Document:
+    """A scope as it is stored."""
+    period = scope.record_period
+    return {
+        "organisation_id": scope.organisation_id,
+        "practitioner_id": scope.practitioner_id,
+        "purpose": scope.purpose,
+        "categories": sorted(scope.categories),
+        "first": period.first.isoformat() if period.first else None,
+        "last": period.last.isoformat() if period.last else None,
+        "expires_at": scope.expires_at,
+        "uses": scope.uses,
+        "labels": sorted(scope.labels),
+    }
+
+
+def scope_of(found: Mapping[str, Any]) -> Scope:
+    """A stored scope."""
+    return Scope(
+        organisation_id=found["organisation_id"],
+        practitioner_id=found["practitioner_id"],
+        purpose=found["purpose"],
+        categories=frozenset(found["categories"]),
+        record_period=Period(_day(found["first"]), _day(found["last"])),
+        expires_at=found["expires_at"].astimezone(UTC),
+        uses=found["uses"],
+        labels=frozenset(found["labels"]),
+    )
+
+
+def _day(text: str | None) -> date | None:
+    return date.fromisoformat(text) if text else None
+
+
+def step_document(step: Step) -> Document:
+    """A line of history as it is stored."""
+    return {"event": step.event, "by": step.by, "at": step.at, "reason": step.reason}
+
+
+def history_of(found: Mapping[str, Any]) -> tuple[Step, ...]:
+    """The history of a stored request or grant."""
+    return tuple(Step(**each) for each in found["history"])
+
+
+def grant_document(grant: Grant) -> Document:
+    """A grant as it is stored."""
+    shown, made = grant.notice, grant.evidence
+    return {
+        "_id": grant.id,
+        "citizen_id": grant.citizen_id,
+        "request_id": grant.request_id,
+        "scope": scope_document(grant.scope),
+        "state": grant.state,
+        "version": grant.version,
+        "granted_at": grant.granted_at,
+        "notice": {"version": shown.version, "locale": shown.locale, "sha256": shown.sha256},
+        "evidence": dict(vars(made)),
+        "held_back": list(grant.held_back),
+        "ended_at": grant.ended_at,
+        "end_reason": grant.end_reason,
+        "history": [step_document(step) for step in grant.history],
+    }
+
+
+def grant_of(found: Mapping[str, Any]) -> Grant:
+    """A stored grant."""
+    return Grant(
+        id=found["_id"],
+        citizen_id=found["citizen_id"],
+        request_id=found["request_id"],
+        scope=scope_of(found["scope"]),
+        state=found["state"],
+        version=found["version"],
+        granted_at=found["granted_at"],
+        notice=NoticeShown(**found["notice"]),
+        evidence=Evidence(**found["evidence"]),
+        held_back=tuple(found["held_back"]),
+        ended_at=found["ended_at"],
+        end_reason=found["end_reason"],
+        history=history_of(found),
+    )
+
+
+def standing_of(found: Mapping[str, Any] | None) -> Standing:
+    """A stored standing; an absent one is that of strangers."""
+    if found is None:
+        return Standing()
+    live = tuple(
+        LiveGrant(each["id"], scope_of(each["scope"]), each["uses_left"]) for each in found.get("live", ())
+    )
+    return Standing(found["epoch"], live, found["blocked"], found["known"])
