@@ -10,7 +10,7 @@ from typing import Any
 
 from gunicorn.http import wsgi
 
-from wallet_api.cli.logs import log_json
+from wallet_api.infra.logs import set_up_logs
 
 bind = f"127.0.0.1:{os.environ.get('PORT') or '8080'}"
 worker_class = "gthread"
@@ -44,7 +44,7 @@ wsgi.Response = PlainResponse
 
 def post_fork(server: Any, worker: Any) -> None:
     """Every worker logs JSON lines."""
-    log_json((os.environ.get("WALLET_LOG_LEVEL") or "INFO").upper())
+    set_up_logs((os.environ.get("WALLET_LOG_LEVEL") or "INFO").upper())
 
 
 def worker_exit(server: Any, worker: Any) -> None:

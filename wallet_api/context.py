@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Protocol
 
 from flask import current_app, g
 
@@ -40,16 +39,6 @@ class Book:
     intake: IntakeService
 
 
-class Figures(Protocol):
-    """Counters for ops."""
-
-    def add(self, day: date, kind: str, counts: Mapping[str, int]) -> None:
-        """Count things that happened on a day."""
-
-    def between(self, first: date, last: date) -> dict[str, dict[str, int]]:
-        """Sums by kind and name over inclusive days."""
-
-
 @dataclass(frozen=True)
 class Reminding:
     """Reminders: what is due, what goes out, what was read."""
@@ -63,7 +52,7 @@ class Reminding:
     inbox: Inbox
     devices: Devices
     preferences: PreferenceStore
-    figures: Figures
+    figures: Callable[[], dict[str, dict[str, int]]]
     wake: Callable[[date], None]
 
 

@@ -6,28 +6,21 @@ seen twice, or two beats at once, change nothing. Tasks carry days and shard num
 
 from __future__ import annotations
 
-import json
 import logging
-import os
 from collections.abc import Callable
 from datetime import date, datetime
 from functools import cache
-from pathlib import Path
-from queue import Empty
-from time import monotonic_ns
-from typing import Any, Final, Protocol
-from uuid import uuid4
+from typing import Final, Protocol
 
 from celery import Celery, signals
 from celery.beat import EmbeddedService, Scheduler
-from kombu.transport import filesystem
 
 from notifications.delivery import Delivery
 from notifications.dispatch import Dispatch
 from notifications.ports import Outbox
 from wallet_api.infra.clock import vn_day
 from wallet_api.infra.logs import say
-from wallet_api.infra.queue import FILESYSTEM, PLAN_TASK, make_queue
+from wallet_api.infra.queue import PLAN_TASK, make_queue
 from wallet_api.settings import Settings
 
 TODAY_TASK: Final = "wallet.plan_today"
@@ -70,39 +63,9 @@ class WorkerServices(Protocol):
         """The reminder services."""
 
 
-class WholeFiles(filesystem.Channel):
-    """Kombu's channel over files, where a message appears whole or not at all.
-
-    Kombu writes a message under its final name, so that a reader can take it half written, and that ends
-    the worker.
-    """
-
-    def _put(self, queue: str, payload: Any, **_: Any) -> None:  # type: ignore[override]  # so is kombu's
-        final = Path(self.data_folder_out) / f"{monotonic_ns() // 1_000_000}_{uuid4()}.{queue}.msg"
-        aside = final.with_name(f".{uuid4()}")
-        descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump(payload, file)
-        aside.rename(final)
-
-    def _get(self, queue: str, timeout: float | None = None) -> Any:
-        try:
-            return super()._get(queue)  # type: ignore[no-untyped-call]  # kombu is typed in part
-        except ValueError:  # half written by a process that does not use this class
-            raise Empty from None
-
-
-class FilesTransport(filesystem.Transport):
-    """Kombu's filesystem transport with `WholeFiles`."""
-
-    Channel = WholeFiles
-
-
 def celery_app(settings: Settings, services: Callable[[], WorkerServices]) -> Celery:
     """The queue with all tasks and the beat schedule. `services` is called by the first task, once."""
     app = make_queue(settings)
-    if settings.broker_url.startswith(FILESYSTEM):
-        app.conf.broker_transport = FilesTransport
     app.conf.update(
         beat_schedule={
             name: {"task": name, "schedule": every, "options": {"expires": _STALE}}

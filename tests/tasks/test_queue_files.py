@@ -17,7 +17,8 @@ from celery import Celery
 from notifications.dispatch import DayReport
 from tests.tasks.worker_process import settings_of
 from wallet_api import tasks
-from wallet_api.tasks import FilesTransport, celery_app
+from wallet_api.infra.queue import FilesTransport
+from wallet_api.tasks import celery_app
 
 
 class FakeReminding:

@@ -7,7 +7,8 @@ import argparse
 from wallet_api.cli.opened import settings_here
 from wallet_api.cli.screen import tell
 from wallet_api.infra.clock import clock_from
-from wallet_api.infra.crypto.keystore import ALGORITHMS, SECRETS, FileKeyStore
+from wallet_api.infra.crypto.errors import KeyUnavailable
+from wallet_api.infra.crypto.keystore import ALGORITHMS, SECRETS, FileKeyStore, SigningUse
 from wallet_api.settings import Settings
 
 
@@ -47,9 +48,19 @@ def _list(_: argparse.Namespace) -> int:
     for name in SECRETS:
         tell(f"  secret           {name} (version {store.newest(name)})")
     for use, algorithm in ALGORITHMS.items():
-        for place, key in enumerate(store.jwks(use)["keys"]):
-            tell(f"  signing          {use} {algorithm} {key['kid'][:12]} {'older' if place else 'in use'}")
+        kids = _kids(store, use)
+        for place, kid in enumerate(kids):
+            tell(f"  signing          {use} {algorithm} {kid} {'older' if place else 'in use'}")
+        if not kids:
+            tell(f"  signing          {use} {algorithm} not made yet")
     return 0
+
+
+def _kids(store: FileKeyStore, use: SigningUse) -> list[str]:
+    try:
+        return [key["kid"][:12] for key in store.jwks(use)["keys"]]
+    except KeyUnavailable:
+        return []
 
 
 def _prepare(_: argparse.Namespace) -> int:

@@ -77,7 +77,7 @@ def curl_lines(wallet: LocalWallet, env: Mapping[str, str]) -> list[str]:
     if wallet.sandbox:
         token = f"$(WALLET_ENV=dev {_python(env)} -m wallet_api token an --url {wallet.url})"
         lines.append(
-            f'curl -H "Authorization: Bearer {token}" {wallet.url}/api/v1/citizens/me/records?limit=3'
+            f'curl -H "Authorization: Bearer {token}" "{wallet.url}/api/v1/citizens/me/records?limit=3"'
         )
     return lines
 

@@ -11,7 +11,7 @@ from wallet_api.cli.screen import CannotDo, tell
 from wallet_api.cli.story.clients import CitizenApp, ClientFailed, OpsConsole, ProviderSystem
 from wallet_api.infra.clock import clock_from
 from wallet_api.settings import Settings, on_loopback
-from wallet_api.wiring.demo import provider_key
+from wallet_api.wiring.demo import demo_organisations, provider_key
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -44,10 +44,11 @@ def _token(options: argparse.Namespace) -> int:
 
 
 def _signed_in(settings: Settings, url: str, who: str, practitioner: str | None) -> str:
-    key = provider_key(settings, who) if who.isascii() and who.replace("-", "").isalnum() else None
-    if key is not None and key.exists():
-        system = ProviderSystem(url, who, key.read_bytes(), clock_from(settings))
-        return system.sign_in(practitioner)
+    if who in demo_organisations():
+        key = provider_key(settings, who)
+        if not key.exists():
+            raise CannotDo(f"There is no {key}: set WALLET_DATA_DIR as for the running wallet.")
+        return ProviderSystem(url, who, key.read_bytes(), clock_from(settings)).sign_in(practitioner)
     app = OpsConsole(url) if who.startswith("ops-") else CitizenApp(url)
     app.sign_in(who)
     return app.access_token

@@ -7,9 +7,9 @@ import argparse
 from celery.signals import worker_ready
 
 from wallet_api.cli.local import ready_file
-from wallet_api.cli.logs import log_json
 from wallet_api.cli.opened import settings_here
 from wallet_api.cli.screen import CannotDo
+from wallet_api.infra.logs import set_up_logs
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -27,7 +27,7 @@ def _work(options: argparse.Namespace) -> int:
     if options.work is None:
         raise CannotDo("This entry has no worker to start: use `python -m wallet_api worker`.")
     settings = settings_here()
-    log_json(settings.log_level)
+    set_up_logs(settings.log_level)
     said = ready_file(settings)
 
     def ready(**_: object) -> None:

@@ -18,14 +18,12 @@ _ALLOWED = frozenset(
         "milliseconds",
         "count",
         "batch_id",
-        "process",
         "error_type",
         "attempt",
         "state",
         "log_id",
     }
 )
-_QUIET = ("werkzeug", "urllib3", "google", "celery", "kombu", "pymongo")
 
 
 class JsonLines(logging.Formatter):
@@ -47,17 +45,14 @@ class JsonLines(logging.Formatter):
         return json.dumps(line, ensure_ascii=False, default=str)
 
 
-def set_up_logs(level: str, process: str) -> None:
-    """Send this process's logs to standard error as JSON lines."""
+def set_up_logs(level: str) -> None:
+    """Send this process's logs to standard error as JSON lines: our own from `level` on, others' warnings."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
     root = logging.getLogger()
     root.handlers = [handler]
-    root.setLevel("WARNING")
-    for name in _QUIET:
-        logging.getLogger(name).setLevel("WARNING")
+    root.setLevel(logging.WARNING)
     logging.getLogger("wallet").setLevel(level)
-    say("process_started", process=process)
 
 
 def say(event: str, level: int = logging.INFO, **fields: object) -> None:
@@ -66,16 +61,20 @@ def say(event: str, level: int = logging.INFO, **fields: object) -> None:
     Raises:
         ValueError: a field is not on the list: a new one is a decision, made in this file.
     """
-    stray = fields.keys() - _ALLOWED
-    if stray:
-        raise ValueError(f"log fields not on the allowed list: {sorted(stray)}")
+    _check(fields)
     logging.getLogger("wallet").log(level, event, extra=dict(fields))
 
 
 def say_error(event: str, error: BaseException, **fields: object) -> None:
     """Log an unexpected error: its type and where it happened, never its text."""
-    _check: Mapping[str, object] = fields
-    logging.getLogger("wallet").error(event, exc_info=error, extra=dict(_check))
+    _check(fields)
+    logging.getLogger("wallet").error(event, exc_info=error, extra=dict(fields))
+
+
+def _check(fields: Mapping[str, object]) -> None:
+    stray = fields.keys() - _ALLOWED
+    if stray:
+        raise ValueError(f"log fields not on the allowed list: {sorted(stray)}")
 
 
 def _places(record: logging.LogRecord) -> list[str]:

@@ -2,15 +2,50 @@
 
 from __future__ import annotations
 
+import json
+import os
 from functools import lru_cache
 from pathlib import Path
+from queue import Empty
+from time import monotonic_ns
+from typing import Any
+from uuid import uuid4
 
 from celery import Celery
+from kombu.transport import filesystem
 
 from wallet_api.settings import Settings
 
 PLAN_TASK = "wallet.plan_day"
 FILESYSTEM = "filesystem:"
+
+
+class WholeFiles(filesystem.Channel):
+    """Kombu's channel over files, where a message appears whole or not at all.
+
+    Kombu writes a message under its final name, so that a reader can take it half written, and that ends
+    the worker.
+    """
+
+    def _put(self, queue: str, payload: Any, **_: Any) -> None:  # type: ignore[override]  # so is kombu's
+        final = Path(self.data_folder_out) / f"{monotonic_ns() // 1_000_000}_{uuid4()}.{queue}.msg"
+        aside = final.with_name(f".{uuid4()}")
+        descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump(payload, file)
+        aside.rename(final)
+
+    def _get(self, queue: str, timeout: float | None = None) -> Any:
+        try:
+            return super()._get(queue)  # type: ignore[no-untyped-call]  # kombu is typed in part
+        except ValueError:  # half written by a process that does not use this class
+            raise Empty from None
+
+
+class FilesTransport(filesystem.Transport):
+    """Kombu's filesystem transport with `WholeFiles`."""
+
+    Channel = WholeFiles
 
 
 def make_queue(settings: Settings) -> Celery:
@@ -42,6 +77,7 @@ def _on_files(queue: Celery, folder: Path) -> None:
         each.mkdir(parents=True, exist_ok=True, mode=0o700)
     queue.conf.update(
         broker_url="filesystem://",
+        broker_transport=FilesTransport,
         broker_transport_options={
             "data_folder_in": str(folders["messages"]),
             "data_folder_out": str(folders["messages"]),

@@ -20,7 +20,6 @@ from wallet_api.routes.guarded import GuardedBlueprint, ops_only
 from wallet_api.routes.schemas.base import LimitQuery, ProblemSchema, listed
 from wallet_api.routes.schemas.lists import GuardianshipSchema
 from wallet_api.routes.schemas.ops import (
-    DaysQuery,
     DeliverySchema,
     GuardianshipForm,
     GuardianshipPage,
@@ -66,15 +65,11 @@ class Programmes(MethodView):
 class DeliveryFigures(MethodView):
     """How sending goes."""
 
-    @ops.arguments(DaysQuery, location="query")
     @ops.response(200, DeliverySchema)
-    def get(self, query: dict[str, Any]) -> dict[str, Any]:
-        """Counts of the days asked for (today by default): reminders made, and what the channel answered."""
-        today = vn_day(services().now())
-        first, last = query["first"] or today, query["last"] or today
+    def get(self) -> dict[str, Any]:
+        """Reminders and batches by state, pushes by what the channel answered. Counts only."""
         log_act(Action.COVERAGE_READ, None, reason="delivery")
-        found = services().reminding.figures.between(first, last)
-        return {"first": first, "last": last, "runs": found.get("run", {}), "pushes": found.get("push", {})}
+        return services().reminding.figures()
 
 
 @ops.route("/reminder-runs")

@@ -39,7 +39,6 @@ from wallet_api.stores.preferences import MongoPreferences
 from wallet_api.stores.records import MongoRecords
 from wallet_api.stores.sessions import MongoSessions
 from wallet_api.stores.sign_ins import MongoCodes, MongoJtis, MongoLoginAttempts
-from wallet_api.wiring.counted import counted
 from wallet_api.wiring.indexes import ALL_INDEXES
 from wallet_api.wiring.licences import LicenceWindow
 from wallet_api.wiring.reminding import PlannedCitizens, build_reminding
@@ -70,7 +69,7 @@ def _assemble(settings: Settings, db: Db, keys: KeyStore, now: Callable[[], date
     records = MongoRecords(db, cipher, blind)
     citizens = PlannedCitizens(MongoCitizens(db, cipher, blind))
     identity = _identity(settings, db, keys, cipher, citizens, now)
-    reminding = counted(build_reminding(settings, db, cipher, blind, identity, records, now), now)
+    reminding = build_reminding(settings, db, cipher, blind, identity, records, now)
     citizens.after = reminding.planning.replan
     consents = MongoConsents(db, cipher)
     licences = LicenceWindow(identity.organisations)

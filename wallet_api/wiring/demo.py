@@ -64,10 +64,15 @@ def provider_key(settings: Settings, organisation: str) -> Path:
     return sandbox_folder(settings) / "providers" / f"{organisation}.pem"
 
 
+def demo_organisations() -> tuple[str, ...]:
+    """The demo ids of the organisations that have a system of their own."""
+    return tuple(one.id for one in load_organisations())
+
+
 def demo_patients(settings: Settings, now: Callable[[], datetime]) -> dict[str, Patient]:
     """The demo people as senders of records know them, by demo id."""
     people = load_people(seed_day(settings, now))
-    everybody = (*people.citizens, *people.dependents)
+    everybody: tuple[Citizen | Dependent, ...] = (*people.citizens, *people.dependents)
     return {one.id: Patient(one.id, one.number, one.name, one.birth_date, one.sex) for one in everybody}
 
 
@@ -97,7 +102,8 @@ def seed_demo(
         tell(f"{organisation.name_en} with its roster and key")
         _add_organisation(services, settings, organisation, day)
     people = load_people(day)
-    ids = {one.id: _citizen_id(services, one) for one in (*people.citizens, *people.dependents)}
+    everybody: tuple[Citizen | Dependent, ...] = (*people.citizens, *people.dependents)
+    ids = {one.id: _citizen_id(services, one) for one in everybody}
     tell(f"{len(ids)} people")
     for child in people.dependents:
         _join_family(services, ids[child.guardian], ids[child.id], child.birth_date)

@@ -30,7 +30,6 @@ from wallet_api.settings import Settings
 from wallet_api.stores.brakes import MongoBrakes
 from wallet_api.stores.devices import MongoDevices
 from wallet_api.stores.due_items import MongoDueItems
-from wallet_api.stores.figures import MongoFigures
 from wallet_api.stores.inbox import MongoInbox
 from wallet_api.stores.outbox import MongoOutbox
 from wallet_api.stores.preferences import MongoPreferences
@@ -84,7 +83,7 @@ def build_reminding(
         inbox=inbox,
         devices=devices,
         preferences=preferences,
-        figures=MongoFigures(db),
+        figures=lambda: {"reminders": reminders.figures(), **outbox.figures()},
         wake=lambda day: _wake(settings, day),
     )
 

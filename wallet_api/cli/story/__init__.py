@@ -64,7 +64,7 @@ def _played(folder: Path) -> int:
     wallet = LocalWallet.described(_environment(folder), Ports(free_port(), free_port(), free_port()))
     journal = Journal()
     with Supervisor(wallet.servers(), folder, tell=tell) as supervisor, database_up(wallet.settings):
-        signal.signal(signal.SIGINT, signal.default_int_handler)  # ends the story at once; `with` stops all
+        _stop_on_signals()
         try:
             tell(f"It is {MORNING:%Y-%m-%d %H:%M} in Viet Nam. Starting database, sandbox and API ...")
             prepare(wallet, lambda line: None)
@@ -89,8 +89,15 @@ def _play(wallet: LocalWallet, clock: FileClock, journal: Journal) -> None:
     folder = wallet.settings.data_dir / "evening"
     with Supervisor((wallet.worker(),), folder, tell=tell) as late:
         late.start()
+        _stop_on_signals()
         for act in reminding.ACTS:
             act(cast)
+
+
+def _stop_on_signals() -> None:
+    """A signal ends the story at once, and `with` stops all: a supervisor alone would only note it."""
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(signum, signal.default_int_handler)
 
 
 def _environment(folder: Path) -> dict[str, str]:

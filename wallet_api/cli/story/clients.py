@@ -248,7 +248,9 @@ def _in_browser(begin: str, until: str, person: str) -> dict[str, str]:
                 address = f"{address}&{urlencode({'login_hint': person})}"
             reply = browser.get(address, timeout=PATIENCE, allow_redirects=False)
             if "Location" not in reply.headers:
-                raise ClientFailed(f"the sign-in stopped at a page with status {reply.status_code}")
+                raise ClientFailed(
+                    f"the sign-in stopped at a page (status {reply.status_code}); is this a demo person"
+                )
             address = urljoin(address, reply.headers["Location"])
             if address.startswith(f"{until}?"):
                 return {name: values[0] for name, values in parse_qs(urlsplit(address).query).items()}

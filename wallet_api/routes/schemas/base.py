@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
@@ -11,6 +12,11 @@ from marshmallow import RAISE, Schema, ValidationError, fields, validate
 from wallet_api.infra.strict_json import clean_text
 
 FIRST_YEAR, LAST_YEAR = 1900, 2200
+# Python's own readers take week dates and unpunctuated forms as well.
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_INSTANT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:Z|[+-][0-9]{2}:[0-9]{2})"
+)
 
 
 class StrictSchema(Schema):
@@ -69,7 +75,7 @@ class Day(fields.Field[date]):
 
     def _deserialize(self, value: Any, *args: Any, **more: Any) -> date:
         try:
-            if not isinstance(value, str) or len(value) != len("YYYY-MM-DD"):
+            if not isinstance(value, str) or not _DAY.fullmatch(value):
                 raise ValueError("form")
             found = date.fromisoformat(value)
         except ValueError as why:
@@ -87,9 +93,11 @@ class Instant(fields.Field[datetime]):
 
     def _deserialize(self, value: Any, *args: Any, **more: Any) -> datetime:
         try:
-            found = datetime.fromisoformat(value if isinstance(value, str) else "")
-            if found.tzinfo is None or not FIRST_YEAR <= found.year <= LAST_YEAR:
-                raise ValueError("zone or year")
+            if not isinstance(value, str) or not _INSTANT.fullmatch(value):
+                raise ValueError("form")
+            found = datetime.fromisoformat(value)
+            if not FIRST_YEAR <= found.year <= LAST_YEAR:
+                raise ValueError("year")
             return found.astimezone(UTC)
         except (ValueError, OverflowError) as why:
             raise ValidationError(

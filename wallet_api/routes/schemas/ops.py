@@ -35,19 +35,11 @@ class ProgrammePage(Schema):
     next_cursor = fields.String(allow_none=True)
 
 
-class DaysQuery(StrictSchema):
-    """Which Vietnamese days."""
-
-    first = Day(data_key="from", load_default=None)
-    last = Day(data_key="to", load_default=None)
-
-
 class DeliverySchema(Schema):
     """Counts only."""
 
-    first = Day(data_key="from")
-    last = Day(data_key="to")
-    runs = fields.Dict(keys=fields.String(), values=fields.Integer())
+    reminders = fields.Dict(keys=fields.String(), values=fields.Integer())
+    batches = fields.Dict(keys=fields.String(), values=fields.Integer())
     pushes = fields.Dict(keys=fields.String(), values=fields.Integer())
 
 
