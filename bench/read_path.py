@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import http.client
 import statistics
-import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 from bench.figure import Figure, at_least
@@ -47,17 +47,14 @@ def _measured(ground: Ground) -> Iterator[Figure]:
 
 def _load(url: str, headers: dict[str, str], seconds: float) -> list[float]:
     """How long each answered request took, over some connections kept open for some seconds."""
-    waits: list[float] = []
     until = time.perf_counter() + seconds
-    threads = [threading.Thread(target=_ask, args=(url, headers, until, waits)) for _ in range(CONNECTIONS)]
-    for each in threads:
-        each.start()
-    for each in threads:
-        each.join()
-    return waits
+    with ThreadPoolExecutor(CONNECTIONS) as pool:
+        asked = [pool.submit(_ask, url, headers, until) for _ in range(CONNECTIONS)]
+        return [wait for each in asked for wait in each.result()]
 
 
-def _ask(url: str, headers: dict[str, str], until: float, waits: list[float]) -> None:
+def _ask(url: str, headers: dict[str, str], until: float) -> list[float]:
+    waits: list[float] = []
     parts = urlsplit(url)
     path = f"{parts.path}?{parts.query}" if parts.query else parts.path
     link = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=10)
@@ -70,3 +67,4 @@ def _ask(url: str, headers: dict[str, str], until: float, waits: list[float]) ->
             raise RuntimeError(f"{path.split('?')[0]}: {answer.status}")
         waits.append(time.perf_counter() - began)
     link.close()
+    return waits

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -19,6 +19,16 @@ from joserfc.jwk import ECKey
 from pymongo.database import Database
 from werkzeug.test import TestResponse
 
+from tests.fhir import (
+    CVX,
+    Json,
+    bundle,
+    condition,
+    immunization,
+    labelled,
+    observation,
+    sources,
+)
 from wallet_api.app import create_app
 from wallet_api.context import Services
 from wallet_api.identity.model import Identifier, Licence, Organisation, Practitioner, Profile, Role
@@ -29,13 +39,33 @@ from wallet_api.settings import Settings
 from wallet_api.wiring import build_services
 
 START = datetime(2026, 11, 3, 3, 0, tzinfo=UTC)
-NATIONAL_ID = "http://fhir.hl7.org.vn/core/sid/cccd"
-ICD10 = "http://hl7.org/fhir/sid/icd-10"
-CVX = "http://hl7.org/fhir/sid/cvx"
-LOINC = "http://loinc.org"
-READS = ("immunization", "visit", "condition", "allergy", "medication", "lab_result", "vital_sign", "procedure")
+__all__ = [
+    "CVX",
+    "Doctor",
+    "Granted",
+    "Json",
+    "Person",
+    "World",
+    "bundle",
+    "condition",
+    "found_in",
+    "immunization",
+    "labelled",
+    "observation",
+    "sources",
+    "without_request_id",
+]
+READS = (
+    "immunization",
+    "visit",
+    "condition",
+    "allergy",
+    "medication",
+    "lab_result",
+    "vital_sign",
+    "procedure",
+)
 REDIRECT = "https://app.example.vn/signed-in"
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -122,7 +152,11 @@ class World:
     # --- people ----------------------------------------------------------------------------------------
 
     def person(
-        self, name: str = "Lê Thị Thử", born: date = date(1990, 5, 4), phone: str = "+84900099999", **more: Any
+        self,
+        name: str = "Lê Thị Thử",
+        born: date = date(1990, 5, 4),
+        phone: str = "+84900099999",
+        **more: Any,
     ) -> Person:
         """A registered person with a live session whose sign-in was just now."""
         number = f"001{1 + 2 * (born.year // 100 - 19)}{born.year % 100:02d}{next(self._serial)}"
@@ -231,7 +265,11 @@ class World:
         if token is not None:
             sent["Authorization"] = f"Bearer {token}"
         data = raw if raw is not None else (None if body is None else json.dumps(body).encode())
-        url = path if path.startswith(("/api/", "/oauth", "/.well", "/healthz", "/readyz")) else f"/api/v1{path}"
+        url = (
+            path
+            if path.startswith(("/api/", "/oauth", "/.well", "/healthz", "/readyz"))
+            else f"/api/v1{path}"
+        )
         more: Json = {"content_type": kind} if data is not None else {}
         return self.app.test_client().open(url, method=method, headers=sent, data=data, **more)
 
@@ -314,7 +352,9 @@ class Granted:
         assert answer.status_code == 201, answer.get_data(as_text=True)
         return str(found_in(answer)["id"])
 
-    def read(self, session: str, doctor: Doctor | None = None, path: str = "", query: str = "") -> TestResponse:
+    def read(
+        self, session: str, doctor: Doctor | None = None, path: str = "", query: str = ""
+    ) -> TestResponse:
         """Read the list, or one record of it."""
         url = f"/provider/citizens/{self.citizen_ref}/records{path}{query}"
         return self.world.get(url, doctor or self.doctor, headers={"Access-Session": session})
@@ -344,63 +384,3 @@ def without_request_id(answer: TestResponse) -> tuple[int, bytes, tuple[tuple[st
     plain = answer.get_data().replace(named.encode(), b"-")
     headers = tuple(sorted((k, v) for k, v in answer.headers if k not in ("Request-Id", "Date")))
     return answer.status_code, plain, headers
-
-
-# --- FHIR ------------------------------------------------------------------------------------------------
-
-
-def bundle(person: Person, *resources: Json, **over: Any) -> Json:
-    """A FHIR R4 bundle about somebody."""
-    patient = {
-        "resourceType": "Patient",
-        "id": "p",
-        "identifier": [{"system": NATIONAL_ID, "value": over.pop("number", person.number)}],
-        "birthDate": over.pop("born", person.born.isoformat()),
-    }
-    entries = [{"resource": each} for each in (patient, *resources)]
-    return {"resourceType": "Bundle", "type": "collection", "entry": entries} | over
-
-
-def condition(source_id: str = "c1", icd: str = "I10", on: str = "2026-03-04", **over: Any) -> Json:
-    """A diagnosis."""
-    return {
-        "resourceType": "Condition",
-        "id": source_id,
-        "subject": {"reference": "Patient/p"},
-        "code": {"coding": [{"system": ICD10, "code": icd}]},
-        "onsetDateTime": on,
-    } | over
-
-
-def immunization(source_id: str = "i1", cvx: str = "08", on: str = "2026-02-03", **over: Any) -> Json:
-    """A vaccination."""
-    return {
-        "resourceType": "Immunization",
-        "id": source_id,
-        "status": "completed",
-        "patient": {"reference": "Patient/p"},
-        "vaccineCode": {"coding": [{"system": CVX, "code": cvx}]},
-        "occurrenceDateTime": on,
-    } | over
-
-
-def observation(source_id: str = "o1", on: str = "2026-01-02", **over: Any) -> Json:
-    """A laboratory result."""
-    return {
-        "resourceType": "Observation",
-        "id": source_id,
-        "status": "final",
-        "subject": {"reference": "Patient/p"},
-        "code": {"coding": [{"system": LOINC, "code": "718-7"}]},
-        "effectiveDateTime": on,
-    } | over
-
-
-def labelled(resource: Json, *labels: str) -> Json:
-    """The same with sensitivity labels as its sender says."""
-    return resource | {"meta": {"security": [{"system": "x", "code": label} for label in labels]}}
-
-
-def sources(items: Sequence[Json]) -> list[str]:
-    """The senders' ids of records, in their order."""
-    return [str(each["resource"]["id"]) for each in items]

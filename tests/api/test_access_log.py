@@ -140,9 +140,7 @@ def test_data_is_shown_though_the_log_is_down(
     assert made.read(session).status_code == 200, "back by itself"
 
 
-def test_a_withdrawal_waits_for_the_log(
-    world: World, made: Granted, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_withdrawal_waits_for_the_log(world: World, made: Granted, monkeypatch: pytest.MonkeyPatch) -> None:
     session = made.session()
     with monkeypatch.context() as patch:
         patch.setattr(world.services.log.__class__, "append", raise_unavailable)
@@ -157,18 +155,14 @@ def raise_unavailable(self: Any, event: Any) -> str:
 
 def test_a_look_that_finds_nothing_is_not_logged(world: World, made: Granted) -> None:
     session = made.session()
-    absent = world.services.references.seal(
-        made.doctor.organisation_id, "record", made.person.id, new_id()
-    )
+    absent = world.services.references.seal(made.doctor.organisation_id, "record", made.person.id, new_id())
     answer = made.read(session, path=f"/{absent}")
     row = rows(world, made.person.id)[-1]
     assert (answer.status_code, row["request_id"]) == (404, answer.headers["Request-Id"])
     assert (row["record_count"], row["categories"]) == (0, [])
 
 
-def test_hidden_rows_leave_the_database(
-    world: World, made: Granted, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_hidden_rows_leave_the_database(world: World, made: Granted, monkeypatch: pytest.MonkeyPatch) -> None:
     items = found_in(world.get("/citizens/me/records", made.person))["items"]
     path = f"/citizens/me/records/{items[0]['id']}/visibility"
     world.call("PUT", path, made.person, {"audience": "providers", "hidden": True})

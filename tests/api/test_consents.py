@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from consent.receipt import ReceiptInvalid, verified
+from tests.listening import named
 from tests.world import World, bundle, condition, found_in, immunization, without_request_id
 
 APPROVAL = "/citizens/me/consent-requests/{}/approval"
@@ -26,9 +27,7 @@ def test_a_visit_code_works_twice(world: World) -> None:
     code = code_of(world, an)
     world.ask(doctor, an, citizen={"visit_code": code.lower().replace("-", " ")})
     assert world.newest_request(an)["in_visit"] is True
-    again = world.post(
-        "/provider/consent-requests", doctor, world.proposal(an, citizen={"visit_code": code})
-    )
+    again = world.post("/provider/consent-requests", doctor, world.proposal(an, citizen={"visit_code": code}))
     assert again.status_code == 422 and found_in(again)["code"] == "visit_code_invalid"
 
 
@@ -67,12 +66,14 @@ def test_a_request_about_nobody_is_answered_otherwise(world: World, operations: 
     seen = []
     for number in (known.number, blocking.number, nobody):
         sent = world.proposal(known, citizen={"national_id": number})
-        with operations.counted() as done:
+        with operations.heard() as done:
             answer = world.post("/provider/consent-requests", doctor, sent)
         body = found_in(answer)
         shape = {name: len(text) for name, text in body.items()}
         sizes = {name for name in ("Content-Length",) if name in answer.headers}
-        seen.append((answer.status_code, shape, sorted(sizes), len(answer.get_data()), Counter(done)))
+        seen.append(
+            (answer.status_code, shape, sorted(sizes), len(answer.get_data()), Counter(map(named, done)))
+        )
     assert seen[0] == seen[1] == seen[2]
     assert seen[0][0] == 202 and seen[0][4]["insert audit_log"] == 1 and seen[0][4].total() >= 4, seen[0]
 

@@ -86,7 +86,9 @@ def test_a_record_with_two_labels_is_read_under_one(world: World) -> None:
 
 
 def test_a_sensitivity_nobody_knows_is_read(world: World) -> None:
-    strange = [labelled(condition(f"s{index}"), code) for index, code in enumerate(("CEL", "R", "V", "x", "psy"))]
+    strange = [
+        labelled(condition(f"s{index}"), code) for index, code in enumerate(("CEL", "R", "V", "x", "psy"))
+    ]
     made = granted(world, condition("plain"), *strange, labels=list(LABELS.codes))
     assert sources(made.seen()) == ["plain"]
     own = found_in(world.get("/citizens/me/records", made.person))["items"]
@@ -99,16 +101,12 @@ def test_a_hidden_record_is_read(world: World) -> None:
     made = granted(world)
     items = found_in(world.get("/citizens/me/records?category=condition", made.person))["items"]
     record, session = items[0]["id"], made.session()
-    reference = world.services.references.seal(
-        made.doctor.organisation_id, "record", made.person.id, record
-    )
+    reference = world.services.references.seal(made.doctor.organisation_id, "record", made.person.id, record)
     assert made.read(session, path=f"/{reference}").status_code == 200
     path = f"/citizens/me/records/{record}/visibility"
     assert world.call("PUT", path, made.person, {"audience": "providers", "hidden": True}).status_code == 204
     assert sources(found_in(made.read(session))["items"]) == ["i1"]
-    absent = world.services.references.seal(
-        made.doctor.organisation_id, "record", made.person.id, new_id()
-    )
+    absent = world.services.references.seal(made.doctor.organisation_id, "record", made.person.id, new_id())
     hidden, none = made.read(session, path=f"/{reference}"), made.read(session, path=f"/{absent}")
     assert hidden.status_code == 404 and without_request_id(hidden) == without_request_id(none)
     world.call("PUT", path, made.person, {"audience": "providers", "hidden": False})

@@ -129,7 +129,10 @@ def test_a_hostile_body_crashes_or_is_written(world: World, stage: dict[str, Any
     after = written(world)
     # An empty PATCH or settings body asks for nothing and may be taken; it adds at most one document.
     assert {name for name in after if after[name] > before.get(name, 0) + 1} == set()
-    assert {name for name in after if after[name] != before.get(name, 0)} <= {"reminder_preferences", "grants"}
+    assert {name for name in after if after[name] != before.get(name, 0)} <= {
+        "reminder_preferences",
+        "grants",
+    }
 
 
 def problem(answer: Any) -> bool:

@@ -75,7 +75,9 @@ def test_things_of_two_types_with_one_number_become_one(world: World, an: Person
     assert sorted(each["category"] for each in found) == ["condition", "immunization", "lab_result"]
     assert {each["version"] for each in found} == {1}
     visit = [{"system": "urn:visit", "value": "77"}]
-    world.send(doctor, bundle(an, condition("", identifier=visit) | {"id": "x"}, observation(identifier=visit)))
+    world.send(
+        doctor, bundle(an, condition("", identifier=visit) | {"id": "x"}, observation(identifier=visit))
+    )
     assert len(book(world, an)) == 5
 
 
@@ -205,7 +207,8 @@ def test_an_instant_is_filed_under_a_foreign_day(
 
 
 @pytest.mark.parametrize(
-    "said", ["9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00", "2026-03-04T24:00:00Z", "2026-02-30", "1899"]
+    "said",
+    ["9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00", "2026-03-04T24:00:00Z", "2026-02-30", "1899"],
 )
 def test_an_impossible_date_breaks_the_wallet_or_is_repeated(
     world: World, an: Person, doctor: Doctor, said: str

@@ -123,7 +123,7 @@ def test_three_failures_in_a_row_end_the_round(provider: Provider) -> None:
 
 
 def test_a_bad_payload_ends_the_round(provider: Provider) -> None:
-    provider.script = [(*refusal(400, "", "type.googleapis.com/google.rpc.BadRequest"), {})]
+    provider.script = [(*refusal(400, "INVALID_ARGUMENT", "type.googleapis.com/google.rpc.BadRequest"), {})]
     assert [o.answer for o in channel(provider).deliver(envelopes(2))] == [
         Answer.BAD_PAYLOAD,
         Answer.NOT_TRIED,

@@ -6,7 +6,7 @@ import argparse
 from dataclasses import asdict
 
 from wallet_api.cli.opened import opened_services, settings_here
-from wallet_api.cli.screen import tell
+from wallet_api.cli.screen import CannotDo, tell
 from wallet_api.infra.clock import vn_day
 
 
@@ -40,7 +40,10 @@ def _plan(_: argparse.Namespace) -> int:
 
 def _send(_: argparse.Namespace) -> int:
     batches, answers = 0, dict[str, int]()
-    with opened_services(settings_here()) as (services, _database):
+    settings = settings_here()
+    if settings.fcm_credentials is None or not settings.fcm_credentials.is_file():
+        raise CannotDo("WALLET_FCM_CREDENTIALS names no service account file, so nothing can be pushed.")
+    with opened_services(settings) as (services, _database):
         delivery = services.reminding.delivery()
         for shard in sorted(services.reminding.outbox.ready(services.now())):
             while (done := delivery.deliver(shard)) is not None:

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from functools import lru_cache
+from typing import Any, cast
 
 import jwt
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
 from wallet_api.identity.errors import TokenRefused
 from wallet_api.identity.model import LEEWAY, CallerKind
+from wallet_api.infra.crypto.framing import from_base64url
 from wallet_api.infra.crypto.jws import sign_compact
 from wallet_api.infra.crypto.keystore import KeyStore
 
 ACCESS_LIFE = timedelta(minutes=5)
 TYP = "at+jwt"
 _LARGEST = 4096
+_REMEMBERED = 4096
 _REQUIRED = ("iss", "aud", "sub", "client_id", "iat", "nbf", "exp", "jti", "sid", "ver", "kind")
 _HEADER = frozenset({"alg", "kid", "typ"})
 
@@ -47,6 +51,8 @@ class AccessTokens:
         self._audience = f"{issuer}/api"
         self._keys = keys
         self._now = now
+        # Whether the key is still one of ours is asked each time, before what is remembered.
+        self._proven = lru_cache(maxsize=_REMEMBERED)(self._prove)
 
     def issue(self, claims: AccessClaims) -> str:
         """A signed token, good from now for five minutes."""
@@ -77,38 +83,39 @@ class AccessTokens:
         if len(token) > _LARGEST or not token.isascii():
             raise TokenRefused("not an access token of ours")
         try:
-            header = jwt.get_unverified_header(token)
-            key = self._key(header)
-            payload = jwt.decode(
-                token,
-                key,
-                algorithms=["ES256"],
-                issuer=self._issuer,
-                audience=self._audience,
-                # Times are judged below: PyJWT would read the machine's clock, not the injected one.
-                options={
-                    "require": list(_REQUIRED),
-                    "verify_exp": False,
-                    "verify_iat": False,
-                    "verify_nbf": False,
-                    "strict_aud": True,
-                },
-            )
+            payload = self._proven(token, self._kid(_header(token)))
             self._check_times(payload)
             return _claims(payload)
         except (jwt.PyJWTError, ValueError, TypeError, KeyError, RecursionError) as why:
             raise TokenRefused("not an access token of ours") from why
 
-    def _key(self, header: dict[str, Any]) -> Any:
+    def _prove(self, token: str, kid: str) -> Mapping[str, Any]:
+        """The payload of a token that this key signed for us. Remembered: the same bytes stay proven."""
+        return jwt.decode(
+            token,
+            cast(EllipticCurvePublicKey, self._keys.public_key("token", kid)),
+            algorithms=["ES256"],
+            issuer=self._issuer,
+            audience=self._audience,
+            # Times are judged each time: PyJWT would read the machine's clock, not the injected one.
+            options={
+                "require": list(_REQUIRED),
+                "verify_exp": False,
+                "verify_iat": False,
+                "verify_nbf": False,
+                "strict_aud": True,
+            },
+        )
+
+    def _kid(self, header: dict[str, Any]) -> str:
         if header.get("alg") != "ES256" or header.get("typ") != TYP or not header.keys() <= _HEADER:
             raise ValueError("header")
         kid = header.get("kid")
-        key = self._keys.public_key("token", kid) if isinstance(kid, str) else None
-        if key is None:
+        if not isinstance(kid, str) or self._keys.public_key("token", kid) is None:
             raise ValueError("kid")
-        return key
+        return kid
 
-    def _check_times(self, payload: dict[str, Any]) -> None:
+    def _check_times(self, payload: Mapping[str, Any]) -> None:
         moments = [payload[name] for name in ("iat", "nbf", "exp")]
         if not all(type(moment) is int for moment in moments):
             raise ValueError("times are whole seconds")
@@ -131,7 +138,14 @@ def _optional(claims: AccessClaims) -> dict[str, object]:
     return found
 
 
-def _claims(payload: dict[str, Any]) -> AccessClaims:
+def _header(token: str) -> dict[str, Any]:
+    header = json.loads(from_base64url(token.partition(".")[0]))
+    if not isinstance(header, dict):
+        raise ValueError("header")
+    return header
+
+
+def _claims(payload: Mapping[str, Any]) -> AccessClaims:
     kind, act, roles = payload["kind"], payload.get("act"), payload.get("roles", [])
     if kind not in ("citizen", "provider", "ops") or type(payload["ver"]) is not int:
         raise ValueError("kind or version")

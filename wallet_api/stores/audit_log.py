@@ -17,16 +17,13 @@ from wallet_api.infra.mongo import Index
 
 _COLLECTION: Final = "audit_log"
 _PAGE_ROWS: Final = 1000
-_ROW_FIELDS: Final = ("_id", "log_id", "seq", "prev", "hash")
+_ROW_FIELDS: Final = ("_id", "entry_id", "log_id", "seq", "prev", "hash")
 
-INDEXES = (
-    Index(_COLLECTION, ("citizen_id", "_id")),  # `_id` begins with the time
-    Index(_COLLECTION, ("log_id", "seq"), unique=True),
-)
+INDEXES = (Index(_COLLECTION, ("citizen_id", "entry_id")),)  # an entry id begins with the time
 
 
 class MongoAuditLog:
-    """`AuditStore` over pymongo."""
+    """`AuditStore` over pymongo. The `_id` is a row's place, log and number, so no place is taken twice."""
 
     def __init__(self, db: Database[dict[str, Any]]) -> None:
         # Majority reads: rows counted as present must not be rolled back under the rows that follow them.
@@ -46,8 +43,9 @@ class MongoAuditLog:
         """Return up to `limit` entries about a citizen, newest first, older than entry `before`."""
         asked: dict[str, Any] = {"citizen_id": citizen_id}
         if before is not None:
-            asked["_id"] = {"$lt": before}
-        return tuple(_row(found) for found in self._log.find(asked).sort("_id", DESCENDING).limit(limit))
+            asked["entry_id"] = {"$lt": before}
+        found = self._log.find(asked).sort("entry_id", DESCENDING).limit(limit)
+        return tuple(_row(each) for each in found)
 
     def logs(self) -> Mapping[str, LogExtent]:
         """Return every log and how far it reaches (reads everything: for verification only)."""
@@ -61,17 +59,22 @@ class MongoAuditLog:
         """Yield the rows of a log in the order of seq, up to `last`."""
         for first in range(0, last + 1, _PAGE_ROWS):
             page = self._log.find(_between(log_id, first, min(first + _PAGE_ROWS - 1, last)))
-            yield from (_row(found) for found in page.sort("seq"))
+            yield from (_row(found) for found in page.sort("_id"))
 
 
 def _between(log_id: str, first: int, last: int) -> dict[str, Any]:
-    return {"log_id": log_id, "seq": {"$gte": first, "$lte": last}}
+    return {"_id": {"$gte": _place(log_id, first), "$lte": _place(log_id, last)}}
+
+
+def _place(log_id: str, seq: int) -> str:
+    return f"{log_id}~{seq:012d}"
 
 
 def _document(row: AuditRow) -> dict[str, Any]:
     document = dict(row.event)
     document["at"] = datetime.fromisoformat(str(row.event["at"]))
-    document.update(_id=row.entry_id, log_id=row.log_id, seq=row.seq, prev=row.prev, hash=row.hash)
+    document.update(_id=_place(row.log_id, row.seq), entry_id=row.entry_id)
+    document.update(log_id=row.log_id, seq=row.seq, prev=row.prev, hash=row.hash)
     return document
 
 
@@ -80,7 +83,7 @@ def _row(found: dict[str, Any]) -> AuditRow:
     if isinstance(event.get("at"), datetime):
         event["at"] = instant_text(event["at"])
     return AuditRow(
-        entry_id=str(found["_id"]),
+        entry_id=str(found.get("entry_id")),
         log_id=found["log_id"],
         seq=found["seq"],
         prev=_bytes(found.get("prev")),

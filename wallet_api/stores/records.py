@@ -10,6 +10,7 @@ uses an index only for a flat first stage; MongoDB merges the two stages into on
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC
 from typing import Any, TypeVar
 
@@ -90,7 +91,7 @@ class MongoRecords:
             first["first_day"] = {"$lte": after.occurred}
         return [
             {"$match": first},
-            {"$match": {"$and": [self._compiled(predicate), *_asked(asked), *_after(after)]}},
+            {"$match": _all_of(self._compiled(predicate), *_asked(asked), *_after(after))},
             {"$sort": {"first_day": -1, "_id": -1}},
             {"$limit": limit},
         ]
@@ -112,10 +113,12 @@ class MongoRecords:
         newest = self.get(citizen_id, record_id, predicate)
         if newest is None:
             return []
+        # Hiding is a state of the record, told by the newest version: one shown again is shown as a whole.
+        of_old = replace(predicate, audiences=frozenset())
         past = self._versions.aggregate(
             [
                 {"$match": {"citizen_id": citizen_id, "record_id": record_id}},
-                {"$match": self._compiled(predicate)},
+                {"$match": self._compiled(of_old)},
                 {"$sort": {"version": -1}},
             ]
         )
@@ -163,10 +166,11 @@ class MongoRecords:
             return {"_id": {"$in": []}}
         audiences = sorted(predicate.audiences)
         hidden: Document = {"hidden_from": {"$nin": audiences}} if audiences else {}
-        return hidden | {"$or": [self._clause(each) for each in predicate.clauses]}
+        clauses = [self._clause(each) for each in predicate.clauses]
+        return hidden | (clauses[0] if len(clauses) == 1 else {"$or": clauses})
 
     def _clause(self, clause: Clause) -> Document:
-        compiled: Document = {"version": {"$gte": 1}}
+        compiled: Document = {}
         if clause.categories is not None:
             compiled["category"] = {"$in": sorted(clause.categories)}
         if clause.period.first is not None:
@@ -176,7 +180,7 @@ class MongoRecords:
         if clause.labels is not None:
             # Every label must be an opened one; a label nobody knows yet is not.
             opened = [self._blind.label_token(label) for label in sorted(clause.labels)]
-            compiled["labels"] = {"$not": {"$elemMatch": {"$nin": opened}}}
+            compiled["labels"] = {"$not": {"$elemMatch": {"$nin": opened}}} if opened else []
         if clause.author is not None:
             compiled["organisation_id"] = clause.author
         return compiled
@@ -234,6 +238,10 @@ class MongoRecords:
 
 def _place(citizen_id: str, record_id: str, version: int) -> Place:
     return Place(citizen_id, RETENTION_CLASS, "records", record_id, "content", version)
+
+
+def _all_of(*conditions: Document) -> Document:
+    return conditions[0] if len(conditions) == 1 else {"$and": list(conditions)}
 
 
 def _asked(asked: Filter) -> list[Document]:

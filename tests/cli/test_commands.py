@@ -1,0 +1,179 @@
+"""The commands an operator gives: what they say, and their exit codes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pymongo.database import Database
+
+from wallet_api.cli import main
+from wallet_api.context import Services
+from wallet_api.settings import Settings
+from wallet_api.wiring import build_services
+from wallet_api.wiring.demo import demo_marked, seed_demo
+
+Db = Database[dict[str, Any]]
+GROUPS = ("run", "story", "worker", "seed", "token", "reminders", "audit", "keys", "openapi")
+
+
+@pytest.fixture
+def here(tmp_path: Path, embedded_uri: str, embedded_db: Db, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """This process's environment, told of a fresh database."""
+    told = {
+        "WALLET_ENV": "dev",
+        "WALLET_DATA_DIR": str(tmp_path),
+        "WALLET_MONGO_URI": embedded_uri,
+        "WALLET_DATABASE": embedded_db.name,
+    }
+    for name, value in told.items():
+        monkeypatch.setenv(name, value)
+    return Settings.from_env(told)
+
+
+@pytest.fixture
+def services(here: Settings, embedded_db: Db) -> Services:
+    assert demo_marked(embedded_db)
+    found = build_services(here, embedded_db)
+    seed_demo(found, embedded_db, here)
+    yield found
+    found.log.close()
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_every_command_explains_itself(group: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main([group, "--help"])
+    assert end.value.code == 0
+    assert f"python -m wallet_api {group}" in capsys.readouterr().out
+
+
+def test_an_unknown_command_is_a_usage_error() -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["dance"])
+    assert end.value.code == 2
+
+
+def test_bad_settings_are_all_told_and_are_a_usage_error(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("WALLET_MONGO_URI", "WALLET_PUBLIC_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("WALLET_ENV", "prod")
+    assert main(["audit", "verify"]) == 2
+    told = capsys.readouterr().err
+    assert "WALLET_MONGO_URI" in told and "WALLET_PUBLIC_URL" in told
+
+
+def test_a_database_that_is_gone_is_told_in_one_sentence(
+    here: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("WALLET_MONGO_URI", "mongodb://127.0.0.1:1/")
+    assert main(["audit", "verify"]) == 1
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_audit_verify_is_quiet_about_a_whole_log(
+    services: Services, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["audit", "verify"]) == 0
+    assert "is whole" in capsys.readouterr().out
+
+
+def test_audit_verify_names_the_entry_that_was_changed(
+    services: Services, embedded_db: Db, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = embedded_db["audit_log"]
+    entry = log.find_one({"seq": 2})
+    assert entry is not None
+    log.update_one({"_id": entry["_id"]}, {"$set": {"reason": "own_act"}})
+    assert main(["audit", "verify"]) == 1
+    assert f"Entry 2 of log {entry['log_id']} is not as it was written" in capsys.readouterr().err
+
+
+def test_audit_verify_with_a_checkpoint_sees_a_log_that_vanished(
+    services: Services, embedded_db: Db, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept = tmp_path / "checkpoint"
+    kept.write_text(services.log.checkpoint() or "")
+    embedded_db["audit_log"].delete_many({})
+    assert main(["audit", "verify"]) == 0, "without a checkpoint nobody can tell"
+    assert main(["audit", "verify", "--checkpoint", str(kept)]) == 1
+    kept.write_text("not a checkpoint")
+    assert main(["audit", "verify", "--checkpoint", str(kept)]) == 1
+    assert "keys signed" in capsys.readouterr().err
+
+
+def test_reminders_can_be_planned_once_by_hand(
+    services: Services, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["reminders", "plan"]) == 0
+    first = capsys.readouterr().out
+    assert "messages 0" not in first
+    assert main(["reminders", "plan"]) == 0
+    assert "messages 0" in capsys.readouterr().out, "twice must send nothing twice"
+
+
+def test_sending_without_credentials_is_told_in_one_sentence(
+    services: Services, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("WALLET_FCM_CREDENTIALS", raising=False)
+    assert main(["reminders", "send"]) == 1
+    assert "WALLET_FCM_CREDENTIALS" in capsys.readouterr().err
+
+
+def test_keys_are_prepared_listed_and_rotated(here: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["keys", "list"]) == 0
+    assert "not made yet" in capsys.readouterr().out
+    assert main(["keys", "prepare"]) == 0
+    assert main(["keys", "rotate", "token"]) == 0
+    capsys.readouterr()
+    assert main(["keys", "list"]) == 0
+    told = capsys.readouterr().out
+    assert len([line for line in told.splitlines() if " token " in line]) == 2
+    assert "PRIVATE" not in told
+
+
+def test_keys_are_not_rotated_into_being_where_none_are(
+    here: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["keys", "rotate", "everything"])
+    assert end.value.code == 2
+
+
+def test_the_openapi_document_can_be_printed(here: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["openapi"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["openapi"].startswith("3.") and "/api/v1/provider/access-sessions" in found["paths"]
+
+
+@pytest.mark.parametrize("command", [["seed"], ["token", "an"], ["run"], ["story"]])
+def test_what_is_for_development_is_refused_elsewhere(
+    command: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("WALLET_ENV", raising=False)
+    assert main(command) == 1
+    assert "WALLET_ENV=dev" in capsys.readouterr().err
+
+
+def test_demo_people_never_go_into_a_database_of_ones_own(
+    here: Settings, embedded_db: Db, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["seed"]) == 1
+    assert "WALLET_MONGO_URI" in capsys.readouterr().err
+    assert not embedded_db.list_collection_names()
+
+
+def test_a_token_is_fetched_on_this_machine_alone(here: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["token", "an", "--url", "https://wallet.example.vn"]) == 1
+    assert "127.0.0.1" in capsys.readouterr().err
+
+
+def test_a_wallet_that_does_not_answer_is_told_in_one_sentence(
+    here: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["token", "an", "--url", "http://127.0.0.1:1"]) == 1
+    assert "No wallet answers" in capsys.readouterr().err

@@ -1,0 +1,313 @@
+"""The record stores keep every version, and a compiled predicate admits what the predicate admits."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pymongo.database import Database
+
+from consent.model import Period
+from consent.predicate import (
+    GUARDIANS,
+    NOTHING,
+    PROVIDERS,
+    Clause,
+    Predicate,
+    author_eyes,
+    guardian_eyes,
+    organisation_audience,
+    own_eyes,
+)
+from wallet_api.infra.crypto.blind import BlindIndex
+from wallet_api.infra.crypto.citizen_keys import SealBroken
+from wallet_api.infra.crypto.envelope import CitizenCipher
+from wallet_api.infra.crypto.keystore import MemoryKeyStore
+from wallet_api.infra.crypto.wrapped_keys import MemoryWrappedKeys
+from wallet_api.infra.ids import new_id
+from wallet_api.infra.mongo import ensure_indexes, open_database
+from wallet_api.records.errors import StaleRecord
+from wallet_api.records.model import Filter, Intake, PartialDate, Position, Record, Row, Source
+from wallet_api.stores import intakes, records
+from wallet_api.stores.intakes import MongoIntakes
+from wallet_api.stores.records import MongoRecords
+
+NOW = datetime(2026, 11, 3, 3, 0, tzinfo=UTC)
+CATEGORIES = ("condition", "immunization", "visit")
+LABELS = ("PSY", "HIV", "R")
+ORGANISATIONS = ("org-1", "org-2")
+AUDIENCES = (GUARDIANS, PROVIDERS, organisation_audience("org-1"))
+DATES = ("2025", "2026", "2026-01", "2026-01-01", "2026-01-31", "2026-02", "2026-02-15", "2026-12-31")
+
+
+def cipher() -> CitizenCipher:
+    return CitizenCipher(MemoryWrappedKeys(), MemoryKeyStore(), lambda: NOW)
+
+
+def stores(db: Database[dict[str, Any]]) -> MongoRecords:
+    ensure_indexes(db, records.INDEXES)
+    return MongoRecords(db, cipher(), BlindIndex(MemoryKeyStore()))
+
+
+@pytest.fixture
+def book(any_db: Database[dict[str, Any]]) -> MongoRecords:
+    return stores(any_db)
+
+
+def a_record(**over: Any) -> Record:
+    base = Record(
+        id=new_id(),
+        citizen_id="citizen",
+        version=1,
+        category="condition",
+        occurred_on=PartialDate("2026-03-04"),
+        recorded_at=NOW,
+        source=Source("org-1", "bs", "fhir-bundle", NOW),
+        resource={"resourceType": "Condition", "code": {"text": "tăng huyết áp"}, "n": 1.5},
+        fingerprint="f1",
+        labels=frozenset({"PSY"}),
+    )
+    return replace(base, **over)
+
+
+def next_version(record: Record, **over: Any) -> Record:
+    changed = {"resource": {"resourceType": "Condition"}, "fingerprint": "f2", "reason": "resent_by_source"}
+    return replace(record, version=record.version + 1, **(changed | over))
+
+
+def test_a_record_comes_back_whole(book: MongoRecords) -> None:
+    record = a_record(hidden_from=frozenset({GUARDIANS}), occurred_on=PartialDate("2026-03"))
+    book.save(record, None)
+    assert book.find("citizen", record.id, None) == record
+    assert book.get("citizen", record.id, own_eyes()) == record
+    assert book.find("stranger", record.id, None) is None
+    assert book.get("stranger", record.id, own_eyes()) is None
+    assert book.versions("stranger", record.id, own_eyes()) == []
+
+
+def test_every_version_stays_readable_and_none_is_skipped(book: MongoRecords) -> None:
+    first = a_record()
+    second = next_version(first)
+    third = next_version(second, category="visit")
+    for each in (first, second, third):
+        book.save(each, None)
+    assert book.versions("citizen", first.id, own_eyes()) == [third, second, first]
+    assert book.find("citizen", first.id, None) == third
+    for stale in (first, second, third, replace(third, version=5)):
+        with pytest.raises(StaleRecord):
+            book.save(stale, None)
+    assert book.versions("citizen", first.id, own_eyes()) == [third, second, first]
+
+
+def test_twenty_corrections_at_once_leave_one(book: MongoRecords) -> None:
+    first = a_record()
+    book.save(first, None)
+
+    def correct(number: int) -> str:
+        try:
+            fresh = next_version(first, fingerprint=f"by {number}")
+            book.in_unit(lambda unit: book.save(fresh, unit))
+        except StaleRecord:
+            return "stale"
+        return "kept"
+
+    with ThreadPoolExecutor(20) as pool:
+        assert Counter(pool.map(correct, range(20))) == {"kept": 1, "stale": 19}
+    assert [each.version for each in book.versions("citizen", first.id, own_eyes())] == [2, 1]
+
+
+def test_a_unit_that_fails_leaves_nothing(book: MongoRecords) -> None:
+    first, other = a_record(), a_record()
+    book.save(first, None)
+
+    def work(unit: Any) -> None:
+        book.save(other, unit)
+        book.save(next_version(first), unit)
+        raise RuntimeError("planted")
+
+    with pytest.raises(RuntimeError, match="planted"):
+        book.in_unit(work)
+    assert book.find("citizen", other.id, None) is None
+    assert book.versions("citizen", first.id, own_eyes()) == [first]
+
+
+def test_an_older_version_is_shown_only_if_it_is_admitted_itself(book: MongoRecords) -> None:
+    secret = a_record(labels=frozenset({"HIV"}))
+    book.save(secret, None)
+    book.save(next_version(secret, labels=frozenset()), None)
+    open_eyes = Predicate((Clause(None, Period(), frozenset()),))
+    assert [each.version for each in book.versions("citizen", secret.id, open_eyes)] == [2]
+    closed = a_record(labels=frozenset())
+    book.save(closed, None)
+    book.save(next_version(closed, labels=frozenset({"HIV"})), None)
+    assert book.versions("citizen", closed.id, open_eyes) == []
+
+
+def test_hiding_and_showing_touch_one_record_and_one_audience(book: MongoRecords) -> None:
+    one, other = a_record(), a_record()
+    book.save(one, None)
+    book.save(other, None)
+    assert book.set_hidden("citizen", one.id, GUARDIANS, hidden=True)
+    assert book.set_hidden("citizen", one.id, GUARDIANS, hidden=True)
+    assert not book.set_hidden("stranger", one.id, GUARDIANS, hidden=True)
+    assert not book.set_hidden("citizen", "absent", GUARDIANS, hidden=True)
+    assert book.get("citizen", one.id, guardian_eyes()) is None
+    assert book.get("citizen", other.id, guardian_eyes()) == other
+    assert book.get("citizen", one.id, own_eyes()) == replace(one, hidden_from=frozenset({GUARDIANS}))
+    assert book.set_hidden("citizen", one.id, GUARDIANS, hidden=False)
+    assert book.get("citizen", one.id, guardian_eyes()) == one
+
+
+def test_showing_a_record_again_shows_its_older_versions_again(book: MongoRecords) -> None:
+    first = a_record()
+    book.save(first, None)
+    book.set_hidden("citizen", first.id, GUARDIANS, hidden=True)
+    book.save(next_version(first, hidden_from=frozenset({GUARDIANS})), None)
+    assert book.versions("citizen", first.id, guardian_eyes()) == []
+    book.set_hidden("citizen", first.id, GUARDIANS, hidden=False)
+    assert [each.version for each in book.versions("citizen", first.id, guardian_eyes())] == [2, 1]
+
+
+def test_what_an_organisation_wrote_is_found_newest_first(book: MongoRecords) -> None:
+    made = [a_record(recorded_at=NOW.replace(minute=minute)) for minute in (2, 3, 1)]
+    foreign = a_record(source=Source("org-2", None, "fhir-bundle", NOW))
+    for each in (*made, foreign):
+        book.save(each, None)
+    newest = [("citizen", made[index].id) for index in (1, 0, 2)]
+    assert book.written_by("org-1", 2) == newest[:2]
+    assert book.written_by("org-1", 9) == newest
+    assert book.get("citizen", foreign.id, author_eyes("org-1")) is None
+    assert book.get("citizen", foreign.id, author_eyes("org-2")) == foreign
+
+
+def test_a_record_moved_to_another_place_does_not_open(any_db: Database[dict[str, Any]]) -> None:
+    book = stores(any_db)
+    one, other = a_record(), a_record(citizen_id="other")
+    book.save(one, None)
+    book.save(other, None)
+    stolen = any_db["records"].find_one({"_id": one.id})
+    assert stolen is not None
+    any_db["records"].update_one({"_id": other.id}, {"$set": {"content": stolen["content"]}})
+    with pytest.raises(SealBroken):
+        book.get("other", other.id, own_eyes())
+    any_db["records"].update_one({"_id": one.id}, {"$set": {"version": 2}})
+    with pytest.raises(SealBroken):
+        book.get("citizen", one.id, own_eyes())
+
+
+def test_planning_reads_the_newest_versions_of_its_categories(book: MongoRecords) -> None:
+    dose, visit = a_record(category="immunization"), a_record(category="visit")
+    book.save(dose, None)
+    book.save(visit, None)
+    fresh = next_version(dose)
+    book.save(fresh, None)
+    assert book.of_categories("citizen", ("immunization", "checkup")) == [fresh]
+    assert book.in_unit(lambda unit: book.of_categories("citizen", ("visit",), unit)) == [visit]
+
+
+# --- the predicate in the database's words ---------------------------------------------------------------
+
+RECORDS = [
+    a_record(
+        id=new_id(),
+        category=CATEGORIES[number % 3],
+        occurred_on=PartialDate(DATES[number % len(DATES)]),
+        source=Source(ORGANISATIONS[number % 2] if number % 5 else None, None, "fhir-bundle", NOW),
+        labels=frozenset(label for bit, label in enumerate(LABELS) if (number // 3) >> bit & 1),
+        hidden_from=frozenset(who for bit, who in enumerate(AUDIENCES) if not (number + bit) % 4),
+    )
+    for number in range(48)
+]
+days = st.none() | st.sampled_from(
+    [date(2025, 1, 1), date(2026, 1, 1), date(2026, 1, 31), date(2026, 12, 31)]
+)
+periods = st.builds(Period, days, days)
+clauses = st.builds(
+    Clause,
+    st.none() | st.frozensets(st.sampled_from(CATEGORIES)),
+    periods,
+    st.none() | st.frozensets(st.sampled_from(LABELS)),
+    st.none() | st.sampled_from(ORGANISATIONS),
+)
+predicates = st.builds(
+    Predicate, st.lists(clauses, max_size=3).map(tuple), st.frozensets(st.sampled_from(AUDIENCES))
+)
+filters = st.builds(Filter, st.none() | st.frozensets(st.sampled_from(CATEGORIES), min_size=1), days, days)
+
+
+@pytest.fixture(scope="module")
+def full_book(embedded_uri: str) -> Iterator[MongoRecords]:
+    db = open_database(embedded_uri, f"test_{new_id()}")
+    book = stores(db)
+    for record in RECORDS:
+        book.save(record, None)
+    yield book
+    db.client.close()
+
+
+def asked_for(record: Record, asked: Filter) -> bool:
+    facts = record.facts()
+    return (
+        (asked.categories is None or facts.category in asked.categories)
+        and (asked.first is None or facts.first_day >= asked.first)
+        and (asked.last is None or facts.last_day <= asked.last)
+    )
+
+
+def newest_first(found: list[Record]) -> list[str]:
+    order = sorted(found, key=lambda each: (each.occurred_on.first_day, each.id), reverse=True)
+    return [each.id for each in order]
+
+
+@settings(
+    max_examples=120,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    derandomize=True,
+)
+@given(predicates, filters, st.integers(1, 9))
+def test_the_database_admits_exactly_what_the_predicate_admits(
+    full_book: MongoRecords, predicate: Predicate, asked: Filter, limit: int
+) -> None:
+    admitted = [each for each in RECORDS if predicate.admits(each.facts())]
+    expected = newest_first([each for each in admitted if asked_for(each, asked)])
+    found: list[str] = []
+    after = None
+    while page := full_book.page("citizen", predicate, asked, after, limit):
+        found += [each.id for each in page]
+        after = Position(page[-1].occurred_on.first_day.isoformat(), page[-1].id)
+    assert found == expected
+    assert full_book.count("citizen", predicate) == Counter(each.category for each in admitted)
+    some = RECORDS[len(found) % len(RECORDS)]
+    got = full_book.get("citizen", some.id, predicate)
+    assert (got is not None) == (some in admitted)
+
+
+def test_no_clause_admits_nothing(full_book: MongoRecords) -> None:
+    for predicate in (NOTHING, Predicate((Clause(frozenset(), Period(), None),))):
+        assert full_book.page("citizen", predicate, Filter(), None, 100) == []
+        assert full_book.count("citizen", predicate) == {}
+        assert full_book.get("citizen", RECORDS[0].id, predicate) is None
+
+
+# --- what was sent ---------------------------------------------------------------------------------------
+
+
+def test_a_report_comes_back_to_its_sender_alone(any_db: Database[dict[str, Any]]) -> None:
+    ensure_indexes(any_db, intakes.INDEXES)
+    store = MongoIntakes(any_db, cipher())
+    rows = (Row(1, True, "accepted", record_id="r"), Row(2, False, "date_missing", "/entry/2/resource", "x"))
+    made = Intake(new_id(), "org-1", "fhir-bundle", NOW, rows, "citizen")
+    store.add(made)
+    assert store.get("org-1", made.id) == made
+    assert store.get("org-2", made.id) is None and store.get("org-1", "absent") is None
+    store.park(made, "bệnh án".encode())
+    (kept,) = any_db["parked_intakes"].find({})
+    assert kept["_id"] == made.id and "bệnh án".encode() not in kept["body"]
