@@ -24,7 +24,7 @@ def test_the_story_holds_and_leaves_nothing_behind(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "All 18 steps were as they must be" in done.stdout
+    assert "All 19 steps were as they must be" in done.stdout
     assert not re.search(r"eyJ[A-Za-z0-9_-]{10}", done.stdout), "no token is printed"
     assert not re.search(r"\b[a-z2-7]{26}\b", done.stdout), "ids are shortened"
     assert runs.gone(tmp_path) == []

@@ -10,7 +10,7 @@ from wallet_api.cli.audit import checked
 from wallet_api.cli.story.cast import NURSE, Act, Cast
 from wallet_api.infra.clock import VIETNAM, vn_day
 from wallet_api.infra.ids import new_id
-from wallet_api.wiring.demo_books import dose
+from wallet_api.wiring.demo_books import checkup, dose
 
 EVENING = time(20, 30)
 _LIVE = frozenset({"planned", "queued", "leased", "deferred"})
@@ -49,6 +49,22 @@ def ops_start_the_run(cast: Cast) -> None:
     cast.journal.answered(cast.citizen.call("GET", "/api/v1/citizens/me/inbox"), 200)
     cast.journal.note(inbox=message["title"], says=message["body"])
     cast.journal.must(message["about"] == cast.handed["child"], "the message must be about the child.")
+
+
+def checkup_cancels(cast: Cast) -> None:
+    """What is done meanwhile is not reminded of: the reminder is cancelled in the same breath."""
+    cast.journal.step("The hospital files An's check-up of this morning: her own reminder of it is cancelled")
+    path = "/api/v1/citizens/me/reminders"
+    before = cast.journal.answered(cast.citizen.call("GET", path), 200)["items"]
+    waiting = [each for each in before if each["state"] in _LIVE]
+    cast.journal.note(waiting=[f"{each['title']} ({each['state']})" for each in waiting])
+    cast.journal.must(len(waiting) == 1, "her own check-up must be waiting to be sent.")
+    done = cast.patients["an"].bundle(checkup("story-checkup", vn_day(cast.clock())))
+    cast.journal.answered(cast.hospital.file_bundle(done), 202)
+    after = cast.journal.answered(cast.citizen.call("GET", path), 200)["items"]
+    now = next(each for each in after if each["id"] == waiting[0]["id"])
+    cast.journal.note(now=f"{now['title']} ({now['state']}: {now['reason']})")
+    cast.journal.must(now["state"] == "cancelled", "the reminder must be cancelled.")
 
 
 def push_arrives(cast: Cast) -> None:
@@ -124,6 +140,7 @@ def log_is_whole(cast: Cast) -> None:
 
 ACTS: tuple[Act, ...] = (
     ops_start_the_run,
+    checkup_cancels,
     push_arrives,
     station_records_dose,
     ops_see_figures,
