@@ -14,12 +14,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from consent.decision import Ask, Decision, decide
-from consent.errors import AccessRefused, ConsentEnded, VisitCodeInvalid
+from consent.errors import AccessRefused, ConsentEnded, NotCovered, VisitCodeInvalid
 from consent.model import Standing
 from consent.ports import Consents, Digest, LicenceOf, Now, VisitCodes
 
 SESSION_LASTS = timedelta(minutes=30)
 VISIT_CODE_LASTS = timedelta(minutes=5)
+_UNCOVERED = frozenset(
+    {"other_purpose", "other_practitioner", "nothing_in_common", "not_licensed", "no_practitioner", "used_up"}
+)
 _LETTERS = "ABCDEFGHJKMNPQRSTVWXYZ23456789"
 _CODE = re.compile(f"[{_LETTERS}]{{10}}")
 
@@ -56,7 +59,7 @@ class Permission:
 class ReadRefused(Exception):
     """A refusal on its way to the access log: `decision` is for the log, `told` is for the caller."""
 
-    def __init__(self, decision: Decision, told: ConsentEnded | AccessRefused) -> None:
+    def __init__(self, decision: Decision, told: ConsentEnded | NotCovered | AccessRefused) -> None:
         super().__init__(decision.reason)
         self.decision = decision
         self.told = told
@@ -83,12 +86,12 @@ class AccessService:
         ask = Ask(organisation_id, practitioner_id, purpose, now)
         decision = decide(ask, standing, self._licence_of(organisation_id))
         if not decision.permit or practitioner_id is None:
-            raise _refused(decision, standing)
+            raise _refused(decision, standing, opening=True)
         paid = [
             grant for grant in decision.grant_ids if self._consents.use(citizen_id, organisation_id, grant)
         ]
         if not paid:
-            raise _refused(Decision(reason="used_up"), standing)
+            raise _refused(Decision(reason="used_up"), standing, opening=True)
         ends = min(each.scope.expires_at for each in standing.live if each.id in paid)
         expires_at = min(now + SESSION_LASTS, ends)
         return AccessSession(
@@ -159,7 +162,10 @@ class VisitCodeService:
         return citizen_id
 
 
-def _refused(decision: Decision, standing: Standing) -> ReadRefused:
-    # Only somebody who was granted something is told that it ended; for all others nothing is there.
-    told = ConsentEnded("ended") if standing.known and not standing.blocked else AccessRefused("absent")
-    return ReadRefused(decision, told)
+def _refused(decision: Decision, standing: Standing, *, opening: bool = False) -> ReadRefused:
+    if not standing.known or standing.blocked:
+        # Whoever was never granted anything, or is blocked, is told that nothing is there.
+        return ReadRefused(decision, AccessRefused("absent"))
+    if opening and decision.reason in _UNCOVERED:
+        return ReadRefused(decision, NotCovered(decision.reason))
+    return ReadRefused(decision, ConsentEnded("ended"))

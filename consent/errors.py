@@ -11,6 +11,7 @@ ConsentError
 ├── VisitCodeInvalid     unknown, used or expired one-time code
 ├── CoConsentRequired    a child of 7 or more must say yes too
 ├── ConsentEnded         what the caller was once granted is over
+├── NotCovered           a consent is in force, but not for this purpose, person or one more use
 └── AccessRefused        there is nothing here for this caller
 """
 
@@ -97,6 +98,12 @@ class ConsentEnded(ConsentError):
     """A consent this caller held has ended."""
 
     code = "consent_ended"
+
+
+class NotCovered(ConsentError):
+    """A consent this organisation holds is in force, but does not cover what was asked of it."""
+
+    code = "not_covered"
 
 
 class AccessRefused(ConsentError):

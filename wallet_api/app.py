@@ -10,7 +10,7 @@ from flask_smorest import Api
 from werkzeug.exceptions import HTTPException
 
 from wallet_api.context import Services
-from wallet_api.errors import problem_of_http, register_errors
+from wallet_api.errors import MEDIA_TYPE, problem_of_http, register_errors
 from wallet_api.infra.ids import new_id
 from wallet_api.infra.logs import say
 from wallet_api.routes import BLUEPRINTS, PLAIN_BLUEPRINTS
@@ -34,6 +34,13 @@ class WalletApi(Api):
     """flask-smorest with our problem answers."""
 
     ERROR_SCHEMA = ProblemSchema
+    DEFAULT_RESPONSE_CONTENT_TYPE = "application/json"
+
+    def _register_responses(self) -> None:
+        # The library would publish error answers under the media type of all others.
+        usual, self.DEFAULT_RESPONSE_CONTENT_TYPE = self.DEFAULT_RESPONSE_CONTENT_TYPE, MEDIA_TYPE
+        super()._register_responses()
+        self.DEFAULT_RESPONSE_CONTENT_TYPE = usual
 
     def handle_http_exception(self, error: HTTPException) -> Response:
         """The framework's own errors in our shape."""

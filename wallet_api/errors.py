@@ -36,6 +36,7 @@ STATUS: dict[type[Exception], int] = {
     consent.VisitCodeInvalid: 422,
     consent.CoConsentRequired: 409,
     consent.ConsentEnded: 403,
+    consent.NotCovered: 403,
     consent.AccessRefused: 404,
     records.RecordNotFound: 404,
     records.StaleRecord: 412,

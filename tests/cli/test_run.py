@@ -17,6 +17,7 @@ import pytest
 import requests
 
 from tests.cli import runs
+from wallet_api.cli.local import LocalWallet, Ports
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks into /proc")
 
@@ -127,6 +128,18 @@ def test_an_old_python_is_told_in_one_sentence(monkeypatch: pytest.MonkeyPatch) 
     with pytest.raises(SystemExit) as why:
         runpy.run_path(str(runs.ROOT / "wallet_api" / "__main__.py"))
     assert str(why.value).startswith("The wallet needs Python 3.11 or newer")
+
+
+def test_with_a_provider_of_ones_own_nothing_is_pretended(tmp_path: Path) -> None:
+    env = {"WALLET_ENV": "dev", "WALLET_DATA_DIR": str(tmp_path), "PATH": ""}
+    pretended = LocalWallet.described(env, Ports(1, 2, 3))
+    assert [child.name for child in pretended.servers()] == ["vneid", "push", "api"]
+    own = LocalWallet.described(env | {"WALLET_VNEID_ISSUER": "http://127.0.0.1:9"}, Ports(1, 2, 3))
+    assert [child.name for child in own.servers()] == ["api"]
+    assert own.settings.fcm_credentials is None
+    mongo = LocalWallet.described(env | {"WALLET_MONGO_URI": "mongodb://127.0.0.1/"}, Ports(1, 2, 3))
+    assert [child.name for child in mongo.servers()] == ["api"]
+    assert not any("mongodb" in value for value in mongo.env.values()), "addresses with passwords stay out"
 
 
 def _pasted(line: str) -> str:

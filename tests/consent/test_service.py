@@ -18,6 +18,7 @@ from consent.errors import (
     CoConsentRequired,
     ConsentEnded,
     GrantNotFound,
+    NotCovered,
     NoticeOutdated,
     NotLicensed,
     RequestClosed,
@@ -372,3 +373,19 @@ def test_every_purpose_that_can_be_asked_has_a_text_in_both_languages() -> None:
         notice_for("BTG", "vi")
     with pytest.raises(UnknownCode):
         notice_for("../codes/purposes", "vi")
+
+
+def test_a_live_grant_that_does_not_cover_is_told_from_one_that_ended(world: World) -> None:
+    grant = world.grant(practitioner_id="dr", uses=1)
+    for organisation, practitioner, purpose in (("org", "dr-b", "TREAT"), ("org", "dr", "HPAYMT")):
+        with pytest.raises(ReadRefused) as refused:
+            world.access.open_session("citizen", organisation, practitioner, purpose)
+        assert isinstance(refused.value.told, NotCovered)
+    world.access.open_session("citizen", "org", "dr", "TREAT")
+    with pytest.raises(ReadRefused) as refused:
+        world.access.open_session("citizen", "org", "dr", "TREAT")
+    assert isinstance(refused.value.told, NotCovered)
+    world.consent.withdraw("citizen", grant.id, None, ACTOR)
+    with pytest.raises(ReadRefused) as refused:
+        world.access.open_session("citizen", "org", "dr", "TREAT")
+    assert isinstance(refused.value.told, ConsentEnded)

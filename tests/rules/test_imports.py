@@ -49,7 +49,7 @@ for module in pkgutil.walk_packages(package.__path__, {package + "."!r}):
     if not module.name.endswith("__main__"):
         importlib.import_module(module.name)
 loaded = {{name.partition(".")[0] for name in sys.modules}}
-sys.exit(", ".join(sorted(loaded & {{*{STRANGERS!r}, {other!r}}})))
+sys.exit(", ".join(sorted(loaded & {{*{STRANGERS!r}, {other!r}}})) or 0)
 """
     done = run("-W", "error", "-c", code)
     assert done.returncode == 0, done.stderr

@@ -54,7 +54,7 @@ def test_no_route_answers_a_stranger_by_another_method(world: World) -> None:
 
 
 def test_the_census_sees_a_route_without_a_guard(world: World) -> None:
-    app = Flask("open")
+    app = Flask("open", static_folder=None)
     app.extensions["wallet"] = world.services
     app.add_url_rule("/api/v1/left-open", "left_open", lambda: "come in")
     assert strangers_who_got_in(app) == ["GET /api/v1/left-open (left_open): 200"]
@@ -95,7 +95,11 @@ def callers(world: World) -> dict[str, Callable[[], Any]]:
 
 
 def test_each_kind_of_caller_stays_in_its_own_part(world: World) -> None:
-    own = {"/api/v1/citizens": {"citizen"}, "/api/v1/provider": {"provider", "system"}, "/api/v1/ops": {"ops"}}
+    own = {
+        "/api/v1/citizens": {"citizen"},
+        "/api/v1/provider": {"provider", "system"},
+        "/api/v1/ops": {"ops"},
+    }
     for kind, make in callers(world).items():
         token = make().token
         for endpoint, method, path in knocks(world.app, public=False):

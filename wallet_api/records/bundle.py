@@ -122,7 +122,7 @@ def _entry(index: int, entry: Mapping[str, Any], person: Person) -> Entry:
     source_id = _source_id(entry)
     kind = record_types().get(str(resource.get("resourceType")))
     if kind is None:
-        if resource.get("resourceType") in _SUPPORTING:
+        if str(resource.get("resourceType")) in _SUPPORTING:
             return Entry(index, resource, source_id, supporting=True)
         fault = Fault("/resourceType", "type_not_kept", "this resource type is not kept in the health book")
         return Entry(index, resource, source_id, fault=fault)

@@ -199,7 +199,7 @@ class Readers:
         """Count one use and log it.
 
         Raises:
-            ConsentEnded, AccessRefused: no grant covers it; the attempt is logged first.
+            ConsentEnded, NotCovered, AccessRefused: no grant covers it; the attempt is logged first.
         """
         organisation_id = viewer.organisation_id
         if organisation_id is None:

@@ -61,6 +61,7 @@ class Sessions(MethodView):
     """Where I am signed in."""
 
     @citizens.response(200, SessionPage)
+    @citizens.alt_response(404, schema=ProblemSchema)
     def get(self, citizen: str) -> dict[str, Any]:
         """Live sessions, newest first."""
         found = services().identity.sessions.of(_own(citizen))
@@ -77,6 +78,7 @@ class Sessions(MethodView):
         return listed(items)
 
     @citizens.response(204)
+    @citizens.alt_response(404, schema=ProblemSchema)
     def delete(self, citizen: str) -> None:
         """Sign out everywhere, here too. Works at once."""
         own = _own(citizen)
@@ -102,6 +104,7 @@ class Family(MethodView):
     """Whom I act for, and who acts for me."""
 
     @citizens.response(200, FamilyPage)
+    @citizens.alt_response(404, schema=ProblemSchema)
     def get(self, citizen: str) -> dict[str, Any]:
         """Guardianships of today, with the other person's name."""
         own, now = _own(citizen), services().now()
@@ -116,6 +119,7 @@ class DenyList(MethodView):
     """Organisations that get nothing."""
 
     @citizens.response(200, OrganisationPage)
+    @citizens.alt_response(404, schema=ProblemSchema)
     def get(self, citizen: str) -> dict[str, Any]:
         """The deny list."""
         found = services().consent.blocked(subject(citizen).citizen_id)

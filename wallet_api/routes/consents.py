@@ -62,6 +62,7 @@ class VisitCodes(MethodView):
 
     @consents.arguments(StrictSchema)
     @consents.response(201, VisitCodeSchema)
+    @consents.alt_response(404, schema=ProblemSchema)
     def post(self, form: dict[str, Any], citizen: str) -> dict[str, Any]:
         """A code to show the doctor: ten characters, five minutes, one use."""
         who = subject(citizen)

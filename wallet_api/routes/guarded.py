@@ -13,7 +13,7 @@ from marshmallow import RAISE
 from webargs import core
 
 from wallet_api.context import services
-from wallet_api.errors import Refusal
+from wallet_api.errors import MEDIA_TYPE, Refusal
 from wallet_api.identity.errors import StepUpNeeded, TokenRefused
 from wallet_api.identity.model import Caller, Role
 from wallet_api.infra.strict_json import strict_json
@@ -48,6 +48,12 @@ class GuardedBlueprint(Blueprint):
     def __init__(self, name: str, import_name: str, *, guard: Callable[[], None], **options: Any) -> None:
         super().__init__(name, import_name, **options)
         self.before_request(guard)  # here, not in the factory: an application may be built twice
+
+    def alt_response(self, status_code: int, *args: Any, **options: Any) -> Any:
+        """Document another answer; a problem with the media type it really has."""
+        if status_code >= 400:
+            options.setdefault("content_type", MEDIA_TYPE)
+        return super().alt_response(status_code, *args, **options)
 
 
 def anybody() -> None:

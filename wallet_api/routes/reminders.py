@@ -85,6 +85,7 @@ class Inbox(MethodView):
 
     @reminders.arguments(InboxQuery, location="query")
     @reminders.response(200, InboxSchema)
+    @reminders.alt_response(404, schema=ProblemSchema)
     def get(self, query: dict[str, Any], citizen: str) -> dict[str, Any]:
         """Messages to the caller, newest first."""
         own, inbox = _own(citizen), services().reminding.inbox
@@ -116,6 +117,7 @@ class NotificationPreferences(MethodView):
     """When and about what to be reminded."""
 
     @reminders.response(200, PreferencesSchema)
+    @reminders.alt_response(404, schema=ProblemSchema)
     def get(self, citizen: str) -> dict[str, Any]:
         """What was chosen, or the defaults."""
         return preferences_view(services().reminding.preferences.of(_own(citizen)))
@@ -123,6 +125,7 @@ class NotificationPreferences(MethodView):
     @reminders.arguments(PreferencesForm)
     @reminders.response(200, PreferencesSchema)
     @reminders.alt_response(422, schema=ProblemSchema)
+    @reminders.alt_response(404, schema=ProblemSchema)
     def put(self, form: dict[str, Any], citizen: str) -> dict[str, Any]:
         """Choose. Reminders never come outside 07:00-21:00 Vietnamese time."""
         own, window = _own(citizen), (form["from_hour"], form["to_hour"])
@@ -142,6 +145,7 @@ class Devices(MethodView):
     @reminders.arguments(DeviceForm)
     @reminders.response(200, DeviceSchema)
     @reminders.alt_response(422, schema=ProblemSchema)
+    @reminders.alt_response(404, schema=ProblemSchema)
     def put(self, form: dict[str, Any], citizen: str, installation_id: str) -> dict[str, Any]:
         """Register this app's push address; it leaves whoever had it before. At every start of the app."""
         own = _own(citizen)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import datetime, time
 from typing import Any
 
@@ -12,17 +13,21 @@ from wallet_api.infra.clock import VIETNAM, vn_day
 from wallet_api.infra.ids import new_id
 from wallet_api.wiring.demo_books import checkup, dose
 
-EVENING = time(20, 30)
+EVENING = time(20, 50)
 _LIVE = frozenset({"planned", "queued", "leased", "deferred"})
 
 
 def citizen_registers_phone(cast: Cast) -> None:
     """A push address, and the child's forecast: one dose is late."""
-    cast.journal.step("An registers her phone and looks at what her child is due")
+    cast.journal.step("An registers her phone, asks for evenings, and looks at what her child is due")
     device = {"platform": "android", "address_kind": "token", "address": f"ok-{new_id()}", "locale": "vi"}
     answer = cast.citizen.call("PUT", f"/api/v1/citizens/me/devices/{new_id()}", json=device)
     cast.journal.answered(answer, 200)
     cast.handed["address"] = device["address"]
+    wanted = {"from_hour": 19, "to_hour": 21}
+    answer = cast.citizen.call("PUT", "/api/v1/citizens/me/notification-preferences", json=wanted)
+    chosen = cast.journal.answered(answer, 200)
+    cast.journal.note(reminded_between=f"{chosen['from_hour']}:00 and {chosen['to_hour']}:00")
     family = cast.journal.answered(cast.citizen.call("GET", "/api/v1/citizens/me/family"), 200)["items"]
     child = next(each for each in family if each["role"] == "dependent")
     cast.handed["child"], cast.handed["child_name"] = child["dependent_id"], child["name"]
@@ -81,20 +86,7 @@ def push_arrives(cast: Cast) -> None:
     message = push["body"]["message"]
     cast.journal.note(verdict=f"{push['verdict']} ({push['status']})", lock_screen=_lock_screen(message))
     cast.journal.must(push["address"] == cast.handed["address"], "it must have gone to her phone.")
-    raw = json.dumps(got, ensure_ascii=False).lower()
-    family = [*cast.handed["child_name"].split(), "nguyễn thị an"]
-    facts = [
-        *family,
-        "sởi",
-        "rubella",
-        "measles",
-        "vắc xin",
-        "vaccin",
-        "tiêm",
-        cast.handed["child"],
-        cast.handed["an"],
-    ]
-    told = [word for word in facts if word.lower() in raw]
+    told = _personal_words(cast, json.dumps(got, ensure_ascii=False))
     cast.journal.must(not told, "the push must carry no name, no vaccine and no id of a person.")
     reminder = cast.journal.soon(
         "the reminder's settling", lambda: _reminder_in(cast, {"accepted", "opened"})
@@ -183,6 +175,14 @@ def _received(cast: Cast) -> bool:
         return bool(cast.receiver.send("GET", "/received").body)
     finally:
         cast.receiver.heard = heard
+
+
+def _personal_words(cast: Cast, text: str) -> list[str]:
+    """Which names, vaccines and ids stand in the text as words (a random address may hold any letters)."""
+    names = [*cast.handed["child_name"].split(), "Nguyễn Thị An"]
+    facts = ["sởi", "rubella", "measles", "vắc xin", "vaccine", "tiêm"]
+    looked_for = [*names, *facts, cast.handed["child"], cast.handed["an"]]
+    return [word for word in looked_for if re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text, re.IGNORECASE)]
 
 
 def _lock_screen(message: dict[str, Any]) -> str:

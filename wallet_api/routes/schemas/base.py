@@ -59,7 +59,7 @@ class Whole(fields.Integer):
     def __init__(self, lowest: int, highest: int, **options: Any) -> None:
         super().__init__(validate=validate.Range(lowest, highest), **options)
 
-    def _deserialize(self, value: Any, *args: Any, **more: Any) -> int | None:
+    def _deserialize(self, value: Any, *args: Any, **more: Any) -> Any:
         plain = isinstance(value, int) and not isinstance(value, bool)
         digits = isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) < 19
         if not plain and not digits:
