@@ -217,7 +217,7 @@ def test_once_is_twice(world: World) -> None:
     session = made.session()
     assert [made.read(session).status_code for _ in range(3)] == [200, 200, 200], "pages inside one use"
     again = made.open()
-    assert (again.status_code, found_in(again)["code"]) == (403, "consent_ended")
+    assert (again.status_code, found_in(again)["code"]) == (403, "not_covered")
     assert made.read(session).status_code == 200
 
 

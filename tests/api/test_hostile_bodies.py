@@ -135,6 +135,38 @@ def test_a_hostile_body_crashes_or_is_written(world: World, stage: dict[str, Any
     }
 
 
+FAULTS = {
+    "half an object": "not_json",
+    "deep list": "too_deep",
+    "very deep list": "too_deep",
+    "deep object": "too_deep",
+    "NaN": "not_a_number",
+    "-Infinity": "not_a_number",
+    "float overflow": "number_out_of_range",
+    "5,000 digits": "integer_out_of_range",
+    "2^63": "integer_out_of_range",
+    "-2^63-1": "integer_out_of_range",
+    "repeated key": "repeated_key",
+    "repeated key by escape": "repeated_key",
+    "repeated key, inside": "repeated_key",
+    "NUL escaped": "control_characters",
+    "NUL in a key": "control_characters",
+    "high lone surrogate": "control_characters",
+    "surrogate key": "control_characters",
+    "not UTF-8": "not_utf8",
+    "overlong UTF-8": "not_utf8",
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_malformed_body_is_called_something_else(world: World, stage: dict[str, Any], name: str) -> None:
+    for _, method, path, token in knocks(stage):
+        answer = world.call(method, path, token, raw=RAW[name], headers={"If-Match": '"1"'})
+        body = found_in(answer)
+        assert (answer.status_code, body["code"]) == (400, "malformed_body"), path
+        assert [each["code"] for each in body["errors"]] == [FAULTS[name]], path
+
+
 def problem(answer: Any) -> bool:
     body = answer.get_json(silent=True, force=True)
     return (

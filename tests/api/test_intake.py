@@ -103,7 +103,7 @@ def test_one_bad_row_loses_the_others(world: World, an: Person, doctor: Doctor) 
         condition("no-date", on="soon"),
         condition("other", subject={"reference": "Patient/q"}),
         immunization("no-status", status=None),
-        condition("bad-structure", onsetDateTime="2026-01-01", code="I10"),
+        condition("bad-structure", code={"coding": "I10"}),
         {"resourceType": "Questionnaire", "status": "active"},
         {"resourceType": "Organization", "name": "a supporting one"},
         condition("code", code={"coding": [{"code": "I10"}]}),

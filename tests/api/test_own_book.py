@@ -79,7 +79,9 @@ def test_a_cursor_works_for_another_reader_list_or_hour(world: World, an: Person
     world.send(doctor, bundle(child, condition("a"), condition("b")))
     cursor = found_in(world.get("/citizens/me/records?limit=1", an))["next_cursor"]
     made = world.grant(doctor, an)
+    childs = found_in(world.get("/citizens/me/records?limit=1", child))["next_cursor"]
     for answer in (
+        world.get(f"/citizens/{child.id}/records?limit=1&cursor={childs}", an),
         world.get(f"/citizens/me/records?limit=1&cursor={cursor}", child),
         world.get(f"/citizens/{child.id}/records?limit=1&cursor={cursor}", an),
         world.get(f"/citizens/me/records?limit=1&category=condition&cursor={cursor}", an),
