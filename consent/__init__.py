@@ -1,6 +1,6 @@
 """Consent for health records: asking, granting, deciding, withdrawing, proving. Needs no web or database."""
 
-from consent.access import AccessService, AccessSession, Fence, Permission, ReadRefused, VisitCodeService
+from consent.access import AccessService, AccessSession, Fence, Permission, ReadRefused
 from consent.decision import Ask, Decision, decide, decide_author, decide_guardian, decide_own
 from consent.errors import ConsentError
 from consent.model import (
@@ -18,6 +18,7 @@ from consent.model import (
 )
 from consent.predicate import Clause, Predicate
 from consent.service import ConsentService, Proposal
+from consent.visit_codes import VisitCodeService
 
 __all__ = [
     "AccessService",

@@ -8,23 +8,18 @@ way is stopped if its answer had not been handed over yet.
 
 from __future__ import annotations
 
-import re
-import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from consent.decision import Ask, Decision, decide
-from consent.errors import AccessRefused, ConsentEnded, NotCovered, VisitCodeInvalid
+from consent.errors import AccessRefused, ConsentEnded, NotCovered
 from consent.model import Standing
-from consent.ports import Consents, Digest, LicenceOf, Now, VisitCodes
+from consent.ports import Consents, LicenceOf, Now
 
 SESSION_LASTS = timedelta(minutes=30)
-VISIT_CODE_LASTS = timedelta(minutes=5)
 _UNCOVERED = frozenset(
     {"other_purpose", "other_practitioner", "nothing_in_common", "not_licensed", "no_practitioner", "used_up"}
 )
-_LETTERS = "ABCDEFGHJKMNPQRSTVWXYZ23456789"
-_CODE = re.compile(f"[{_LETTERS}]{{10}}")
 
 
 @dataclass(frozen=True)
@@ -98,6 +93,11 @@ class AccessService:
             citizen_id, organisation_id, practitioner_id, purpose, frozenset(paid), expires_at
         )
 
+    def give_back(self, session: AccessSession) -> None:
+        """Undo the counting of a session that could not be handed out."""
+        for grant_id in session.grant_ids:
+            self._consents.unuse(session.citizen_id, session.organisation_id, grant_id)
+
     def authorise(self, session: AccessSession) -> Permission:
         """Decide a read inside a session, on the standing of this moment.
 
@@ -134,38 +134,11 @@ class AccessService:
         return decide(ask, standing, self._licence_of(session.organisation_id))
 
 
-class VisitCodeService:
-    """One-time codes for the surgery: the citizen shows one, the doctor's request arrives bound to it."""
-
-    def __init__(self, codes: VisitCodes, digest: Digest, now: Now) -> None:
-        self._codes = codes
-        self._digest = digest
-        self._now = now
-
-    def issue(self, citizen_id: str) -> tuple[str, datetime]:
-        """A new code of ten letters and digits (49 bits) and when it ends, five minutes from now."""
-        code = "".join(secrets.choice(_LETTERS) for _ in range(10))
-        expires_at = self._now() + VISIT_CODE_LASTS
-        self._codes.add(self._digest(code), citizen_id, expires_at)
-        return code, expires_at
-
-    def redeem(self, text: str) -> str:
-        """The citizen behind a code, which is used up by this.
-
-        Raises:
-            VisitCodeInvalid: not a code, unknown, used or too old: one answer for all.
-        """
-        code = re.sub(r"[\s-]", "", text).upper()
-        citizen_id = self._codes.take(self._digest(code), self._now()) if _CODE.fullmatch(code) else None
-        if citizen_id is None:
-            raise VisitCodeInvalid("visit_code")
-        return citizen_id
-
-
 def _refused(decision: Decision, standing: Standing, *, opening: bool = False) -> ReadRefused:
-    if not standing.known or standing.blocked:
-        # Whoever was never granted anything, or is blocked, is told that nothing is there.
+    if not standing.known:
+        # Whoever was never granted anything is told that nothing is there.
         return ReadRefused(decision, AccessRefused("absent"))
-    if opening and decision.reason in _UNCOVERED:
+    # Being blocked looks like a withdrawal, so nobody learns which of the two it was.
+    if opening and standing.live and not standing.blocked and decision.reason in _UNCOVERED:
         return ReadRefused(decision, NotCovered(decision.reason))
     return ReadRefused(decision, ConsentEnded("ended"))

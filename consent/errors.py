@@ -6,6 +6,7 @@ ConsentError
 ├── RequestClosed        already answered or expired
 ├── StaleVersion         somebody changed it in between
 ├── ScopeWidened         an answer that gives more than was asked
+├── TooManyGrants        this organisation holds as many live grants of this citizen as there may be
 ├── NoticeOutdated       the text shown is not the text in force
 ├── NotLicensed          the organisation may not ask this
 ├── VisitCodeInvalid     unknown, used or expired one-time code
@@ -68,6 +69,12 @@ class ScopeWidened(ConsentError):
     def __init__(self, dimensions: tuple[str, ...]) -> None:
         super().__init__(", ".join(dimensions))
         self.dimensions = dimensions
+
+
+class TooManyGrants(ConsentError):
+    """The organisation already holds as many live grants of this citizen as there may be; end one first."""
+
+    code = "too_many_grants"
 
 
 class NoticeOutdated(ConsentError):

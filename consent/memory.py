@@ -29,13 +29,19 @@ class MemoryConsents:
         found = self._requests.get(request_id)
         return found if found is not None and found.citizen_id == citizen_id else None
 
-    def requests_of(self, citizen_id: str, limit: int) -> list[ConsentRequest]:
-        """The citizen's newest requests, newest first."""
-        mine = [request for request in self._requests.values() if request.citizen_id == citizen_id]
+    def requests_of(
+        self, citizen_id: str, limit: int, without: frozenset[str] = frozenset()
+    ) -> list[ConsentRequest]:
+        """The citizen's newest requests but for those of some organisations, newest first."""
+        mine = [
+            request
+            for request in self._requests.values()
+            if request.citizen_id == citizen_id and request.scope.organisation_id not in without
+        ]
         return sorted(mine, key=lambda each: (each.created_at, each.id), reverse=True)[:limit]
 
-    def close_request(self, request: ConsentRequest, *, expected: int) -> None:
-        """Replace the request by its answered form."""
+    def save_request(self, request: ConsentRequest, *, expected: int) -> None:
+        """Put a new version of the request in the place of the old."""
         with self._lock:
             self._check(self._requests.get(request.id), expected)
             self._requests[request.id] = request
@@ -43,7 +49,7 @@ class MemoryConsents:
     def approve(self, request: ConsentRequest, grant: Grant, *, expected: int) -> None:
         """Close the request, keep the grant, make it live."""
         with self._lock:
-            self.close_request(request, expected=expected)
+            self.save_request(request, expected=expected)
             self._grants[grant.id] = grant
             self._shift(grant, add=_live(grant))
 
@@ -87,9 +93,17 @@ class MemoryConsents:
             standing = self.standing(citizen_id, organisation_id)
             for grant in standing.live:
                 if grant.id == grant_id and grant.uses_left != 0:
-                    self._count(citizen_id, organisation_id, standing, grant)
+                    self._count(citizen_id, organisation_id, standing, grant, -1)
                     return True
             return False
+
+    def unuse(self, citizen_id: str, organisation_id: str, grant_id: str) -> None:
+        """Give one counted use back."""
+        with self._lock:
+            standing = self.standing(citizen_id, organisation_id)
+            for grant in standing.live:
+                if grant.id == grant_id and grant.uses_left is not None:
+                    self._count(citizen_id, organisation_id, standing, grant, 1)
 
     def set_blocked(self, citizen_id: str, organisation_id: str, *, blocked: bool) -> None:
         """Put the organisation on, or take it off, the deny list."""
@@ -112,12 +126,18 @@ class MemoryConsents:
     def _shift(self, grant: Grant, add: LiveGrant | None = None) -> None:
         key = (grant.citizen_id, grant.scope.organisation_id)
         now = self.standing(*key)
-        kept = tuple(each for each in now.live if each.id != grant.id)
+        kept = tuple(
+            each
+            for each in now.live
+            if each.id != grant.id and (add is None or each.scope.expires_at > grant.granted_at)
+        )
         live = (*kept, add) if add else kept
         self._standings[key] = replace(now, epoch=now.epoch + 1, live=live, known=True)
 
-    def _count(self, citizen_id: str, organisation_id: str, standing: Standing, used: LiveGrant) -> None:
-        left = None if used.uses_left is None else used.uses_left - 1
+    def _count(
+        self, citizen_id: str, organisation_id: str, standing: Standing, used: LiveGrant, step: int
+    ) -> None:
+        left = None if used.uses_left is None else used.uses_left + step
         live = tuple(replace(each, uses_left=left) if each.id == used.id else each for each in standing.live)
         self._standings[citizen_id, organisation_id] = replace(standing, live=live)
 

@@ -26,11 +26,13 @@ class Consents(Protocol):
     def request(self, citizen_id: str, request_id: str) -> ConsentRequest | None:
         """One request of this citizen."""
 
-    def requests_of(self, citizen_id: str, limit: int) -> list[ConsentRequest]:
-        """The citizen's newest requests, newest first."""
+    def requests_of(
+        self, citizen_id: str, limit: int, without: frozenset[str] = frozenset()
+    ) -> list[ConsentRequest]:
+        """The citizen's newest requests but for those of some organisations, newest first."""
 
-    def close_request(self, request: ConsentRequest, *, expected: int) -> None:
-        """Replace the request by its answered form.
+    def save_request(self, request: ConsentRequest, *, expected: int) -> None:
+        """Put a new version of the request in the place of the old.
 
         Raises:
             StaleVersion: the stored version is not `expected`.
@@ -38,6 +40,8 @@ class Consents(Protocol):
 
     def approve(self, request: ConsentRequest, grant: Grant, *, expected: int) -> None:
         """Close the request as granted, keep the grant, make it live and raise the epoch.
+
+        Live grants whose time is over by `grant.granted_at` leave the standing with this.
 
         Raises:
             StaleVersion: the stored request is not at version `expected`.
@@ -73,6 +77,9 @@ class Consents(Protocol):
 
     def use(self, citizen_id: str, organisation_id: str, grant_id: str) -> bool:
         """Count one use, atomically; False when none was left or the grant is not live."""
+
+    def unuse(self, citizen_id: str, organisation_id: str, grant_id: str) -> None:
+        """Give one counted use back, because nothing could be had for it; no more than were counted."""
 
     def set_blocked(self, citizen_id: str, organisation_id: str, *, blocked: bool) -> None:
         """Put the organisation on, or take it off, the citizen's deny list; raises the epoch."""

@@ -78,7 +78,7 @@ def content(grant: Grant, controller: Party, recipient: Party, notice_text: str)
         "recipient_practitioner": scope.practitioner_id,
         "storage_locations": ["VN"],
         "retention_period": "until the validity ends; this receipt as long as it may serve as proof",
-        "withdrawal_method": "in the app, at any time, effective at once; or at any commune health station",
+        "withdrawal_method": "in the app, at any time, effective at once",
         "event": [
             {
                 "event_time": _instant(grant.granted_at),

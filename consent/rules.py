@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from consent.codes import CATEGORIES, LABELS, PURPOSES
 from consent.errors import CoConsentRequired, NotLicensed, UnknownCode
-from consent.model import Actor, Answer, Licence, Period, Scope
+from consent.model import Actor, Answer, ConsentRequest, Licence, Period, Scope, Step
 
 LONGEST_GRANT = timedelta(days=366)
 CO_CONSENT_AGE = 7
@@ -28,12 +28,42 @@ def narrowed(asked: Scope, answer: Answer) -> Scope:
     )
 
 
+def answered(
+    request: ConsentRequest,
+    state: str,
+    actor: Actor,
+    now: datetime,
+    *,
+    grant_id: str | None = None,
+    reason: str | None = None,
+) -> ConsentRequest:
+    """The next version of a request, answered."""
+    step = Step(f"consent:request:{state}", actor.evidence.person_id, now, reason)
+    return replace(
+        request,
+        state="granted" if grant_id else "refused",
+        version=request.version + 1,
+        grant_id=grant_id,
+        history=(*request.history, step),
+    )
+
+
 def check_scope(scope: Scope, licence: Licence, now: datetime) -> None:
     """Refuse what cannot be asked or granted.
 
     Raises:
+        UnknownCode: as `check_codes`. NotLicensed: the organisation may not have this.
+    """
+    check_codes(scope, now)
+    if scope.purpose not in licence.purposes or not scope.categories <= licence.categories:
+        raise NotLicensed(scope.organisation_id)
+
+
+def check_codes(scope: Scope, now: datetime) -> None:
+    """Refuse a scope that makes no sense.
+
+    Raises:
         UnknownCode: names each field that is on no list, empty, unordered or out of bounds.
-        NotLicensed: the organisation may not have this.
     """
     purpose = PURPOSES.codes.get(scope.purpose)
     faults = {
@@ -46,8 +76,6 @@ def check_scope(scope: Scope, licence: Licence, now: datetime) -> None:
     }
     if any(faults.values()):
         raise UnknownCode(*(name for name, wrong in faults.items() if wrong))
-    if scope.purpose not in licence.purposes or not scope.categories <= licence.categories:
-        raise NotLicensed(scope.organisation_id)
 
 
 def check_actor(actor: Actor, now: datetime) -> None:

@@ -14,6 +14,7 @@ from consent.errors import (
     RequestNotFound,
     ScopeWidened,
     StaleVersion,
+    TooManyGrants,
     UnknownCode,
 )
 from consent.model import (
@@ -27,10 +28,12 @@ from consent.model import (
 )
 from consent.notices import Notice, notice_for
 from consent.ports import Consents, LicenceOf, NewId, Now
-from consent.rules import check_actor, check_scope, narrowed
+from consent.rules import answered, check_actor, check_codes, check_scope, narrowed
 
 REQUEST_STAYS_OPEN = timedelta(days=7)
 VISIT_REQUEST_STAYS_OPEN = timedelta(minutes=30)
+MOST_LIVE_GRANTS = 30
+"""Live grants of one citizen to one organisation; a standing and an access session must stay small."""
 
 Journal = Callable[[Grant], None]
 """Writes a coming grant into the access log, durably."""
@@ -60,8 +63,6 @@ class ConsentService:
         self._now = now
         self._new_id = new_id
 
-    # --- the provider's side -------------------------------------------------------------------------
-
     def propose(self, proposal: Proposal) -> ConsentRequest:
         """Put a request before the person meant, whoever that is and whatever that person blocks.
 
@@ -72,7 +73,7 @@ class ConsentService:
             NotLicensed: the organisation may not ask for this purpose or one of these categories.
         """
         now = self._now()
-        check_scope(proposal.scope, self._licence_of(proposal.scope.organisation_id), now)
+        self.check(proposal.scope)
         stays = VISIT_REQUEST_STAYS_OPEN if proposal.in_visit else REQUEST_STAYS_OPEN
         request = ConsentRequest(
             id=self._new_id(),
@@ -90,6 +91,14 @@ class ConsentService:
         self._consents.add_request(request)
         return request
 
+    def check(self, scope: Scope) -> None:
+        """Whether a request for this may be made at all, before anything is spent on it.
+
+        Raises:
+            UnknownCode, NotLicensed: as `propose`.
+        """
+        check_scope(scope, self._licence_of(scope.organisation_id), self._now())
+
     def request_of_organisation(
         self, organisation_id: str, citizen_id: str, request_id: str
     ) -> ConsentRequest:
@@ -103,13 +112,9 @@ class ConsentService:
             raise RequestNotFound(request_id)
         return found
 
-    # --- the citizen's side --------------------------------------------------------------------------
-
     def requests(self, citizen_id: str, limit: int = 100) -> list[ConsentRequest]:
-        """Who asks, newest first. What a blocked organisation asks is not shown."""
-        blocked = set(self._consents.blocked_by(citizen_id))
-        found = self._consents.requests_of(citizen_id, limit)
-        return [request for request in found if request.scope.organisation_id not in blocked]
+        """Who asks, newest first. What a blocked organisation asks is not shown, and takes no place."""
+        return self._consents.requests_of(citizen_id, limit, frozenset(self._consents.blocked_by(citizen_id)))
 
     def request(self, citizen_id: str, request_id: str) -> ConsentRequest:
         """One request put before this citizen.
@@ -140,7 +145,7 @@ class ConsentService:
 
         Raises:
             RequestNotFound, RequestClosed, ScopeWidened, UnknownCode, NoticeOutdated,
-            CoConsentRequired: see their own words. StaleVersion: answered by somebody in between.
+            CoConsentRequired, TooManyGrants: see their own words.
         """
         now = self._now()
         request = self._answerable(citizen_id, request_id, now)
@@ -148,29 +153,33 @@ class ConsentService:
         scope = narrowed(request.scope, answer)
         if exceeded := scope.exceeds(request.scope):
             raise ScopeWidened(exceeded)
-        check_scope(scope, self._licence_of(scope.organisation_id), now)
+        self.check(scope)
+        self._check_room(citizen_id, scope.organisation_id, now)
         notice = notice_for(scope.purpose, answer.locale)
         if notice.version != answer.notice_version:
             raise NoticeOutdated(notice.version)
         grant = self._new_grant(request, scope, notice, actor, now)
-        granted = _answered(request, "granted", actor, now, grant_id=grant.id)
+        # Of all who answer at once one gets past this line, so that the log tells of one grant.
+        claimed = self._save(replace(request, version=request.version + 1), request)
         journal(grant)
-        self._consents.approve(granted, grant, expected=request.version)
+        granted = answered(claimed, "granted", actor, now, grant_id=grant.id)
+        try:
+            self._consents.approve(granted, grant, expected=claimed.version)
+        except StaleVersion as why:
+            raise RequestClosed(request_id) from why
         return grant
 
     def refuse(self, citizen_id: str, request_id: str, reason: str | None, actor: Actor) -> ConsentRequest:
         """Say no. To the asker this looks like an expired request.
 
         Raises:
-            RequestNotFound, RequestClosed, UnknownCode; StaleVersion: answered in between.
+            RequestNotFound, RequestClosed, UnknownCode: see their own words.
         """
         if reason is not None and reason not in REFUSAL_REASONS:
             raise UnknownCode("reason")
         now = self._now()
         request = self._answerable(citizen_id, request_id, now)
-        refused = _answered(request, "refused", actor, now, reason=reason)
-        self._consents.close_request(refused, expected=request.version)
-        return refused
+        return self._save(answered(request, "refused", actor, now, reason=reason), request)
 
     def grants(self, citizen_id: str, limit: int = 100) -> list[Grant]:
         """What this citizen granted, newest first."""
@@ -237,7 +246,9 @@ class ConsentService:
         scope = narrowed(old.scope, answer)
         if exceeded := scope.exceeds(old.scope):
             raise ScopeWidened(exceeded)
-        check_scope(scope, self._licence_of(scope.organisation_id), now)
+        if scope == old.scope:
+            return old
+        check_codes(scope, now)  # not the licence: taking back must work whatever became of it
         step = Step("consent:grant:narrowed", actor.evidence.person_id, now)
         new = replace(old, id=self._new_id(), scope=scope, version=1, granted_at=now, history=(step,))
         gone = replace(
@@ -255,7 +266,17 @@ class ConsentService:
         """The citizen's deny list."""
         return self._consents.blocked_by(citizen_id)
 
-    # --- rules ---------------------------------------------------------------------------------------
+    def _check_room(self, citizen_id: str, organisation_id: str, now: datetime) -> None:
+        live = self._consents.standing(citizen_id, organisation_id).live
+        if sum(now < each.scope.expires_at for each in live) >= MOST_LIVE_GRANTS:
+            raise TooManyGrants(organisation_id)
+
+    def _save(self, new: ConsentRequest, old: ConsentRequest) -> ConsentRequest:
+        try:
+            self._consents.save_request(new, expected=old.version)
+        except StaleVersion as why:
+            raise RequestClosed(old.id) from why
+        return new
 
     def _answerable(self, citizen_id: str, request_id: str, now: datetime) -> ConsentRequest:
         request = self.request(citizen_id, request_id)
@@ -279,22 +300,3 @@ class ConsentService:
             held_back=scope.narrowed_from(request.scope),
             history=(Step("consent:grant:created", actor.evidence.person_id, now),),
         )
-
-
-def _answered(
-    request: ConsentRequest,
-    state: str,
-    actor: Actor,
-    now: datetime,
-    *,
-    grant_id: str | None = None,
-    reason: str | None = None,
-) -> ConsentRequest:
-    step = Step(f"consent:request:{state}", actor.evidence.person_id, now, reason)
-    return replace(
-        request,
-        state="granted" if grant_id else "refused",
-        version=request.version + 1,
-        grant_id=grant_id,
-        history=(*request.history, step),
-    )

@@ -31,6 +31,7 @@ STATUS: dict[type[Exception], int] = {
     consent.RequestClosed: 409,
     consent.StaleVersion: 412,
     consent.ScopeWidened: 422,
+    consent.TooManyGrants: 409,
     consent.NoticeOutdated: 409,
     consent.NotLicensed: 403,
     consent.VisitCodeInvalid: 422,
@@ -72,7 +73,6 @@ STATUS: dict[type[Exception], int] = {
     MalformedBody: 400,
     notifications.MessageNotFound: 404,
     notifications.BadDevice: 422,
-    notifications.LeaseLost: 409,
 }
 _EDGE_CODES = frozenset({"role_missing", "practitioner_needed"})
 _HTTP_CODES = {
@@ -90,6 +90,29 @@ _HTTP_CODES = {
     500: "internal_error",
     503: "unavailable",
 }
+_MEANINGS = (
+    ("Missing data", "missing"),
+    ("Unknown field", "unsupported"),
+    ("Field may not be null", "null"),
+    ("Must be one of", "not_listed"),
+    ("Must be ", "range"),
+    ("Number too large", "range"),
+    ("Shorter than", "length"),
+    ("Longer than", "length"),
+    ("Length must", "length"),
+    ("String does not match", "form"),
+    ("Not a valid", "type"),
+    ("Invalid type", "type"),
+    ("Invalid input type", "type"),
+    ("Control characters", "control_characters"),
+    ("A day is", "day_form"),
+    ("A day lies", "day_range"),
+    ("An instant is", "instant_form"),
+    ("The first day", "days_out_of_order"),
+    ("A JWK set", "key_count"),
+    ("Only public EC keys", "key_kind"),
+)
+"""How a sentence of marshmallow or of a schema begins, and the field code for it; the first match counts."""
 
 
 class Refusal(Exception):
@@ -145,7 +168,7 @@ def problem(code: str, status: int, errors: list[dict[str, str]] | None = None) 
         "request_id": g.get("request_id", ""),
     }
     if errors:
-        body["errors"] = errors
+        body["errors"] = [each | {"message": field_text(each["code"], each["message"])} for each in errors]
     answer = Response(json.dumps(body, ensure_ascii=False), status, mimetype=MEDIA_TYPE)
     answer.headers["Content-Language"] = language()
     answer.headers["Cache-Control"] = "no-store"
@@ -169,9 +192,22 @@ def texts(locale: str) -> Mapping[str, Mapping[str, str]]:
     return found
 
 
+def field_text(code: str, otherwise: str = "") -> str:
+    """What a code of one field or row says in the reader's language; `otherwise` if it has no text."""
+    return field_texts(language()).get(code, otherwise)
+
+
+@cache
+def field_texts(locale: str) -> Mapping[str, str]:
+    """What each code of one field or row says in a language."""
+    raw = files("wallet_api").joinpath(f"messages/fields.{locale}.json").read_text(encoding="utf-8")
+    found: Mapping[str, str] = json.loads(raw)
+    return found
+
+
 def codes() -> frozenset[str]:
-    """Every code this product can answer with."""
-    named = {kind.code for kind in STATUS}  # type: ignore[attr-defined]  # as above
+    """Every code this product can answer with; whatever is not there is `not_found` to all."""
+    named = {kind.code for kind, status in STATUS.items() if status != 404}  # type: ignore[attr-defined]  # as above
     return frozenset(named | _EDGE_CODES | set(_HTTP_CODES.values()) | {"http_error"})
 
 
@@ -196,8 +232,12 @@ def _field_errors(messages: object, pointer: str = "") -> list[dict[str, str]]:
         )
         return [one for many in inner for one in many]
     if isinstance(messages, list):
-        return [{"pointer": pointer, "code": "invalid", "message": str(each)} for each in messages]
+        return [{"pointer": pointer, "code": _meaning(str(each)), "message": ""} for each in messages]
     return []
+
+
+def _meaning(sentence: str) -> str:
+    return next((code for beginning, code in _MEANINGS if sentence.startswith(beginning)), "invalid")
 
 
 def _challenge(code: str) -> str:

@@ -1,4 +1,4 @@
-"""Consent texts: one file a purpose, versioned, hashed, in Vietnamese and English."""
+"""Consent texts: one file a purpose and version, hashed, in Vietnamese and English. Old ones stay."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 from consent.errors import UnknownCode
 
@@ -33,16 +34,34 @@ class Notice:
 
 
 @cache
-def notice_for(purpose: str, locale: str) -> Notice:
-    """The current text for a purpose.
+def notice_for(purpose: str, locale: str, version: str | None = None) -> Notice:
+    """A text for a purpose: the newest version unless one is named.
 
     Raises:
-        UnknownCode: no text exists for this purpose or locale, so nobody can be asked.
+        UnknownCode: no such text exists, so nobody can be asked.
     """
-    path = files(__package__).joinpath(f"{purpose}.json")
-    if locale not in LOCALES or not purpose.isalpha() or not path.is_file():
+    found = _texts().get((purpose, version or _newest().get(purpose, "")))
+    if found is None or locale not in LOCALES:
         raise UnknownCode("purpose", "locale")
-    raw = json.loads(path.read_text(encoding="utf-8"))
+    return _notice(found, locale)
+
+
+@cache
+def _texts() -> dict[tuple[str, str], dict[str, Any]]:
+    read = [
+        json.loads(path.read_text(encoding="utf-8"))
+        for path in files(__package__).iterdir()
+        if path.name.endswith(".json")
+    ]
+    return {(raw["purpose"], raw["version"]): raw for raw in read}
+
+
+@cache
+def _newest() -> dict[str, str]:
+    return dict(sorted(_texts()))
+
+
+def _notice(raw: dict[str, Any], locale: str) -> Notice:
     return Notice(
         purpose=raw["purpose"],
         version=raw["version"],

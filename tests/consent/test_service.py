@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consent.access import AccessService, ReadRefused, VisitCodeService
+from consent.access import AccessService, ReadRefused
 from consent.errors import (
     AccessRefused,
     CoConsentRequired,
@@ -25,13 +25,15 @@ from consent.errors import (
     RequestNotFound,
     ScopeWidened,
     StaleVersion,
+    TooManyGrants,
     UnknownCode,
     VisitCodeInvalid,
 )
 from consent.memory import MemoryConsents, MemoryVisitCodes
 from consent.model import Answer, Grant, Licence, Period
 from consent.notices import LOCALES, notice_for
-from consent.service import ConsentService, Proposal
+from consent.service import MOST_LIVE_GRANTS, ConsentService, Proposal
+from consent.visit_codes import VisitCodeService
 from tests.consent.builders import ALL_CATEGORIES, LICENCE, NOW, make_actor, make_scope
 
 VERSION = notice_for("TREAT", "vi").version
@@ -278,7 +280,7 @@ def test_blocking_stops_reads_and_hides_requests_until_unblocked(world: World) -
         world.consent.request("citizen", waiting.id)
     with pytest.raises(ReadRefused) as refused:
         world.access.authorise(session)
-    assert isinstance(refused.value.told, AccessRefused)
+    assert isinstance(refused.value.told, ConsentEnded)
     world.consent.block("citizen", "org", blocked=False)
     assert world.access.authorise(session).decision.permit
 
@@ -389,3 +391,72 @@ def test_a_live_grant_that_does_not_cover_is_told_from_one_that_ended(world: Wor
     with pytest.raises(ReadRefused) as refused:
         world.access.open_session("citizen", "org", "dr", "TREAT")
     assert isinstance(refused.value.told, ConsentEnded)
+
+
+def test_whoever_comes_second_is_told_that_the_request_is_closed_and_journals_nothing(world: World) -> None:
+    request, journal = world.ask(), []
+    first = replace(request, version=request.version + 1)
+
+    def sneak_in(grant: Grant) -> None:
+        journal.append(grant.id)
+
+    world.consent.approve("citizen", request.id, Answer(VERSION, "vi"), ACTOR, sneak_in)
+    world.store._requests[request.id] = replace(first, state="requested", version=7)
+    world.store.save_request = _always_stale  # type: ignore[method-assign]  # somebody else was faster
+    with pytest.raises(RequestClosed):
+        world.consent.approve("citizen", request.id, Answer(VERSION, "vi"), ACTOR, sneak_in)
+    assert len(journal) == 1
+
+
+def _always_stale(request: object, *, expected: int) -> None:
+    raise StaleVersion("version")
+
+
+def test_a_log_that_fails_grants_nothing_and_leaves_the_request_open(world: World) -> None:
+    request = world.ask()
+
+    def broken(grant: Grant) -> None:
+        raise OSError("the log is gone")
+
+    with pytest.raises(OSError, match="gone"):
+        world.consent.approve("citizen", request.id, Answer(VERSION, "vi"), ACTOR, broken)
+    assert world.store.standing("citizen", "org").live == ()
+    assert world.consent.approve("citizen", request.id, Answer(VERSION, "vi"), ACTOR).state == "granted"
+
+
+def test_one_organisation_holds_no_more_live_grants_than_there_may_be(world: World) -> None:
+    for _ in range(MOST_LIVE_GRANTS):
+        world.grant()
+    with pytest.raises(TooManyGrants):
+        world.grant()
+    world.time += timedelta(days=31)
+    assert world.grant(expires_at=world.time + timedelta(days=1)).state == "granted"
+
+
+def test_narrowing_by_nothing_changes_nothing(world: World) -> None:
+    grant = world.grant()
+    fence = world.access.authorise(world.access.open_session("citizen", "org", "dr", "TREAT")).fence
+    assert world.consent.narrow("citizen", grant.id, Answer("", ""), 1, ACTOR) == grant
+    assert world.access.still_holds(fence)
+
+
+def test_taking_back_works_whatever_became_of_the_licence(world: World) -> None:
+    grant = world.grant()
+    world.licence = Licence()
+    narrower = world.consent.narrow("citizen", grant.id, Answer("", "", uses=1, uses_given=True), 1, ACTOR)
+    assert narrower.scope.uses == 1
+
+
+def test_a_session_given_back_leaves_its_use(world: World) -> None:
+    world.grant(uses=1)
+    session = world.access.open_session("citizen", "org", "dr", "TREAT")
+    world.access.give_back(session)
+    assert world.access.open_session("citizen", "org", "dr", "TREAT").grant_ids == session.grant_ids
+
+
+def test_a_text_of_an_old_version_stays_readable() -> None:
+    assert notice_for("TREAT", "vi", VERSION) == notice_for("TREAT", "vi")
+    with pytest.raises(UnknownCode):
+        notice_for("TREAT", "vi", "1999-01-01")
+    with pytest.raises(UnknownCode):
+        notice_for("A" * 5000, "vi")

@@ -19,21 +19,25 @@ from consent.memory import MemoryConsents, MemoryVisitCodes
 from consent.model import ConsentRequest, Grant, LiveGrant, NoticeShown, Period, Standing, Step
 from consent.ports import Consents, VisitCodes
 from tests.consent.builders import NOW, make_actor, make_scope
+from wallet_api.infra.crypto.blind import BlindIndex
 from wallet_api.infra.crypto.envelope import CitizenCipher
 from wallet_api.infra.crypto.keystore import MemoryKeyStore
 from wallet_api.infra.crypto.wrapped_keys import MemoryWrappedKeys
 from wallet_api.infra.ids import new_id
 from wallet_api.infra.mongo import ensure_indexes, open_database
 from wallet_api.stores import consents as module
-from wallet_api.stores.consents import MongoConsents, MongoVisitCodes
+from wallet_api.stores import visit_codes as code_module
+from wallet_api.stores.consents import MongoConsents
+from wallet_api.stores.visit_codes import MongoVisitCodes
 
 Stores = tuple[Consents, VisitCodes]
 
 
 def mongo(db: Database[dict[str, Any]]) -> tuple[MongoConsents, MongoVisitCodes]:
-    ensure_indexes(db, module.INDEXES)
-    cipher = CitizenCipher(MemoryWrappedKeys(), MemoryKeyStore(), lambda: NOW)
-    return MongoConsents(db, cipher), MongoVisitCodes(db, lambda: NOW)
+    ensure_indexes(db, (*module.INDEXES, *code_module.INDEXES))
+    keys = MemoryKeyStore()
+    cipher = CitizenCipher(MemoryWrappedKeys(), keys, lambda: NOW)
+    return MongoConsents(db, cipher, BlindIndex(keys)), MongoVisitCodes(db, lambda: NOW)
 
 
 @pytest.fixture(params=["memory", "embedded", "mongodb"])
@@ -193,11 +197,11 @@ def test_a_stale_answer_changes_nothing(consents: Consents) -> None:
     with pytest.raises(StaleVersion):
         consents.approve(answered(request, grant), grant, expected=2)
     with pytest.raises(StaleVersion):
-        consents.close_request(answered(request), expected=0)
+        consents.save_request(answered(request), expected=0)
     with pytest.raises(StaleVersion):
         consents.approve(answered(replace(request, citizen_id="other"), grant), grant, expected=2)
     assert all_of(consents, grant) == before
-    consents.close_request(answered(request), expected=1)
+    consents.save_request(answered(request), expected=1)
     with pytest.raises(StaleVersion):
         consents.approve(answered(request, grant), grant, expected=1)
     assert consents.grant("citizen", grant.id) is None
@@ -286,7 +290,7 @@ def test_twenty_answers_at_once_leave_one(consents: Consents) -> None:
 
     def answer(number: int) -> object:
         if number % 2:
-            return consents.close_request(answered(request), expected=1)
+            return consents.save_request(answered(request), expected=1)
         grant = grants[number]
         return consents.approve(answered(request, grant), grant, expected=1)
 
@@ -382,3 +386,42 @@ def test_the_reason_of_a_request_is_sealed(any_db: Database[dict[str, Any]]) -> 
     (kept,) = any_db["consent_requests"].find({})
     assert "lao" not in str({name: value for name, value in kept.items() if name != "reason"})
     assert isinstance(kept["reason"], bytes) and b"lao" not in kept["reason"]
+
+
+def test_a_use_given_back_can_be_used_again_and_no_limit_stays_no_limit(consents: Consents) -> None:
+    once, free = granted(consents, uses=1), granted(consents)
+    for grant in (once, free):
+        assert consents.use("citizen", "org", grant.id)
+        consents.unuse("citizen", "org", grant.id)
+    left = {each.id: each.uses_left for each in consents.standing("citizen", "org").live}
+    assert left == {once.id: 1, free.id: None}
+
+
+def test_what_has_expired_leaves_the_standing_when_something_comes(consents: Consents) -> None:
+    old = granted(consents, expires_at=NOW - timedelta(days=1))
+    assert [each.id for each in consents.standing("citizen", "org").live] == [old.id]
+    new = granted(consents)
+    assert [each.id for each in consents.standing("citizen", "org").live] == [new.id]
+
+
+def test_an_organisation_left_out_takes_no_place_in_the_list(consents: Consents) -> None:
+    wanted = a_request(created_at=NOW - timedelta(days=1))
+    consents.add_request(wanted)
+    for _ in range(3):
+        consents.add_request(a_request(scope=make_scope(organisation_id="spam")))
+    found = consents.requests_of("citizen", 2, frozenset({"spam"}))
+    assert [each.id for each in found] == [wanted.id]
+
+
+def test_the_settled_standing_is_the_standing(consents: Consents) -> None:
+    granted(consents)
+    assert consents.settled_standing("citizen", "org") == consents.standing("citizen", "org")
+
+
+def test_no_label_of_a_scope_stands_in_clear(any_db: Database[dict[str, Any]]) -> None:
+    consents, _ = mongo(any_db)
+    grant = granted(consents, labels=frozenset({"HIV", "PSY"}))
+    assert consents.grant("citizen", grant.id) == grant
+    assert consents.standing("citizen", "org").live[0].scope == grant.scope
+    everything = str([list(any_db[name].find()) for name in any_db.list_collection_names()])
+    assert "HIV" not in everything and "PSY" not in everything

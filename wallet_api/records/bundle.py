@@ -72,9 +72,10 @@ def _unrepeated(entries: list[Entry]) -> list[Entry]:
 
 
 def _bundle(raw: object) -> Mapping[str, Any]:
+    raw = _without_nulls(raw)
     if not isinstance(raw, dict) or raw.get("resourceType") != "Bundle":
         raise BundleRefused("/resourceType", "not_a_bundle")
-    if raw.get("type") not in _BUNDLE_TYPES:
+    if not isinstance(raw.get("type"), str) or raw["type"] not in _BUNDLE_TYPES:
         raise BundleRefused("/type", "bundle_type")
     entries = raw.get("entry")
     if not isinstance(entries, list) or not 0 < len(entries) <= MAX_ENTRIES:
@@ -112,8 +113,8 @@ def _person(entries: list[dict[str, Any]]) -> Person:
 
 
 def _references(entry: Mapping[str, Any]) -> frozenset[str]:
-    named = entry["resource"].get("id")
-    known = {entry.get("fullUrl"), f"Patient/{named}" if named else None}
+    named, url = entry["resource"].get("id"), entry.get("fullUrl")
+    known = (url, f"Patient/{named}" if named else None)
     return frozenset(each for each in known if isinstance(each, str))
 
 
@@ -121,6 +122,8 @@ def _entry(index: int, entry: Mapping[str, Any], person: Person) -> Entry:
     resource = _without_narrative(entry["resource"])
     source_id = _source_id(entry)
     kind = record_types().get(str(resource.get("resourceType")))
+    if kind is not None:
+        resource = _unnamed(resource, kind.subject)
     if kind is None:
         if str(resource.get("resourceType")) in _SUPPORTING:
             return Entry(index, resource, source_id, supporting=True)
@@ -181,6 +184,22 @@ def _source_id(entry: Mapping[str, Any]) -> str | None:
 
 def _list(value: object) -> list[Any]:
     return value if isinstance(value, list) else []
+
+
+def _unnamed(resource: dict[str, Any], subject: str) -> dict[str, Any]:
+    """The same with the person named by reference alone: another organisation that reads it under consent
+    is to know the patient by its own reference, not by the sender's name and number for them."""
+    whom = resource.get(subject)
+    if not isinstance(whom, dict):
+        return resource
+    return resource | {subject: {key: each for key, each in whom.items() if key == "reference"}}
+
+
+def _without_nulls(value: Any) -> Any:
+    """The same without nulls, which FHIR's JSON has only as gaps: nothing later has to expect them."""
+    if isinstance(value, dict):
+        return {key: _without_nulls(each) for key, each in value.items() if each is not None}
+    return [_without_nulls(each) for each in value if each is not None] if isinstance(value, list) else value
 
 
 def _without_narrative(value: Any) -> Any:

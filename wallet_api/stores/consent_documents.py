@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date
 from typing import Any
 
+from consent.codes import LABELS
 from consent.model import Evidence, Grant, LiveGrant, NoticeShown, Period, Scope, Standing, Step
+from wallet_api.infra.crypto.blind import BlindIndex
 
 Document = dict[str, Any]
 
 
-def live_document(grant: Grant, uses_left: int | None) -> Document:
+class LabelTokens:
+    """Restricted labels as keyed tokens, and back: a dump names no disease. The list of labels is closed."""
+
+    def __init__(self, blind: BlindIndex) -> None:
+        self._tokens = {label: blind.label_token(label) for label in LABELS.codes}
+        self._labels = {token: label for label, token in self._tokens.items()}
+
+    def sealed(self, labels: Iterable[str]) -> list[str]:
+        """The tokens of labels."""
+        return [self._tokens[label] for label in sorted(labels)]
+
+    def opened(self, tokens: Iterable[str]) -> frozenset[str]:
+        """The labels of tokens; one that stands for no label of today opens nothing."""
+        return frozenset(self._labels[token] for token in tokens if token in self._labels)
+
+
+def live_document(grant: Grant, uses_left: int | None, tokens: LabelTokens) -> Document:
     """A grant as the standing holds it."""
-    return {"id": grant.id, "scope": scope_document(grant.scope), "uses_left": uses_left}
+    return {"id": grant.id, "scope": scope_document(grant.scope, tokens), "uses_left": uses_left}
 
 
 def uses_left(found: Mapping[str, Any] | None, grant_id: str) -> int | None:
@@ -22,7 +40,7 @@ def uses_left(found: Mapping[str, Any] | None, grant_id: str) -> int | None:
     return next((each["uses_left"] for each in live if each["id"] == grant_id), None)
 
 
-def scope_document(scope: Scope) -> Document:
+def scope_document(scope: Scope, tokens: LabelTokens) -> Document:
     """A scope as it is stored."""
     period = scope.record_period
     return {
@@ -34,11 +52,11 @@ def scope_document(scope: Scope) -> Document:
         "last": period.last.isoformat() if period.last else None,
         "expires_at": scope.expires_at,
         "uses": scope.uses,
-        "labels": sorted(scope.labels),
+        "labels": tokens.sealed(scope.labels),
     }
 
 
-def scope_of(found: Mapping[str, Any]) -> Scope:
+def scope_of(found: Mapping[str, Any], tokens: LabelTokens) -> Scope:
     """A stored scope."""
     return Scope(
         organisation_id=found["organisation_id"],
@@ -48,7 +66,7 @@ def scope_of(found: Mapping[str, Any]) -> Scope:
         record_period=Period(_day(found["first"]), _day(found["last"])),
         expires_at=found["expires_at"].astimezone(UTC),
         uses=found["uses"],
-        labels=frozenset(found["labels"]),
+        labels=tokens.opened(found["labels"]),
     )
 
 
@@ -66,14 +84,14 @@ def history_of(found: Mapping[str, Any]) -> tuple[Step, ...]:
     return tuple(Step(**each) for each in found["history"])
 
 
-def grant_document(grant: Grant) -> Document:
+def grant_document(grant: Grant, tokens: LabelTokens) -> Document:
     """A grant as it is stored."""
     shown, made = grant.notice, grant.evidence
     return {
         "_id": grant.id,
         "citizen_id": grant.citizen_id,
         "request_id": grant.request_id,
-        "scope": scope_document(grant.scope),
+        "scope": scope_document(grant.scope, tokens),
         "state": grant.state,
         "version": grant.version,
         "granted_at": grant.granted_at,
@@ -86,13 +104,13 @@ def grant_document(grant: Grant) -> Document:
     }
 
 
-def grant_of(found: Mapping[str, Any]) -> Grant:
+def grant_of(found: Mapping[str, Any], tokens: LabelTokens) -> Grant:
     """A stored grant."""
     return Grant(
         id=found["_id"],
         citizen_id=found["citizen_id"],
         request_id=found["request_id"],
-        scope=scope_of(found["scope"]),
+        scope=scope_of(found["scope"], tokens),
         state=found["state"],
         version=found["version"],
         granted_at=found["granted_at"],
@@ -105,11 +123,12 @@ def grant_of(found: Mapping[str, Any]) -> Grant:
     )
 
 
-def standing_of(found: Mapping[str, Any] | None) -> Standing:
+def standing_of(found: Mapping[str, Any] | None, tokens: LabelTokens) -> Standing:
     """A stored standing; an absent one is that of strangers."""
     if found is None:
         return Standing()
     live = tuple(
-        LiveGrant(each["id"], scope_of(each["scope"]), each["uses_left"]) for each in found.get("live", ())
+        LiveGrant(each["id"], scope_of(each["scope"], tokens), each["uses_left"])
+        for each in found.get("live", ())
     )
     return Standing(found["epoch"], live, found["blocked"], found["known"])

@@ -7,8 +7,7 @@ same transaction as the grant itself. So the number of past grants never matters
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Mapping
 from typing import Any
 
 from pymongo.client_session import ClientSession
@@ -18,10 +17,11 @@ from pymongo.read_concern import ReadConcern
 
 from consent.errors import StaleVersion
 from consent.model import ConsentRequest, Grant, Scope, Standing
-from wallet_api.infra.clock import system_now
+from wallet_api.infra.crypto.blind import BlindIndex
 from wallet_api.infra.crypto.envelope import CitizenCipher, Place
 from wallet_api.infra.mongo import Index, transaction
 from wallet_api.stores.consent_documents import (
+    LabelTokens,
     grant_document,
     grant_of,
     history_of,
@@ -34,7 +34,6 @@ from wallet_api.stores.consent_documents import (
 )
 
 Document = dict[str, Any]
-_CODE_KEPT = timedelta(days=1)
 
 INDEXES = (
     Index("consent_requests", (("citizen_id", 1), ("_id", 1), ("version", 1))),
@@ -42,16 +41,16 @@ INDEXES = (
     Index("grants", (("citizen_id", 1), ("_id", 1), ("version", 1))),
     Index("grants", (("citizen_id", 1), ("granted_at", -1))),
     Index("standings", (("citizen_id", 1), ("blocked", 1))),
-    Index("visit_codes", (("purge_at", 1),), ttl=0),
 )
 
 
 class MongoConsents:
     """`consent.ports.Consents` over pymongo."""
 
-    def __init__(self, db: Database[Document], cipher: CitizenCipher) -> None:
+    def __init__(self, db: Database[Document], cipher: CitizenCipher, blind: BlindIndex) -> None:
         self._db = db
         self._cipher = cipher
+        self._tokens = LabelTokens(blind)
         self._requests = db["consent_requests"]
         self._grants = db["grants"]
         self._standings = db["standings"]
@@ -66,13 +65,22 @@ class MongoConsents:
         found = self._requests.find_one({"citizen_id": citizen_id, "_id": request_id})
         return self._request(found) if found else None
 
-    def requests_of(self, citizen_id: str, limit: int) -> list[ConsentRequest]:
-        """The citizen's newest requests, newest first."""
-        found = self._requests.find({"citizen_id": citizen_id}).sort("created_at", -1).limit(limit)
+    def requests_of(
+        self, citizen_id: str, limit: int, without: frozenset[str] = frozenset()
+    ) -> list[ConsentRequest]:
+        """The citizen's newest requests but for those of some organisations, newest first."""
+        found = self._requests.aggregate(
+            [
+                {"$match": {"citizen_id": citizen_id}},
+                {"$match": {"scope.organisation_id": {"$nin": sorted(without)}}},
+                {"$sort": {"created_at": -1, "_id": -1}},
+                {"$limit": limit},
+            ]
+        )
         return [self._request(each) for each in found]
 
-    def close_request(self, request: ConsentRequest, *, expected: int) -> None:
-        """Replace the request by its answered form."""
+    def save_request(self, request: ConsentRequest, *, expected: int) -> None:
+        """Put a new version of the request in the place of the old."""
         self._answer(request, expected, None)
 
     def approve(self, request: ConsentRequest, grant: Grant, *, expected: int) -> None:
@@ -80,20 +88,20 @@ class MongoConsents:
 
         def work(session: ClientSession) -> None:
             self._answer(request, expected, session)
-            self._grants.insert_one(grant_document(grant), session=session)
-            self._shift(grant, session, push=live_document(grant, grant.scope.uses))
+            self._grants.insert_one(grant_document(grant, self._tokens), session=session)
+            self._shift(grant, session, push=live_document(grant, grant.scope.uses, self._tokens))
 
         transaction(self._db, work)
 
     def grant(self, citizen_id: str, grant_id: str) -> Grant | None:
         """One grant of this citizen."""
         found = self._grants.find_one({"citizen_id": citizen_id, "_id": grant_id})
-        return grant_of(found) if found else None
+        return grant_of(found, self._tokens) if found else None
 
     def grants_of(self, citizen_id: str, limit: int) -> list[Grant]:
         """The citizen's newest grants, newest first."""
         found = self._grants.find({"citizen_id": citizen_id}).sort("granted_at", -1).limit(limit)
-        return [grant_of(each) for each in found]
+        return [grant_of(each, self._tokens) for each in found]
 
     def end(self, grant: Grant, *, expected: int) -> None:
         """Replace the grant by its ended form, off the standing, epoch raised: all or nothing."""
@@ -109,11 +117,11 @@ class MongoConsents:
 
         def work(session: ClientSession) -> None:
             self._replace_grant(old, expected, session)
-            self._grants.insert_one(grant_document(new), session=session)
+            self._grants.insert_one(grant_document(new, self._tokens), session=session)
             key = {"_id": standing_id(old.citizen_id, old.scope.organisation_id)}
             left = uses_left(self._standings.find_one(key, session=session), old.id)
             limits = [each for each in (left, new.scope.uses) if each is not None]
-            self._shift(old, session, push=live_document(new, min(limits) if limits else None))
+            self._shift(old, session, push=live_document(new, min(limits) if limits else None, self._tokens))
 
         transaction(self._db, work)
 
@@ -125,9 +133,9 @@ class MongoConsents:
         """The same, linearizable: a primary that was voted out without knowing it cannot answer this."""
         return self._standing(self._settled, citizen_id, organisation_id)
 
-    @staticmethod
-    def _standing(collection: Collection[Document], citizen_id: str, organisation_id: str) -> Standing:
-        return standing_of(collection.find_one({"_id": standing_id(citizen_id, organisation_id)}))
+    def _standing(self, collection: Collection[Document], citizen_id: str, organisation_id: str) -> Standing:
+        found = collection.find_one({"_id": standing_id(citizen_id, organisation_id)})
+        return standing_of(found, self._tokens)
 
     def use(self, citizen_id: str, organisation_id: str, grant_id: str) -> bool:
         """Count one use: the condition and the count are one update of one document."""
@@ -140,6 +148,16 @@ class MongoConsents:
             return True
         unlimited = {"_id": key, "live": {"$elemMatch": {"id": grant_id, "uses_left": None}}}
         return self._standings.find_one(unlimited, {"_id": 1}) is not None
+
+    def unuse(self, citizen_id: str, organisation_id: str, grant_id: str) -> None:
+        """Give one counted use back; a grant without a limit counts none."""
+        self._standings.update_one(
+            {
+                "_id": standing_id(citizen_id, organisation_id),
+                "live": {"$elemMatch": {"id": grant_id, "uses_left": {"$gte": 0}}},
+            },
+            {"$inc": {"live.$.uses_left": 1}},
+        )
 
     def set_blocked(self, citizen_id: str, organisation_id: str, *, blocked: bool) -> None:
         """Put the organisation on, or take it off, the deny list."""
@@ -206,13 +224,16 @@ class MongoConsents:
             session=session,
         )
         if push is not None:
+            # What has expired goes when something comes, so that a standing stays small.
+            over = {"scope.expires_at": {"$lte": grant.granted_at}}
+            self._standings.update_one(key, {"$pull": {"live": over}}, session=session)
             self._standings.update_one(key, {"$push": {"live": push}}, session=session)
 
     def _request_document(self, request: ConsentRequest) -> Document:
         return {
             "_id": request.id,
             "citizen_id": request.citizen_id,
-            "scope": scope_document(request.scope),
+            "scope": scope_document(request.scope, self._tokens),
             "requested_by": request.requested_by,
             "reason": self._cipher.seal(_reason_place(request.id, request.scope), request.reason.encode()),
             "state": request.state,
@@ -225,7 +246,7 @@ class MongoConsents:
         }
 
     def _request(self, found: Mapping[str, Any]) -> ConsentRequest:
-        scope = scope_of(found["scope"])
+        scope = scope_of(found["scope"], self._tokens)
         return ConsentRequest(
             id=found["_id"],
             citizen_id=found["citizen_id"],
@@ -240,36 +261,6 @@ class MongoConsents:
             grant_id=found["grant_id"],
             history=history_of(found),
         )
-
-
-class MongoVisitCodes:
-    """`consent.ports.VisitCodes` over pymongo; a code is its keyed digest.
-
-    `wall` is the machine's time: it only decides when used codes are cleared away.
-    """
-
-    def __init__(self, db: Database[Document], wall: Callable[[], datetime] = system_now) -> None:
-        self._codes = db["visit_codes"]
-        self._wall = wall
-
-    def add(self, digest: str, citizen_id: str, expires_at: datetime) -> None:
-        """Keep a new code."""
-        self._codes.insert_one(
-            {
-                "_id": digest,
-                "citizen_id": citizen_id,
-                "expires_at": expires_at,
-                "taken": False,
-                "purge_at": self._wall() + _CODE_KEPT,
-            }
-        )
-
-    def take(self, digest: str, now: datetime) -> str | None:
-        """The citizen behind a live code, once."""
-        won = self._codes.update_one({"_id": digest, "taken": False}, {"$set": {"taken": True}})
-        found = self._codes.find_one({"_id": digest})
-        live = won.modified_count == 1 and found is not None and now < found["expires_at"]
-        return str(found["citizen_id"]) if live and found else None
 
 
 def standing_id(citizen_id: str, organisation_id: str) -> str:
