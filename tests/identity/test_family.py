@@ -121,3 +121,20 @@ def test_an_age_is_reached_on_the_birthday_and_not_the_day_before(born: date, ye
 def test_ages_are_data_with_a_source() -> None:
     assert (AGES.co_consent, AGES.own_account, AGES.full_age) == (7, 14, 18)
     assert AGES.source
+
+
+def test_evidence_in_hand_makes_it_stand_in_one_write_and_confirms_a_waiting_one(world: World) -> None:
+    family, evidence = world.identity.family, {"relation": "minor", "evidence_kind": "birth_certificate"}
+    first_day = date(2026, 11, 1)
+    guardian, child = people_of(world)
+    made = family.establish(guardian, child, **evidence, valid_from=first_day, verified_by="registrar")
+    assert (made.state, made.verified_by) == ("active", "registrar")
+    assert family.acts_for(guardian, child, world.clock())
+    with pytest.raises(GuardianshipRefused):
+        family.establish(guardian, child, **evidence, valid_from=first_day, verified_by="registrar")
+    other, waiting = people_of(world)
+    asked = family.propose(other, waiting, **evidence, valid_from=first_day)
+    assert family.establish(other, waiting, **evidence, valid_from=first_day, verified_by="r").id == asked.id
+    assert family.acts_for(other, waiting, world.clock())
+    with pytest.raises(GuardianshipRefused):
+        family.establish(guardian, guardian, **evidence, valid_from=first_day, verified_by="registrar")

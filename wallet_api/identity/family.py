@@ -67,16 +67,47 @@ class Family:
             CitizenUnknown: either person is unknown.
             GuardianshipRefused: oneself, a minor who is of full age, or a relation of the pair still stands.
         """
-        if guardian_id == dependent_id:
-            raise GuardianshipRefused("nobody is their own guardian")
-        self._people.citizen(guardian_id)
-        last = self._last_day(dependent_id, relation)
-        if last is not None and last < vn_day(self._now()):
-            raise GuardianshipRefused("the dependent is of full age")
+        last = self._checked(guardian_id, dependent_id, relation)
         if any(one.state != "ended" for one in self._guardianships.for_pair(guardian_id, dependent_id)):
             raise GuardianshipRefused("the pair already has a relation")
         fresh = Guardianship(
             self._new_id(), guardian_id, dependent_id, relation, "proposed", evidence_kind, valid_from, last
+        )
+        self._guardianships.add(fresh)
+        return fresh
+
+    def establish(
+        self,
+        guardian_id: str,
+        dependent_id: str,
+        *,
+        relation: Relation,
+        evidence_kind: str,
+        valid_from: date,
+        verified_by: str,
+    ) -> Guardianship:
+        """A registrar has the evidence in hand: the relation stands, in one write. A waiting one is confirmed.
+
+        Raises:
+            CitizenUnknown: either person is unknown.
+            GuardianshipRefused: oneself, a minor who is of full age, or a relation of the pair stands.
+        """
+        last = self._checked(guardian_id, dependent_id, relation)
+        for one in self._guardianships.for_pair(guardian_id, dependent_id):
+            if one.state == "proposed":
+                return self.confirm(one.id, verified_by=verified_by)
+            if one.state == "active":
+                raise GuardianshipRefused("the pair already has a relation")
+        fresh = Guardianship(
+            self._new_id(),
+            guardian_id,
+            dependent_id,
+            relation,
+            "active",
+            evidence_kind,
+            valid_from,
+            last,
+            verified_by,
         )
         self._guardianships.add(fresh)
         return fresh
@@ -109,6 +140,16 @@ class Family:
     def get(self, guardianship_id: str) -> Guardianship:
         """One relation. Raises GuardianshipUnknown."""
         return self._get(guardianship_id)
+
+    def _checked(self, guardian_id: str, dependent_id: str, relation: Relation) -> date | None:
+        """The last day such a relation would have."""
+        if guardian_id == dependent_id:
+            raise GuardianshipRefused("nobody is their own guardian")
+        self._people.citizen(guardian_id)
+        last = self._last_day(dependent_id, relation)
+        if last is not None and last < vn_day(self._now()):
+            raise GuardianshipRefused("the dependent is of full age")
+        return last
 
     def _last_day(self, dependent_id: str, relation: Relation) -> date | None:
         born = self._people.facts(dependent_id).born

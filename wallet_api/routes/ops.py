@@ -174,16 +174,9 @@ class Guardianships(MethodView):
     @registry.alt_response(404, schema=ProblemSchema)
     @registry.alt_response(409, schema=ProblemSchema)
     def post(self, form: dict[str, Any]) -> Any:
-        """Record a guardianship seen in evidence (birth certificate, court order), and confirm it."""
-        family = services().identity.family
-        found = family.propose(
-            guardian_id=form["guardian_id"],
-            dependent_id=form["dependent_id"],
-            relation=form["relation"],
-            evidence_kind=form["evidence_kind"],
-            valid_from=form["valid_from"],
-        )
-        confirmed = family.confirm(found.id, verified_by=caller().subject_id)
-        log_act(Action.GUARDIANSHIP_STARTED, confirmed.dependent_id, reason=form["evidence_kind"])
-        services().reminding.planning.replan(confirmed.dependent_id)
-        return confirmed
+        """Record a guardianship seen in evidence (birth certificate, court order). It stands at once."""
+        # Before it stands: the dependent's log may tell of a guardian who then was not, never the reverse.
+        log_act(Action.GUARDIANSHIP_STARTED, form["dependent_id"], reason=form["evidence_kind"])
+        made = services().identity.family.establish(**form, verified_by=caller().subject_id)
+        services().reminding.planning.replan(made.dependent_id)
+        return made
