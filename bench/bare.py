@@ -1,4 +1,4 @@
-"""The floor: a bare Flask route with the same query on the same database, and no control at all."""
+"""The floor: a bare Flask route with the wallet's own query on the same database, and no control at all."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ import os
 
 from flask import Flask, Response
 
+from bench import LIMIT, PIPELINE
 from wallet_api.infra.mongo import connect
 from wallet_api.settings import Settings
 
 app = Flask("bare")
 _db = connect(Settings.from_env(os.environ))
+_pipeline = json.loads(os.environ[PIPELINE])
 
 
 @app.get("/healthz")
@@ -20,15 +22,8 @@ def alive() -> str:
     return "ok"
 
 
-@app.get("/records/<citizen_id>")
-def records(citizen_id: str) -> Response:
-    """Twenty of a citizen's records, newest first, as the database gives them."""
-    found = _db["records"].aggregate(
-        [
-            {"$match": {"citizen_id": citizen_id}},
-            {"$match": {"category": {"$in": ["condition", "immunization", "visit"]}}},
-            {"$sort": {"first_day": -1, "_id": -1}},
-            {"$limit": 20},
-        ]
-    )
-    return Response(json.dumps({"items": list(found)}, default=str), mimetype="application/json")
+@app.get("/records")
+def records() -> Response:
+    """The rows the wallet's query finds, as the database gives them; one more than shown, as there."""
+    found = list(_db["records"].aggregate(_pipeline))
+    return Response(json.dumps({"items": found[:LIMIT]}, default=str), mimetype="application/json")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -18,26 +19,42 @@ from typing import Any
 
 from joserfc.jwk import ECKey
 
-from consent.model import Actor, Answer, Evidence, Period, Scope
+from bench import LIMIT, PIPELINE
+from consent.model import Actor, Answer, Evidence, LiveGrant, Period, Scope
+from consent.predicate import granted_eyes
 from consent.service import Proposal
 from wallet_api.context import Services
 from wallet_api.identity.model import Identifier, Licence, Organisation, Practitioner, Profile
+from wallet_api.infra.crypto.envelope import CitizenCipher
+from wallet_api.infra.crypto.wrapped_keys import MemoryWrappedKeys
 from wallet_api.infra.embedded import server_at
 from wallet_api.infra.ids import new_id
 from wallet_api.infra.machine import free_port
+from wallet_api.infra.mongo import connect
 from wallet_api.records.intake import Sender
+from wallet_api.records.model import Filter
 from wallet_api.settings import Settings
+from wallet_api.stores.records import MongoRecords
 from wallet_api.wiring import build_services
 
 RECORDS = 50
+NUMBER = "001190999001"
 _CATEGORIES = frozenset({"condition", "immunization", "visit"})
+_PERIOD = Period(date(2015, 1, 1), date(2027, 1, 1))
+
+
+@dataclass(frozen=True)
+class Provider:
+    """The organisation that reads: its system and its licence."""
+
+    client_id: str
+    organisation_id: str
 
 
 @dataclass(frozen=True)
 class Ground:
     """Two servers on one database: the wallet, and a bare route with the same query."""
 
-    services: Services
     wallet_url: str
     bare_url: str
     token: str
@@ -51,10 +68,18 @@ def laid() -> Iterator[Ground]:
         database = server_at(Path(folder) / "db")
         ports = free_port(), free_port()
         env = _environment(Path(folder), ports[0])
-        services = build_services(Settings.from_env(env))
+        settings = Settings.from_env(env)
+        services = build_services(settings)
         try:
-            with _servers(env, ports):
-                yield _filled(services, ports)
+            provider = _provider(services)
+            scope = _scope(provider, services.now())
+            citizen_id = _filled_book(services, provider, scope)
+            floor = env | {PIPELINE: json.dumps(_query(settings, services, citizen_id, scope))}
+            with (
+                _served("wsgi:app", env, ports[0]) as wallet,
+                _served("bench.bare:app", floor, ports[1]) as bare,
+            ):
+                yield _opened(services, provider, citizen_id, wallet, bare)
         finally:
             services.log.close()
             database.stop(grace=0)
@@ -72,25 +97,16 @@ def _environment(folder: Path, port: int) -> dict[str, str]:
 
 
 @contextmanager
-def _servers(env: dict[str, str], ports: tuple[int, int]) -> Iterator[None]:
-    running = [
-        _serve(app, env, port) for app, port in zip(("wsgi:app", "bench.bare:app"), ports, strict=True)
-    ]
-    try:
-        for port in ports:
-            _await(f"http://127.0.0.1:{port}/healthz")
-        yield
-    finally:
-        for each in running:
-            each.terminate()
-        for each in running:
-            each.wait(15)
-
-
-def _serve(app: str, env: dict[str, str], port: int) -> subprocess.Popen[bytes]:
+def _served(app: str, env: dict[str, str], port: int) -> Iterator[str]:
     shape = ["--workers", "2", "--worker-class", "gthread", "--threads", "8", "--log-level", "error"]
     command = [sys.executable, "-m", "gunicorn", app, "--bind", f"127.0.0.1:{port}", *shape]
-    return subprocess.Popen(command, env=env)
+    running = subprocess.Popen(command, env=env)
+    try:
+        _await(f"http://127.0.0.1:{port}/healthz")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        running.terminate()
+        running.wait(15)
 
 
 def _await(url: str) -> None:
@@ -105,44 +121,48 @@ def _await(url: str) -> None:
     raise TimeoutError(url)
 
 
-def _filled(services: Services, ports: tuple[int, int]) -> Ground:
-    now = services.now()
-    client_id, organisation_id = _provider(services)
-    number = "001190999001"
-    citizen_id = services.identity.people.register(
-        Profile("Lê Thị Đo", date(1990, 5, 4), "female"), [Identifier("national_id", number)]
-    )
-    sender = Sender(organisation_id, "dr", _CATEGORIES)
-    services.book.intake.receive_bundle(sender, _bundle(number, now))
-    period = Period(date(2015, 1, 1), date(2027, 1, 1))
-    scope = Scope(organisation_id, None, "TREAT", _CATEGORIES, period, now + timedelta(days=30))
+def _scope(provider: Provider, now: datetime) -> Scope:
+    return Scope(provider.organisation_id, None, "TREAT", _CATEGORIES, _PERIOD, now + timedelta(days=30))
+
+
+def _filled_book(services: Services, provider: Provider, scope: Scope) -> str:
+    """Whose book it is, with records in it and a consent to read them."""
+    now, born = services.now(), date(1990, 5, 4)
+    profile = Profile("Lê Thị Đo", born, "female")
+    citizen_id = services.identity.people.register(profile, [Identifier("national_id", NUMBER)])
+    sender = Sender(provider.organisation_id, "dr", _CATEGORIES)
+    services.book.intake.receive_bundle(sender, _bundle(NUMBER, now))
     request = services.consent.propose(Proposal(citizen_id, scope, "dr", "bench"))
     notice = services.consent.notice("TREAT", "vi")
-    evidence = Evidence(citizen_id, "self", "session", "app", now, "2")
-    actor = Actor(evidence, date(1990, 5, 4))
+    actor = Actor(Evidence(citizen_id, "self", "session", "app", now, "2"), born)
     services.consent.approve(citizen_id, request.id, Answer(notice.version, "vi"), actor)
-    opened = services.access.open_session(citizen_id, organisation_id, "dr", "TREAT")
+    return citizen_id
+
+
+def _query(settings: Settings, services: Services, citizen_id: str, scope: Scope) -> list[dict[str, Any]]:
+    """What the wallet asks the database for a page under this consent."""
+    predicate = granted_eyes(scope.organisation_id, (LiveGrant("bench", scope, None),), _CATEGORIES)
+    unused = CitizenCipher(MemoryWrappedKeys(), services.keys, services.now)
+    records = MongoRecords(connect(settings), unused, services.blind)
+    return records.page_pipeline(citizen_id, predicate, Filter(), None, LIMIT + 1)
+
+
+def _opened(services: Services, provider: Provider, citizen_id: str, wallet: str, bare: str) -> Ground:
     desk = services.identity.oauth.server.desk
-    answer = desk.provider_answer(services.identity.clients.get(client_id), "dr")
-    reference = services.references.seal(organisation_id, "citizen", citizen_id)
-    state = {
-        "citizen": citizen_id,
-        "purpose": "TREAT",
-        "grants": sorted(opened.grant_ids),
-        "expires_at": opened.expires_at.isoformat(),
-    }
-    binding = ("access-session", organisation_id, "dr")
-    session = services.cursors.seal(state, bound_to=binding, expires=opened.expires_at)
-    return Ground(
-        services,
-        f"http://127.0.0.1:{ports[0]}/api/v1/provider/citizens/{reference}/records?limit=20",
-        f"http://127.0.0.1:{ports[1]}/records/{citizen_id}",
-        str(answer["access_token"]),
-        session,
+    token = str(desk.provider_answer(services.identity.clients.get(provider.client_id), "dr")["access_token"])
+    reference = services.references.seal(provider.organisation_id, "citizen", citizen_id)
+    opening = urllib.request.Request(  # noqa: S310 - this machine's own server
+        f"{wallet}/api/v1/provider/access-sessions",
+        json.dumps({"citizen_ref": reference, "purpose": "TREAT"}).encode(),
+        {"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
     )
+    with urllib.request.urlopen(opening, timeout=10) as answer:  # noqa: S310 - this machine's own server
+        session = str(json.load(answer)["id"])
+    path = f"/api/v1/provider/citizens/{reference}/records?limit={LIMIT}"
+    return Ground(f"{wallet}{path}", f"{bare}/records", token, session)
 
 
-def _provider(services: Services) -> tuple[str, str]:
+def _provider(services: Services) -> Provider:
     identity = services.identity
     licence = Licence(frozenset({"TREAT"}), _CATEGORIES, _CATEGORIES)
     made = identity.organisations.add(Organisation(new_id(), "Bệnh viện Đo", "Bench", "hospital", licence))
@@ -150,7 +170,7 @@ def _provider(services: Services) -> tuple[str, str]:
     keys = {"keys": [key.as_dict(private=False)]}
     client = identity.clients.register(new_id(), "provider", "HIS", organisation_id=made.id, jwks=keys)
     identity.organisations.enroll(Practitioner("dr", made.id, "BS. Đo", "physician", date(2020, 1, 1)))
-    return client.id, made.id
+    return Provider(client.id, made.id)
 
 
 def _bundle(number: str, now: datetime) -> dict[str, Any]:

@@ -1,6 +1,4 @@
-"""`python -m notifications plan`: the schedule of a child as a table. Needs no web framework and no
-database.
-"""
+"""`python -m notifications plan`: the schedule of a child as a table, without web framework or database."""
 
 from __future__ import annotations
 

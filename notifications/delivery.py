@@ -1,6 +1,4 @@
-"""Send one batch and settle it: what each answer of the provider means for device, reminder, batch and
-brakes.
-"""
+"""Send one batch and settle it: what each answer means for device, reminder, batch and brakes."""
 
 from __future__ import annotations
 
@@ -9,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from notifications.days import vn_day
-from notifications.dispatch import SEEN_WITHIN, DispatchPorts, counts
+from notifications.dispatch import NO_DEVICE, SEEN_WITHIN, DispatchPorts, counts
 from notifications.errors import LeaseLost
 from notifications.gate import Gate
 from notifications.outgoing import (
@@ -41,9 +39,7 @@ def backoff(tries: int, random: Callable[[], float]) -> float:
 
 
 def _doubted(outcomes: Sequence[Outcome]) -> list[Outcome]:
-    """When the provider disowns every address, our own credential is the likelier culprit: spare the
-    devices.
-    """
+    """The same, but a provider that disowns every address likely means our credential: spare the devices."""
     wrong = [o for o in outcomes if o.answer is Answer.SENDER_MISMATCH]
     tried = sum(o.answer is not Answer.NOT_TRIED for o in outcomes)
     if len(wrong) < _SUSPICIOUS or len(wrong) < tried:
@@ -82,9 +78,7 @@ class _Run:
 
 
 class Delivery:
-    """Sends batches over one channel. Any number of workers may run it; a batch is with one of them at a
-    time.
-    """
+    """Sends batches over one channel. Any number of workers may run it; each batch is with one at a time."""
 
     def __init__(
         self,
@@ -123,10 +117,6 @@ class Delivery:
             self._settle_devices(outcomes)
         return self._settle(run, outcomes)
 
-    def sweep(self) -> int:
-        """Return batches of dead workers to the queue."""
-        return self._write.outbox.sweep(self._now())
-
     def _prepare(self, run: _Run) -> None:
         """Ask every stop condition again, then find the addresses of today."""
         ids = [reminder_id for push in run.batch.pushes for reminder_id in push.reminder_ids]
@@ -159,7 +149,7 @@ class Delivery:
         prefs = self._read.preferences.of(push.recipient_id)
         start, until = window_of(vn_day(run.now), prefs.window)
         if not mine:
-            run.end(push, State.FAILED, "no_device")
+            run.end(push, State.FAILED, NO_DEVICE)
         elif not start <= run.now < until:
             at = when_to_send(vn_day(run.now), prefs.window, push.recipient_id, run.now)
             run.keep(push, at, "outside_window")
@@ -183,7 +173,7 @@ class Delivery:
     def _warn(self, answers: Mapping[str, int]) -> None:
         for answer in (Answer.SENDER_MISMATCH, Answer.UNAUTHORISED, Answer.BAD_PAYLOAD):
             if answer.value in answers:
-                self._alert(f"push_{answer.value}", {"count": answers[answer.value]})
+                self._tell(f"push_{answer.value}", answers[answer.value])
 
     def _settle(self, run: _Run, outcomes: Sequence[Outcome]) -> Delivered:
         found = counts(outcome.answer.value for outcome in outcomes)
@@ -197,8 +187,11 @@ class Delivery:
         state = BatchState.QUEUED if run.rest else BatchState.DEAD if dead else BatchState.DONE
         lost = not self._write_down(run, Attempt(run.now, found), state, tries)
         if dead and not lost:
-            self._alert("push_dead", {"count": sum(s is State.DEAD for _, s, _ in run.moves)})
+            self._tell("push_dead", sum(s is State.DEAD for _, s, _ in run.moves))
         return Delivered(run.batch.id, found, state, lost)
+
+    def _tell(self, code: str, count: int) -> None:
+        self._alert(code, self._channel.template, {"count": count})
 
     def _hold(self, now: datetime, outcomes: Sequence[Outcome], tries: int, failing: bool) -> datetime:
         """Brake as the answers demand; say when what is left may be tried again."""

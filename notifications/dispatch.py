@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import date, datetime, time, timedelta
 from itertools import groupby
 
-from notifications.days import VN
+from notifications.days import VN, vn_day
 from notifications.gate import Gate
 from notifications.outgoing import Address, Batch, Message, Push
 from notifications.planning import Planning, PlanningPorts
@@ -18,12 +18,18 @@ from notifications.templates import Texts
 MAX_ADDRESSES = 500
 SEEN_WITHIN = timedelta(days=35)
 GIVE_UP_AFTER = timedelta(days=2)
+NO_DEVICE = "no_device"
+"""Why a reminder failed that no channel was ever given."""
+_A_DAYS_MESSAGES = 50
 _SLOT = 15 * 60
 
 
 @dataclass(frozen=True, slots=True)
 class DayReport:
-    """What one run of a day did. All zero when the day had been done before."""
+    """What one run of a day did. All zero when the day had been done before.
+
+    `failed`: citizens who could not be reviewed; they stay due.
+    """
 
     reviewed: int = 0
     planned: int = 0
@@ -31,13 +37,14 @@ class DayReport:
     pushes: int = 0
     batches: int = 0
     skipped: int = 0
+    failed: int = 0
 
     def __add__(self, other: DayReport) -> DayReport:
         pairs = zip(self._all(), other._all(), strict=True)
         return DayReport(*(mine + theirs for mine, theirs in pairs))
 
     def _all(self) -> tuple[int, ...]:
-        return self.reviewed, self.planned, self.messages, self.pushes, self.batches, self.skipped
+        return tuple(getattr(self, each.name) for each in fields(self))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +90,8 @@ class Dispatch:
         wanted = tuple(shards)
         report = DayReport()
         for shard in wanted:
-            reviewed, planned = self._planning.review_shard(shard, day)
-            report += DayReport(reviewed, planned)
+            reviewed, planned, failed = self._planning.review_shard(shard, day)
+            report += DayReport(reviewed, planned, failed=failed)
         for shard in wanted:
             report += self.queue_shard(shard, day)
         return report
@@ -98,6 +105,20 @@ class Dispatch:
                 return report
             done |= frozenset(r.id for r in rows)
             report += self._queue(shard, rows, day)
+
+    def revive(self, recipient_id: str) -> int:
+        """Plan again what failed today only for want of a device: call it when one registers.
+
+        Return how many. Nothing of a push that reached a channel is touched, so nothing is sent twice.
+        """
+        today, reminders = vn_day(self._now()), self._read.reminders
+        if not reminders.pushed_on(recipient_id, today):
+            return 0
+        newest = self._write.inbox.page(recipient_id, _A_DAYS_MESSAGES)
+        found = reminders.many({m.reminder_id for m in newest if m.reminder_id is not None})
+        wanted = (State.FAILED, NO_DEVICE, today)
+        ids = [r.id for r in found.values() if (r.state, r.reason, r.send_on) == wanted]
+        return len(reminders.move(ids, [State.FAILED], State.PLANNED, reason="device_registered"))
 
     def _queue(self, shard: int, rows: Sequence[Reminder], day: date) -> DayReport:
         gate = Gate(self._planning, self._read.recipients, self._read.preferences, day)
@@ -129,7 +150,7 @@ class Dispatch:
         ids = tuple(row.id for row in rows)
         move = self._read.reminders.move
         if not addresses:
-            move(ids, [State.PLANNED], State.FAILED, reason="no_device")
+            move(ids, [State.PLANNED], State.FAILED, reason=NO_DEVICE)
             return []
         if self._read.reminders.pushed_on(recipient_id, day):
             move(ids, [State.PLANNED], State.ACCEPTED, reason="joined_earlier_push")

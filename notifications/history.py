@@ -13,9 +13,7 @@ from notifications.schedule import Dose, Series
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """How one series stands. `counted[i]` fills `series.doses[i]`; `refused` are the doses that did not
-    count.
-    """
+    """How one series stands. `counted[i]` fills `series.doses[i]`; doses in `refused` did not count."""
 
     counted: tuple[GivenDose, ...] = ()
     refused: tuple[Evidence, ...] = ()

@@ -56,10 +56,6 @@ class MemoryDueItems:
         ]
         return [citizen for day, citizen in sorted(rows) if day_from <= day <= day_to][:limit]
 
-    def for_citizen(self, citizen_id: str) -> tuple[DueItem, ...]:
-        """See ports.DueItems."""
-        return self._plans.get(citizen_id, ((), None))[0]
-
 
 class MemoryReminders:
     """Reminders in a dict under one lock."""
@@ -76,10 +72,6 @@ class MemoryReminders:
                 return False
             self._kept[reminder.id] = replace(reminder, state=State.PLANNED, mark="", reason="")
             return True
-
-    def get(self, reminder_id: str) -> Reminder | None:
-        """See ports.Reminders."""
-        return self._kept.get(reminder_id)
 
     def many(self, ids: Collection[str]) -> Mapping[str, Reminder]:
         """See ports.Reminders."""
@@ -145,10 +137,6 @@ class MemoryOutbox:
         """See ports.Outbox."""
         with self._lock:
             self._kept.setdefault(batch.id, batch)
-
-    def get(self, batch_id: str) -> Batch | None:
-        """See ports.Outbox."""
-        return self._kept.get(batch_id)
 
     def ready(self, now: datetime) -> frozenset[int]:
         """See ports.Outbox."""
@@ -235,10 +223,6 @@ class MemoryInbox:
     def unread(self, recipient_id: str) -> int:
         """See ports.Inbox."""
         return sum(m.read_at is None for m in self._of(recipient_id))
-
-    def of_push(self, recipient_id: str, nid: str) -> Sequence[Message]:
-        """See ports.Inbox."""
-        return [m for m in self._of(recipient_id) if m.nid == nid]
 
     def mark_read(self, recipient_id: str, message_id: str, at: datetime) -> Message:
         """See ports.Inbox."""

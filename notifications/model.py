@@ -1,6 +1,4 @@
-"""Values of the reminder domain: facts about a citizen, care already given, and what is due with its
-reasons.
-"""
+"""Values of the reminder domain: facts about a citizen, care already given, what is due and why."""
 
 from __future__ import annotations
 
@@ -16,9 +14,7 @@ Locale = Literal["vi", "en"]
 
 @dataclass(frozen=True, slots=True)
 class CitizenFacts:
-    """What planning needs to know of a person, and nothing more. `province` is the 2-digit code of
-    residence.
-    """
+    """What planning needs to know of a person, and no more. `province`: 2-digit code of residence."""
 
     citizen_id: str
     born: date
@@ -84,9 +80,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One record the planner looked at. `valid_from` is set for too-early doses: the first day it would
-    count.
-    """
+    """One record the planner looked at. `valid_from`, for too-early doses: the first day it would count."""
 
     record_id: str
     on: date
@@ -108,9 +102,8 @@ class Because:
 class DueItem:
     """One dose of a series, or one calendar year of a periodic programme (then `dose` is the year).
 
-    `earliest` <= `recommended` < `overdue`; `expires` and `ask_from` are exclusive ends. A date may be None
-    when
-    no rule gives one. `waits_for` names the `series/dose` that must come first.
+    `earliest` <= `recommended` < `overdue`; `expires` and `ask_from` are exclusive ends. A date may be
+    None when no rule gives one. `waits_for` names the `series/dose` that must come first.
     """
 
     programme_id: str

@@ -18,9 +18,7 @@ _SAFE = re.compile(r"[A-Za-z0-9_:-]{8,512}")
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """One installed app. `installation_id` is the app's own id; `version` is set by the store at every
-    registration.
-    """
+    """One installed app. `installation_id` is its own id; the store sets `version` at every registration."""
 
     installation_id: str
     citizen_id: str
@@ -39,9 +37,7 @@ class Device:
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a push goes. `version` is the registration it was read from: later verdicts apply to that one
-    only.
-    """
+    """Where a push goes. `version` is the registration it was read from: a verdict applies to that alone."""
 
     installation_id: str
     citizen_id: str
@@ -86,15 +82,12 @@ class Outcome:
 
     address: Address
     answer: Answer
-    provider_id: str = ""
     retry_after: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Push:
-    """One push for one person and day. `installations` narrows a retry to the devices still owed; None is
-    all.
-    """
+    """One push for one person and day. `installations`, in a retry: the devices still owed; None is all."""
 
     recipient_id: str
     nid: str
@@ -123,8 +116,8 @@ class Attempt:
 class Batch:
     """Pushes claimed and acknowledged as a whole; together they had at most 500 addresses when queued.
 
-    `tries` counts only failures of the provider (5xx, timeouts, our credential). `until`: given up from
-    that instant.
+    `tries` counts only failures of the provider (5xx, timeouts, our credential). From `until` on it is
+    given up.
     """
 
     id: str
@@ -153,5 +146,5 @@ class Message:
     body: str
     template: str
     created_at: datetime
-    reminder_id: str
+    reminder_id: str | None
     read_at: datetime | None = None

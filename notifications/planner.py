@@ -20,8 +20,8 @@ def plan(
     """Every dose and yearly check-up of the programmes in force, with status, dates and reasons.
 
     The order of `history` does not matter, and care after `today` is not seen. Nothing is planned for the
-    dead,
-    or for a person outside a programme's ages. At most one dose of a chain of series waits for nothing.
+    dead, or for a person outside a programme's ages. At most one dose of a chain of series waits for
+    nothing.
     """
     if facts.deceased:
         return ()

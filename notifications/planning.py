@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from notifications.days import vn_day
-from notifications.model import DueItem, Status
+from notifications.model import Care, CitizenFacts, DueItem, Status
 from notifications.planner import plan
 from notifications.ports import (
     CareHistory,
@@ -32,6 +32,7 @@ from notifications.reminders import (
 from notifications.schedule import Programme
 
 _UNSENT = frozenset({State.PLANNED, State.QUEUED, State.DEFERRED})
+_TOO_MANY = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +48,7 @@ class PlanningPorts:
 
 
 class Planning:
-    """Plans citizens one by one. Every method may run twice, or at once in two workers, without doubling
-    anything.
-    """
+    """Plans citizens one by one. Each method may run twice, or at once in two workers: nothing doubles."""
 
     def __init__(self, ports: PlanningPorts, programmes: Iterable[Programme], keys: Keys, now: Now) -> None:
         self._ports = ports
@@ -65,8 +64,13 @@ class Planning:
         facts = self._ports.care.facts(citizen_id, unit)
         if facts is None:
             return ()
-        day = today or vn_day(self._now())
-        return plan(facts, self._ports.care.care(citizen_id, unit), self._programmes, day)
+        return self.forecast_over(facts, self._ports.care.care(citizen_id, unit), today)
+
+    def forecast_over(
+        self, facts: CitizenFacts, care: Sequence[Care], today: date | None = None
+    ) -> tuple[DueItem, ...]:
+        """The plan of this moment as if `care` were all that was ever given. Reads and stores nothing."""
+        return plan(facts, care, self._programmes, today or vn_day(self._now()))
 
     def title_of(self, programme_id: str, series_id: str, locale: str) -> str:
         """What a series is called for a reader."""
@@ -76,10 +80,13 @@ class Planning:
         """Call after any event (dose recorded or voided, facts changed, death), with the event's own `unit`.
 
         Stores the new plan and cancels every unsent reminder that has lost its reason: given, moved to a
-        later
-        day, aged out, dead. What the citizen is owed today is planned by the next `review`.
+        later day, aged out, dead. What the citizen is owed today is planned by the next `review`.
+        Without a unit the citizen is put down for review first: should planning fail, the next run of the
+        day finds them.
         """
         today = vn_day(self._now())
+        if unit is None:
+            self._ports.due.replace(citizen_id, (), today)
         items = self.forecast(citizen_id, today, unit)
         known = self._ports.reminders.of_citizen(citizen_id)
         self._cancel_stale(known, items, today, unit)
@@ -90,12 +97,10 @@ class Planning:
         return items
 
     def review(self, citizen_id: str, day: date) -> int:
-        """Plan the reminders this citizen is owed on `day` and set the next review; return how many were
-        planned.
+        """Plan the reminders this citizen is owed on `day` and set the next review; how many were planned.
 
         At most one offset a dose: a late child gets the nearest one, never the ones missed. Older unsent
-        offsets
-        of the same dose are superseded.
+        offsets of the same dose are superseded.
         """
 
         def work(unit: Unit | None) -> int:
@@ -108,16 +113,28 @@ class Planning:
 
         return self._ports.in_unit(work)
 
-    def review_shard(self, shard: int, day: date, limit: int = 500) -> tuple[int, int]:
-        """Review every citizen of a shard whose day has come; return (citizens, reminders planned)."""
+    def review_shard(self, shard: int, day: date, limit: int = 500) -> tuple[int, int, int]:
+        """Review every citizen of a shard whose day has come; return (reviewed, reminders planned, failed).
+
+        Who cannot be reviewed stays due, and the others are not kept waiting.
+
+        Raises:
+            Whatever the last review raised, when so many fail that no single book can be the reason.
+        """
         seen: set[str] = set()
-        planned = 0
+        planned = failed = 0
         while True:
             page = self._ports.due.due_between(shard, date.min, day, limit)
             fresh = [citizen_id for citizen_id in page if citizen_id not in seen]
             if not fresh:
-                return len(seen), planned
-            planned += sum(self.review(citizen_id, day) for citizen_id in fresh)
+                return len(seen) - failed, planned, failed
+            for citizen_id in fresh:
+                try:
+                    planned += self.review(citizen_id, day)
+                except Exception:
+                    failed += 1
+                    if failed == _TOO_MANY:
+                        raise
             seen.update(fresh)
 
     def _told(self, items: Sequence[DueItem], citizen_id: str) -> Sequence[str]:

@@ -1,5 +1,4 @@
-"""Ports of the reminder services. Every implementation keeps the promises written here (see the contract
-suite).
+"""Ports of the reminder services: the promises every implementation keeps, as the contract suite checks.
 
 `unit` is an opaque transaction the store may join (a MongoDB session); None means the call stands alone.
 """
@@ -28,24 +27,20 @@ T = TypeVar("T")
 Unit = object
 Now = Callable[[], datetime]
 NewId = Callable[[], str]
-Alert = Callable[[str, Mapping[str, int]], None]
-"""Tells ops: a stable code and counts. Never an id or a value of a person."""
+Alert = Callable[[str, str, Mapping[str, int]], None]
+"""Tells ops: a stable code, the template version that went out, counts. Never an id or value of a person."""
 
 
 class InUnit(Protocol):
     """Runs work in one transaction."""
 
     def __call__(self, work: Callable[[Unit | None], T]) -> T:
-        """Call `work(unit)`, maybe several times; everything it wrote with that unit is kept, or nothing
-        is.
-        """
+        """Call `work(unit)`, maybe several times; all it wrote with that unit is kept, or nothing is."""
         ...
 
 
 class CareHistory(Protocol):
-    """Facts and care of a citizen, as the records know them now (inside `unit`: as that transaction sees
-    them).
-    """
+    """Facts and care of a citizen, as the records have them now (in `unit`: as the transaction sees them)."""
 
     def facts(self, citizen_id: str, unit: Unit | None = None) -> CitizenFacts | None:
         """Facts, or None for a person unknown, erased or without a birth date."""
@@ -60,9 +55,7 @@ class Recipients(Protocol):
     """Who is told of a citizen's due care."""
 
     def who_is_reminded(self, citizen_id: str) -> Sequence[str]:
-        """Guardians for a child under 14, the citizen from 14; nobody for the dead. Asked again at send
-        time.
-        """
+        """Guardians of a child under 14, the person from 14; nobody for the dead. Asked anew when sending."""
         ...
 
 
@@ -84,17 +77,11 @@ class DueItems(Protocol):
     def replace(
         self, citizen_id: str, items: Sequence[DueItem], review_on: date | None, unit: Unit | None = None
     ) -> None:
-        """Put the new plan in place of the old one. `review_on` None: only an event brings this citizen
-        back.
-        """
+        """Put the new plan in place of the old. `review_on` None: only an event brings this citizen back."""
         ...
 
     def due_between(self, shard: int, day_from: date, day_to: date, limit: int) -> Sequence[str]:
         """Citizens of a shard to review on [day_from, day_to], earliest day first, at most `limit`."""
-        ...
-
-    def for_citizen(self, citizen_id: str) -> tuple[DueItem, ...]:
-        """The stored plan, () if none. Statuses are of the day it was stored: see `DueItem.seen_on`."""
         ...
 
 
@@ -104,13 +91,9 @@ class Reminders(Protocol):
     def plan(self, reminder: Reminder, unit: Unit | None = None) -> bool:
         """Insert, or ignore if the id is known: True if it will be sent.
 
-        A known one still planned takes the new days; a cancelled one is planned anew; any other stays
-        (False).
+        A known one still planned takes the new days; a cancelled one is planned anew; any other stays as
+        it is (False).
         """
-        ...
-
-    def get(self, reminder_id: str) -> Reminder | None:
-        """One reminder, or None."""
         ...
 
     def many(self, ids: Collection[str]) -> Mapping[str, Reminder]:
@@ -160,9 +143,7 @@ class Outbox(Protocol):
         ...
 
     def claim(self, shard: int, now: datetime, lease: timedelta) -> Batch | None:
-        """Lease one queued batch with due_at <= now, oldest first, to exactly one caller; None if there is
-        none.
-        """
+        """Lease the oldest queued batch with due_at <= now to exactly one caller; None if there is none."""
         ...
 
     def acknowledge(
@@ -183,10 +164,6 @@ class Outbox(Protocol):
 
     def sweep(self, now: datetime) -> int:
         """Put batches whose lease has run out back into the queue; return how many."""
-        ...
-
-    def get(self, batch_id: str) -> Batch | None:
-        """One batch, or None."""
         ...
 
     def ready(self, now: datetime) -> frozenset[int]:
@@ -211,14 +188,8 @@ class Inbox(Protocol):
         """How many messages are not read."""
         ...
 
-    def of_push(self, recipient_id: str, nid: str) -> Sequence[Message]:
-        """The messages a push pointed at; () for a foreign nid."""
-        ...
-
     def mark_read(self, recipient_id: str, message_id: str, at: datetime) -> Message:
-        """Set the read mark once (a second call keeps the first time). MessageNotFound if absent or
-        foreign.
-        """
+        """Set the read mark once; a second call keeps the first time. MessageNotFound: absent or foreign."""
         ...
 
 
@@ -226,22 +197,18 @@ class Devices(Protocol):
     """Registered apps and their push addresses."""
 
     def register(self, device: Device) -> Device:
-        """Store under the installation id, out of quarantine, enabled, with a version this id never had
-        before
-        (also after a deletion: the later of the old one plus 1 and `last_seen` in milliseconds).
+        """Store under the installation id, enabled, out of quarantine, with a version it never had before.
 
+        That holds after a deletion too: the later of the old version plus 1 and `last_seen` in milliseconds.
         The installation and the address value leave any other citizen or installation that had them. At
-        most 5 a
-        citizen: the one seen longest ago goes.
+        most 5 a citizen: the one seen longest ago goes.
         """
         ...
 
     def addresses_of(
         self, citizen_ids: Collection[str], seen_since: datetime
     ) -> Mapping[str, tuple[Address, ...]]:
-        """Addresses not disabled and seen at or after `seen_since`, by citizen; citizens without any are
-        absent.
-        """
+        """Enabled addresses seen at or after `seen_since`, by citizen; citizens without any are absent."""
         ...
 
     def delete_if_unchanged(self, installation_id: str, version: int) -> bool:

@@ -10,7 +10,7 @@ _SENT = frozenset({State.QUEUED, State.LEASED, State.ACCEPTED, State.DEFERRED, S
 
 
 class Reading:
-    """What the app tells us after a push or a tap."""
+    """What the app tells us after a tap."""
 
     def __init__(self, inbox: Inbox, reminders: Reminders, now: Now) -> None:
         self._inbox, self._reminders, self._now = inbox, reminders, now
@@ -18,10 +18,6 @@ class Reading:
     def read(self, recipient_id: str, message_id: str) -> Message:
         """Mark one message read, once. MessageNotFound if absent or of another person."""
         message = self._inbox.mark_read(recipient_id, message_id, self._now())
-        self._reminders.move([message.reminder_id], _SENT, State.OPENED)
+        if message.reminder_id is not None:
+            self._reminders.move([message.reminder_id], _SENT, State.OPENED)
         return message
-
-    def opened(self, recipient_id: str, nid: str) -> int:
-        """The app was opened from a push; return how many reminders it carried (0 for a foreign nid)."""
-        messages = self._inbox.of_push(recipient_id, nid)
-        return len(self._reminders.move([m.reminder_id for m in messages], _SENT, State.OPENED))

@@ -1,6 +1,4 @@
-"""Reminders: which offset is now, who it is for, when it may be sent, and an identity that survives a moved
-date.
-"""
+"""Reminders: which offset is now, for whom, when it may be sent; an identity that outlives a moved day."""
 
 from __future__ import annotations
 
@@ -18,14 +16,12 @@ SHARDS = 64
 
 
 class State(StrEnum):
-    """Life of a reminder. planned -> queued -> leased -> accepted | deferred | failed | dead; accepted ->
-    opened.
+    """Life of a reminder: planned, queued, leased, then accepted | deferred | failed | dead; at last opened.
 
     accepted: a device of the person has it, or it joined the push of the day that went out before (inbox
-    only).
-    deferred goes back to leased with its batch. cancelled: its reason has gone before it was sent (may be
-    planned
-    anew). superseded: a later offset of the same dose took its place. The rest are ends.
+    only). deferred goes back to leased with its batch. cancelled: its reason has gone before it was sent
+    (it may be planned anew). superseded: a later offset of the same dose took its place. The rest are ends,
+    but what failed only for want of a device is planned anew when one registers the same day.
     """
 
     PLANNED = "planned"
@@ -47,7 +43,7 @@ MOVES: Mapping[State, frozenset[State]] = {
     State.LEASED: frozenset(State) - {State.PLANNED, State.QUEUED},
     State.DEFERRED: frozenset({State.LEASED, State.CANCELLED, State.SUPERSEDED, State.FAILED, State.OPENED}),
     State.ACCEPTED: frozenset({State.OPENED}),
-    State.FAILED: frozenset({State.OPENED}),
+    State.FAILED: frozenset({State.OPENED, State.PLANNED}),
     State.DEAD: frozenset({State.OPENED}),
     State.CANCELLED: frozenset({State.PLANNED}),
 }
@@ -60,9 +56,7 @@ def may_move(frm: State, to: State) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Reminder:
-    """One reminder for one recipient. `key` is its meaning (citizen, programme, dose, offset); `id` adds
-    who gets it.
-    """
+    """A reminder for one person. `key`: its meaning (subject, programme, dose, offset); `id`: and to whom."""
 
     id: str
     key: str
@@ -117,8 +111,8 @@ class Keys:
 def offset_now(item: DueItem, today: date, offsets: Sequence[Offset]) -> Offset | None:
     """The nearest offset already reached, never two. None for items that must not be reminded of.
 
-    An offset that falls on or before the last dose of the series is dropped: nobody is reminded on the way
-    out.
+    An offset that falls on or before the last dose of the series is dropped: nobody is reminded on the
+    way out.
     """
     if not item.remindable:
         return None

@@ -28,9 +28,7 @@ class Eligibility:
     provinces: frozenset[str] | None = None
 
     def refusal(self, facts: CitizenFacts) -> str | None:
-        """Rule id of the gate that shuts this person out for good, or None. Ages are judged by date, not
-        here.
-        """
+        """Rule id of the gate that shuts this person out for good, or None. Ages are judged by date."""
         if self.sex not in ("any", facts.sex):
             return "sex"
         if self.provinces is not None and facts.province not in self.provinces:
@@ -70,10 +68,9 @@ class Dose:
 class Series:
     """Doses in order. `accepts` lists the vaccine classes that count; each of them covers `antigens`.
 
-    `follows` names the series before this one: doses counted there are not counted here, and this one waits
-    for it.
-    `remind_until` is the age (exclusive) from which an unmet dose without legal upper age becomes
-    ask_station.
+    `follows` names the series before this one: doses counted there are not counted here, and this one
+    waits for it. `remind_until` is the age (exclusive) from which an unmet dose without legal upper age
+    becomes ask_station.
     """
 
     id: str
@@ -88,9 +85,7 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Programme:
-    """One cited file. `valid_to` is exclusive. Dose series use `series`; periodic ones `accepts_exams`, one
-    a year.
-    """
+    """One cited file. `valid_to` is exclusive. Dose series use `series`, yearly ones `accepts_exams`."""
 
     id: str
     kind: Kind
@@ -113,9 +108,7 @@ class Programme:
         return self.valid_from <= today and (self.valid_to is None or today < self.valid_to)
 
     def title_of(self, series_id: str, locale: str) -> str:
-        """Name of a series (or of the programme itself) in the reader's language; Vietnamese if it has
-        none.
-        """
+        """Name of a series, or of the programme, in the reader's language; Vietnamese if it has none."""
         titles = next((s.title for s in self.series if s.id == series_id), self.title)
         return titles.get(locale, titles["vi"])
 

@@ -17,9 +17,7 @@ _OWNER = "vaccines"
 
 
 def read_vaccines(raw: str | bytes) -> Mapping[str, Vaccine]:
-    """Read a vaccine file strictly. A code claimed by two classes stops the start-up: it would count by
-    chance.
-    """
+    """Read a vaccine file. A code claimed by two classes stops the start-up: it would count by chance."""
     doc = Doc(_OWNER, json.loads(raw))
     doc.take("source", texts)
     found = doc.take("vaccines", lambda rows: [_vaccine(row) for row in rows])

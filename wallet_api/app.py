@@ -55,7 +55,7 @@ def create_app(settings: Settings, services: Services | None = None) -> Flask:
     app.config.update(_openapi(settings), MAX_CONTENT_LENGTH=BODY_LIMIT, PROPAGATE_EXCEPTIONS=False)
     built = services or build_services(settings)
     app.extensions["wallet"] = built
-    release_last(app)
+    release_last(app, _finish)
     app.before_request(_begin)
     app.after_request(_finish)
     api = WalletApi(app)

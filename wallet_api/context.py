@@ -25,8 +25,9 @@ from wallet_api.infra.crypto.etags import EntityTags
 from wallet_api.infra.crypto.keystore import KeyStore
 from wallet_api.infra.crypto.refs import References
 from wallet_api.records.intake import IntakeService
-from wallet_api.records.ports import Records
-from wallet_api.records.reader import Readers, Viewer
+from wallet_api.records.pages import PageCursors
+from wallet_api.records.reader import Readers
+from wallet_api.records.windows import Viewer
 from wallet_api.settings import Settings
 
 
@@ -35,7 +36,6 @@ class Book:
     """The health book."""
 
     readers: Readers
-    records: Records
     intake: IntakeService
 
 
@@ -67,6 +67,7 @@ class Services:
     blind: BlindIndex
     references: References
     cursors: CursorSealer
+    pages: PageCursors
     etags: EntityTags
     log: AccessLog
     identity: Identity
@@ -110,12 +111,14 @@ def viewer() -> Viewer:
 def log_act(action: Action, citizen_id: str | None, **fields: object) -> None:
     """Write an act of the caller into the access log; durable when this returns.
 
-    `refused=True` writes an attempt that was refused.
+    `refused=True` writes an attempt that was refused; `organisation_id` names the organisation that a
+    citizen's act is about.
 
     Raises:
         LogUnavailable: it could not be written, so the act must not be confirmed.
     """
     who = viewer()
+    organisation = fields.pop("organisation_id", who.organisation_id)
     event = AuditEvent(
         at=services().now(),
         request_id=who.request_id,
@@ -125,7 +128,7 @@ def log_act(action: Action, citizen_id: str | None, **fields: object) -> None:
         decision="refuse" if fields.pop("refused", False) else "permit",
         reason=str(fields.pop("reason", "own_act")),
         citizen_id=citizen_id,
-        organisation_id=who.organisation_id,
+        organisation_id=str(organisation) if organisation is not None else None,
         practitioner_id=who.practitioner_id,
         client_id=who.client_id,
         **fields,  # type: ignore[arg-type]  # the event checks its own fields

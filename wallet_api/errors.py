@@ -41,7 +41,6 @@ STATUS: dict[type[Exception], int] = {
     consent.AccessRefused: 404,
     records.RecordNotFound: 404,
     records.StaleRecord: 412,
-    records.BadCursorGiven: 400,
     records.SessionRefused: 403,
     records.BundleRefused: 422,
     records.IntakeNotFound: 404,
@@ -221,14 +220,16 @@ def _where(why: Exception) -> list[dict[str, str]]:
     return [{"pointer": "", "code": why.fault, "message": ""}] if isinstance(why, MalformedBody) else []
 
 
-def _field_errors(messages: object, pointer: str = "") -> list[dict[str, str]]:
-    """marshmallow's nested messages as a flat list; what was sent is never repeated."""
+def _field_errors(messages: object) -> list[dict[str, str]]:
+    """What marshmallow found in each part of a request, as a flat list; what was sent is never repeated."""
+    parts = messages.values() if isinstance(messages, Mapping) else ()
+    return [one for part in parts for one in _flat(part, "")]
+
+
+def _flat(messages: object, pointer: str) -> list[dict[str, str]]:
     if isinstance(messages, Mapping):
         inner = (
-            _field_errors(
-                each, pointer if key in ("json", "query", "headers", "form") else f"{pointer}/{key}"
-            )
-            for key, each in messages.items()
+            _flat(each, pointer if key == "_schema" else f"{pointer}/{key}") for key, each in messages.items()
         )
         return [one for many in inner for one in many]
     if isinstance(messages, list):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,7 +17,6 @@ _CLAIMS = {
     "sex": "gender",
     "phone": "phone_number",
 }
-_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 DEV_PORT = 8080
 
 
@@ -31,8 +31,22 @@ class SettingsError(Exception):
 
 
 def on_loopback(url: str) -> bool:
-    """Whether the URL's host is this machine."""
-    return (urlsplit(url).hostname or "") in _LOOPBACK
+    """Whether the URL's host is this machine; a URL that cannot be read is not."""
+    try:
+        return loopback_host(urlsplit(url).hostname or "")
+    except ValueError:
+        return False
+
+
+def loopback_host(host: str) -> bool:
+    """Whether a host is a loopback name (RFC 6761) or address, in any spelling."""
+    name = host.rstrip(".").lower()
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
 
 
 @dataclass(frozen=True)

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from datetime import date, datetime
-from functools import cache
-from typing import Final, Protocol
+from datetime import date
+from typing import Final
 
 from celery import Celery, signals
 from celery.beat import EmbeddedService, Scheduler
 
 from notifications.delivery import Delivery
-from notifications.dispatch import Dispatch
-from notifications.ports import Outbox
+from wallet_api.context import Services
 from wallet_api.infra.clock import vn_day
 from wallet_api.infra.logs import say
 from wallet_api.infra.queue import PLAN_TASK, make_queue
@@ -35,36 +33,8 @@ _BATCHES_A_TASK: Final = 20  # then another shard has its turn
 _STALE: Final = 60.0  # seconds after which a call nobody took is dropped: the beat has called again since
 
 
-class Reminding(Protocol):
-    """What the tasks need of the reminder services."""
-
-    @property
-    def dispatch(self) -> Dispatch:
-        """Plans a day."""
-
-    @property
-    def delivery(self) -> Callable[[], Delivery]:
-        """Makes the sender; called once a process, because a channel keeps its connections."""
-
-    @property
-    def outbox(self) -> Outbox:
-        """Knows which shards have something to send."""
-
-
-class WorkerServices(Protocol):
-    """What the tasks need of the services of this process."""
-
-    @property
-    def now(self) -> Callable[[], datetime]:
-        """The injected clock: it says what today is, never the beat."""
-
-    @property
-    def reminding(self) -> Reminding:
-        """The reminder services."""
-
-
-def celery_app(settings: Settings, services: Callable[[], WorkerServices]) -> Celery:
-    """The queue with all tasks and the beat schedule. `services` is called by the first task, once."""
+def celery_app(settings: Settings, services: Services, sender: Delivery) -> Celery:
+    """The queue with all tasks and the beat schedule."""
     app = make_queue(settings)
     app.conf.update(
         beat_schedule={
@@ -74,39 +44,37 @@ def celery_app(settings: Settings, services: Callable[[], WorkerServices]) -> Ce
         worker_enable_remote_control=False,
         worker_send_task_events=False,
     )
-    _register(app, cache(services))
+    _register(app, services, sender)
     return app
 
 
-def _register(app: Celery, services: Callable[[], WorkerServices]) -> None:
-    @cache
-    def sender() -> Delivery:
-        return services().reminding.delivery()
-
+def _register(app: Celery, services: Services, sender: Delivery) -> None:
     @app.task(shared=False, name=PLAN_TASK)
     def plan_day(day: str) -> None:
         """Review and queue one day (ISO), then wake the senders."""
-        report = services().reminding.dispatch.plan_day(date.fromisoformat(day))
+        report = services.reminding.dispatch.plan_day(date.fromisoformat(day))
         if report.planned or report.messages:
             say("day_planned", count=report.pushes)
+        if report.failed:
+            say("reviews_failed", logging.WARNING, count=report.failed)
         wake()
 
     @app.task(shared=False, name=TODAY_TASK)
     def plan_today() -> None:
         """The same for the day it is now in Vietnam, whenever this task was asked for."""
-        plan_day(vn_day(services().now()).isoformat())
+        plan_day(vn_day(services.now()).isoformat())
 
     @app.task(shared=False, name=WAKE_TASK)
     def wake() -> None:
         """Ask for the delivery of every shard that has something due."""
-        for shard in sorted(services().reminding.outbox.ready(services().now())):
+        for shard in sorted(services.reminding.outbox.ready(services.now())):
             app.send_task(DELIVER_TASK, args=[shard], expires=_STALE)
 
     @app.task(shared=False, name=DELIVER_TASK)
     def deliver_shard(shard: int) -> None:
         """Send what is due in one shard, batch by batch."""
         for _ in range(_BATCHES_A_TASK):
-            done = sender().deliver(shard)
+            done = sender.deliver(shard)
             if done is None:
                 return
             say(
@@ -116,12 +84,12 @@ def _register(app: Celery, services: Callable[[], WorkerServices]) -> None:
     @app.task(shared=False, name=SWEEP_TASK)
     def sweep() -> None:
         """Put the batches of dead workers back into the queue."""
-        returned = services().reminding.outbox.sweep(services().now())
+        returned = services.reminding.outbox.sweep(services.now())
         if returned:
             say("leases_ran_out", count=returned)
 
 
-def run_worker(settings: Settings, build: Callable[[Settings], WorkerServices]) -> int:
+def run_worker(settings: Settings, build: Callable[[Settings], Services]) -> int:
     """Work until SIGTERM, then finish the task in hand and return the exit code.
 
     One thread works, because a channel belongs to one; more throughput is more processes. The beat runs
@@ -129,12 +97,13 @@ def run_worker(settings: Settings, build: Callable[[Settings], WorkerServices]) 
     caller's: Celery's own go through whatever is set up.
 
     Raises:
-        Whatever `build` raises: a worker that cannot work does not start.
+        Whatever `build` raises, BadChannel: a worker that cannot work or cannot send does not start.
     """
     services = build(settings)
+    sender = services.reminding.delivery()
     signals.setup_logging.connect(_keep_logs, weak=False)
     logging.captureWarnings(True)
-    app = celery_app(settings, lambda: services)
+    app = celery_app(settings, services, sender)
     beat = EmbeddedService(app, thread=True, scheduler_cls=Scheduler)
     worker = app.Worker(
         pool="threads",

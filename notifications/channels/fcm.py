@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
-from notifications.channels.fcm_wire import PUSH_TEMPLATE, answer_of, provider_id, push_body
+from notifications.channels.fcm_wire import PUSH_TEMPLATE, answer_of, push_body
 from notifications.errors import BadChannel
 from notifications.outgoing import Answer, Envelope, Outcome
 from notifications.ports import Now
@@ -97,9 +97,7 @@ class FcmChannel:
             return Outcome(address, Answer.UNAVAILABLE)
         meaning = answer_of(answer.status_code, answer.content)
         wait = _seconds(answer.headers.get("Retry-After"))
-        return Outcome(
-            address, meaning, provider_id(answer.content) if meaning is Answer.ACCEPTED else "", wait
-        )
+        return Outcome(address, meaning, wait)
 
     def _send(self, body: bytes) -> requests.Response:
         headers = {

@@ -79,12 +79,6 @@ def answer_of(status: int, body: bytes) -> Answer:
     return Answer.UNAVAILABLE if status >= 500 or status < 400 else Answer.BAD_PAYLOAD
 
 
-def provider_id(body: bytes) -> str:
-    """The id the provider gave an accepted push, empty if it gave none."""
-    name = _object(body).get("name")
-    return name if isinstance(name, str) else ""
-
-
 def _fcm_codes(body: bytes) -> Iterator[str]:
     error = _object(body).get("error")
     details = error.get("details") if isinstance(error, dict) else None

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import wallet_api.context
 from tests.world import Granted, World, bundle, condition, found_in, immunization
 from wallet_api.audit.errors import LogUnavailable
+from wallet_api.audit.model import Action
 from wallet_api.infra.ids import new_id
+from wallet_api.routes import log_lines
 from wallet_api.stores.audit_log import MongoAuditLog
 from wallet_api.stores.records import MongoRecords
 
@@ -183,9 +188,8 @@ def test_the_log_is_read_in_pages_with_gaps_or_by_others(world: World, made: Gra
         made.seen()
     path = "/citizens/me/access-log"
     whole = found_in(world.get(f"{path}?limit=100", made.person))["items"]
-    assert len(whole) >= 8 and [each["at"] for each in whole] == sorted(
-        (each["at"] for each in whole), reverse=True
-    )
+    times = [datetime.fromisoformat(each["at"]) for each in whole]
+    assert len(whole) >= 8 and times == sorted(times, reverse=True)
     found: list[Any] = []
     cursor = ""
     while cursor is not None:
@@ -209,6 +213,58 @@ def test_the_log_is_told_in_one_language_only(world: World, made: Granted) -> No
     assert vi["text"] == "BS. Khánh, Bệnh viện Thử xem danh sách hồ sơ"
     assert en["text"] == "BS. Khánh, Test Hospital read the list of records"
     assert vi["actor"]["name"] == "BS. Khánh" and vi["organisation"]["name_vi"] == "Bệnh viện Thử"
+
+
+def test_a_consent_line_does_not_say_to_whom(world: World, made: Granted) -> None:
+    made.withdraw()
+    lines = found_in(world.get("/citizens/me/access-log", made.person))["items"]
+    told = {each["action"]: (each["text"], (each["organisation"] or {}).get("id")) for each in lines}
+    whom = made.doctor.organisation_id
+    assert told["consent:granted"] == ("Bạn đồng ý cho Bệnh viện Thử xem hồ sơ", whom)
+    assert told["consent:withdrawn"] == ("Bạn rút lại sự đồng ý đã cho Bệnh viện Thử", whom)
+
+
+def test_a_refused_opening_is_logged_as_a_read(world: World, made: Granted) -> None:
+    for answer in (made.open(made.doctor.system), made.open(purpose="HRESCH")):
+        (row,) = [
+            each for each in rows(world, made.person.id) if each["request_id"] == answer.headers["Request-Id"]
+        ]
+        assert (row["action"], row["decision"]) == ("access:started", "refuse")
+
+
+NEVER_ABOUT_A_CITIZEN = {
+    Action.ORGANISATION_CHANGED,
+    Action.ROSTER_CHANGED,
+    Action.COVERAGE_READ,
+    Action.CAMPAIGN_PREPARED,
+    Action.CAMPAIGN_SENT,
+}
+
+
+def acts_of_the_product() -> Iterator[tuple[Action, bool]]:
+    """Each action that the product names, and whether it is written there without a citizen."""
+    root = Path(wallet_api.context.__file__).parent
+    for path in sorted(root.rglob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        calls = {
+            id(each.args[0]): each for each in ast.walk(tree) if isinstance(each, ast.Call) and each.args
+        }
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.Attribute) or ast.unparse(node.value) != "Action":
+                continue
+            call = calls.get(id(node))
+            whose = call.args[1] if call is not None and len(call.args) > 1 else None
+            yield Action[node.attr], isinstance(whose, ast.Constant) and whose.value is None
+
+
+def test_an_act_is_told_as_something_else() -> None:
+    named = set(acts_of_the_product())
+    about_citizens = {action for action, without_citizen in named if not without_citizen}
+    assert len(about_citizens) > 20 and not about_citizens & NEVER_ABOUT_A_CITIZEN
+    assert {str(each) for each in set(Action) - NEVER_ABOUT_A_CITIZEN} == set(log_lines._VERBS)
+    for locale in ("vi", "en"):
+        said = [verb[locale] for verb in log_lines._VERBS.values()]
+        assert len(set(said)) == len(said) and log_lines._OTHER[locale] not in said
 
 
 def test_a_dismissed_practitioner_becomes_a_riddle_in_the_log(world: World, made: Granted) -> None:

@@ -246,6 +246,9 @@ def test_a_refusal_is_told_from_an_expiry(world: World) -> None:
     path = f"/citizens/me/consent-requests/{request['id']}/refusal"
     assert found_in(world.post(path, an, {"reason": "do_not_trust"}))["state"] == "refused"
     assert world.post(path, an).status_code == 409
+    nobody = world.ask(doctor, an, citizen={"national_id": "001190999777"})
+    answers = [found_in(world.get(f"/provider/consent-requests/{ref}", doctor)) for ref in (refused, nobody)]
+    assert [answer["state"] for answer in answers] == ["requested", "requested"], "who exists refuses sooner"
     expired = world.ask(doctor, an)
     world.forward(days=7)
     bodies = [found_in(world.get(f"/provider/consent-requests/{ref}", doctor)) for ref in (refused, expired)]
@@ -355,7 +358,8 @@ def test_a_blocked_organisation_is_shown_or_reads(world: World) -> None:
     session = made.session()
     path = f"/citizens/me/blocked-organisations/{doctor.organisation_id}"
     assert world.call("PUT", path, an).status_code == 204
-    assert made.read(session).status_code == 404 and made.open().status_code == 404
+    for answer in (made.read(session), made.open()):
+        assert (answer.status_code, found_in(answer)["code"]) == (403, "consent_ended"), "as if withdrawn"
     world.ask(doctor, an)
     assert found_in(world.get("/citizens/me/consent-requests", an))["items"] == []
     listed = found_in(world.get("/citizens/me/blocked-organisations", an))["items"]

@@ -91,6 +91,14 @@ def test_two_rows_with_one_number_quarrel_for_ever(world: World, an: Person, doc
     assert kept_rows(world, an.id) == before and len(before) == 1
 
 
+def test_equal_content_shows_in_two_books(world: World, an: Person, doctor: Doctor) -> None:
+    binh = world.person()
+    for person in (an, binh):
+        world.send(doctor, bundle(person, condition("c")))
+    prints = [row["fingerprint"] for whose in (an, binh) for row in kept_rows(world, whose.id)]
+    assert len(prints) == len(set(prints)) == 2
+
+
 def test_another_organisations_number_is_ours(world: World, an: Person, doctor: Doctor) -> None:
     world.send(doctor, bundle(an, condition("c")))
     world.send(world.doctor(), bundle(an, condition("c", "I11")))
@@ -152,8 +160,12 @@ def test_what_fits_nobody_lands_on_somebody(
         name: type(value) for name, value in right.items()
     }
     assert book(world, an) == []
-    assert world.db["records"].count_documents({}) == whole + 1
-    assert world.db["parked_intakes"].count_documents({}) == parked + 1
+    assert world.db["records"].count_documents({}) == whole + 2, "nobody's book keeps it as well"
+    kept = found_in(world.get("/provider/own-records", doctor))["items"]
+    assert len(kept) == 2, "the sender cannot tell from reading back whether the person exists"
+    again = world.send(doctor, bundle(an, condition(), **wrong))
+    assert again["accepted"] == 1 and world.db["records"].count_documents({}) == whole + 2
+    assert world.db["parked_intakes"].count_documents({}) == parked + 2
     one = world.db["parked_intakes"].find_one({"_id": report["id"]})
     assert one is not None and b"I10" not in one["body"] and an.number.encode() not in one["body"]
     assert found_in(world.get(f"/provider/intake/{report['id']}", doctor))["accepted"] == 1

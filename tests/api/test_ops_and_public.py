@@ -175,3 +175,22 @@ def test_a_guardian_sees_no_forecast_or_reminders_of_the_child(world: World) -> 
         "next_cursor": None,
         "unread": 0,
     }
+
+
+def test_the_language_of_an_app_is_taken_and_forgotten(world: World) -> None:
+    an = world.person()
+    where, chosen = f"/citizens/me/devices/{new_id()}", "/citizens/me/notification-preferences"
+    device = {"platform": "ios", "address_kind": "fid", "address": "a" * 22}
+    assert world.call("PUT", chosen, an, {"from_hour": 9, "opted_out": ["checkup"]}).status_code == 200
+    for locale, then in (("en", "en"), (None, "en"), ("vi", "vi")):
+        named = device if locale is None else device | {"locale": locale}
+        assert world.call("PUT", where, an, named).status_code == 200
+        found = found_in(world.get(chosen, an))
+        assert (found["locale"], found["from_hour"], found["opted_out"]) == (then, 9, ["checkup"])
+
+
+def test_a_topic_that_does_not_exist_can_be_switched_off(world: World) -> None:
+    an = world.person()
+    answer = world.call("PUT", "/citizens/me/notification-preferences", an, {"opted_out": ["vacination"]})
+    assert answer.status_code == 422
+    assert [each["pointer"] for each in found_in(answer)["errors"]] == ["/opted_out/0"]

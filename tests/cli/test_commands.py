@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,13 @@ from pymongo.database import Database
 from wallet_api.cli import main
 from wallet_api.context import Services
 from wallet_api.settings import Settings
+from wallet_api.tasks import run_worker
 from wallet_api.wiring import build_services
 from wallet_api.wiring.demo import demo_marked, seed_demo
+from wallet_api.wiring.reminding import open_brakes
 
 Db = Database[dict[str, Any]]
-GROUPS = ("run", "story", "worker", "seed", "token", "reminders", "audit", "keys", "openapi")
+GROUPS = ("run", "story", "worker", "seed", "token", "clients", "reminders", "audit", "keys", "openapi")
 
 
 @pytest.fixture
@@ -122,6 +125,45 @@ def test_sending_without_credentials_is_told_in_one_sentence(
     monkeypatch.delenv("WALLET_FCM_CREDENTIALS", raising=False)
     assert main(["reminders", "send"]) == 1
     assert "WALLET_FCM_CREDENTIALS" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("content", [None, "", "[]", "{}", '{"project_id": "demo", "private_key": "x"}'])
+def test_a_worker_without_a_usable_service_account_is_told_in_one_sentence(
+    content: str | None,
+    here: Settings,
+    embedded_db: Db,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    account = tmp_path / "account.json"
+    monkeypatch.setenv("WALLET_FCM_CREDENTIALS", str(account))
+    if content is not None:
+        account.write_text(content)
+
+    def build(settings: Settings) -> Services:
+        return build_services(settings, embedded_db)
+
+    assert main(["worker"], work=lambda settings: run_worker(settings, build)) == 1
+    [told] = capsys.readouterr().err.splitlines()
+    assert "WALLET_FCM_CREDENTIALS" in told and not (tmp_path / "worker.ready").exists()
+
+
+def test_a_stopped_push_text_is_shown_and_released(
+    here: Settings, embedded_db: Db, capsys: pytest.CaptureFixture[str]
+) -> None:
+    brakes = open_brakes(embedded_db)
+    assert main(["reminders", "status"]) == 0
+    assert capsys.readouterr().out.splitlines() == ["push.v1: goes out", "fcm: not paused"]
+    brakes.stop("push.v1")
+    brakes.pause("fcm", datetime(2999, 1, 1, tzinfo=UTC))
+    assert main(["reminders", "status"]) == 0
+    told = capsys.readouterr().out
+    assert "push.v1: stopped" in told and "fcm: paused until 2999-01-01" in told
+    assert main(["reminders", "release", "push.v1"]) == 0
+    assert not brakes.stopped("push.v1")
+    assert main(["reminders", "release", "push.v1"]) == 1
+    assert "not stopped" in capsys.readouterr().err
 
 
 def test_keys_are_prepared_listed_and_rotated(here: Settings, capsys: pytest.CaptureFixture[str]) -> None:

@@ -170,7 +170,7 @@ def test_the_newest_requests_and_grants_come_first(consents: Consents) -> None:
         grant = a_grant(request, granted_at=request.created_at)
         consents.approve(answered(request, grant), grant, expected=1)
     for found in (consents.requests_of("citizen", 2), consents.grants_of("citizen", 2)):
-        moments = [getattr(each, "created_at", None) or each.granted_at for each in found]  # type: ignore[union-attr]
+        moments = [getattr(each, "created_at", None) or each.granted_at for each in found]  # type: ignore[union-attr]  # only grants lack the first
         assert moments == [NOW + timedelta(minutes=2), NOW + timedelta(minutes=1)]
 
 

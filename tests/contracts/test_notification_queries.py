@@ -47,9 +47,7 @@ def crowded(embedded_db: Database[dict[str, Any]]) -> Iterator[Stores]:
 
 HOT: dict[str, Callable[[Stores], object]] = {
     "due_between": lambda s: s.due_items.due_between(5, date.min, DAY, 10),
-    "plan": lambda s: s.due_items.for_citizen("child"),
     "planned": lambda s: s.reminders.planned(shard_of("parent"), DAY, 10),
-    "get": lambda s: s.reminders.get("rem-a"),
     "many": lambda s: s.reminders.many(["rem-a", "rem-b"]),
     "move": lambda s: s.reminders.move(["rem-a", "rem-b"], [State.PLANNED], State.QUEUED),
     "cancel_for": lambda s: s.reminders.cancel_for("child", "measles", 1, "given"),
@@ -61,7 +59,6 @@ HOT: dict[str, Callable[[Stores], object]] = {
     "inbox page": lambda s: s.inbox.page("parent", 10),
     "inbox next page": lambda s: s.inbox.page("parent", 10, (NOW, "m1")),
     "unread": lambda s: s.inbox.unread("parent"),
-    "of_push": lambda s: s.inbox.of_push("parent", "nid1"),
     "mark_read": lambda s: s.inbox.mark_read("parent", "m1", NOW),
     "addresses_of": lambda s: s.devices.addresses_of(["parent", "other"], NOW),
     "register": lambda s: s.devices.register(contract.make_device()),

@@ -32,6 +32,8 @@ def test_clients_come_back_whole(stores: IdentityStores) -> None:
         stores.clients.add(one)
     stores.clients.save(replace(one, status="suspended", version=2), expected=1)
     assert stores.clients.of_organisation("h")[0].status == "suspended"
+    assert [one.id for one in stores.clients.all()] == sorted(one.id for one in stores.clients.all())
+    assert "suspended" in {one.status for one in stores.clients.all()}
     with pytest.raises(StaleVersion):
         stores.clients.save(one, expected=1)
     assert stores.clients.get("nobody") is None
@@ -39,7 +41,7 @@ def test_clients_come_back_whole(stores: IdentityStores) -> None:
 
 def session(**over: Any) -> Session:
     roles = frozenset({"operator"})
-    base = Session(new_id(), "ops", "subject", "app", "Phone", AT, AT, AT, "2", roles)  # type: ignore[arg-type]
+    base = Session(new_id(), "ops", "subject", "app", "Phone", AT, AT, AT, "2", roles)  # type: ignore[arg-type]  # a role
     return replace(base, **over)
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -34,11 +35,15 @@ from wallet_api.infra.crypto.wrapped_keys import MemoryWrappedKeys
 from wallet_api.infra.ids import new_id
 from wallet_api.infra.mongo import ensure_indexes, open_database
 from wallet_api.records.errors import StaleRecord
+from wallet_api.records.memory import MemoryIntakes, MemoryRecords
 from wallet_api.records.model import Filter, Intake, PartialDate, Position, Record, Row, Source
+from wallet_api.records.ports import Intakes
 from wallet_api.stores import intakes, records
 from wallet_api.stores.intakes import MongoIntakes
 from wallet_api.stores.records import MongoRecords
 
+Book = MemoryRecords | MongoRecords
+T = TypeVar("T")
 NOW = datetime(2026, 11, 3, 3, 0, tzinfo=UTC)
 CATEGORIES = ("condition", "immunization", "visit")
 LABELS = ("PSY", "HIV", "R")
@@ -56,9 +61,29 @@ def stores(db: Database[dict[str, Any]]) -> MongoRecords:
     return MongoRecords(db, cipher(), BlindIndex(MemoryKeyStore()))
 
 
-@pytest.fixture
-def book(any_db: Database[dict[str, Any]]) -> MongoRecords:
-    return stores(any_db)
+@pytest.fixture(params=["memory", "embedded", "mongodb"])
+def book(request: pytest.FixtureRequest) -> Iterator[Book]:
+    if request.param == "memory":
+        yield MemoryRecords()
+    else:
+        yield from databases(request, stores)
+
+
+def databases(
+    request: pytest.FixtureRequest, store_of: Callable[[Database[dict[str, Any]]], T]
+) -> Iterator[T]:
+    """A store on a fresh embedded database, or on WALLET_TEST_MONGO_URI."""
+    uri = os.environ.get("WALLET_TEST_MONGO_URI")
+    if request.param == "mongodb" and not uri:
+        pytest.skip("WALLET_TEST_MONGO_URI is not set")
+    db = open_database(
+        uri if request.param == "mongodb" and uri else request.getfixturevalue("embedded_uri"),
+        f"test_{new_id()}",
+    )
+    yield store_of(db)
+    if request.param == "mongodb":
+        db.client.drop_database(db.name)
+    db.client.close()
 
 
 def a_record(**over: Any) -> Record:
@@ -82,38 +107,38 @@ def next_version(record: Record, **over: Any) -> Record:
     return replace(record, version=record.version + 1, **(changed | over))
 
 
-def test_a_record_comes_back_whole(book: MongoRecords) -> None:
+def test_a_record_comes_back_whole(book: Book) -> None:
     record = a_record(hidden_from=frozenset({GUARDIANS}), occurred_on=PartialDate("2026-03"))
-    book.save(record, None)
-    assert book.find("citizen", record.id, None) == record
+    book.save([record], None)
+    assert book.newest("citizen", [record.id], None).get(record.id) == record
     assert book.get("citizen", record.id, own_eyes()) == record
-    assert book.find("stranger", record.id, None) is None
+    assert book.newest("stranger", [record.id], None).get(record.id) is None
     assert book.get("stranger", record.id, own_eyes()) is None
     assert book.versions("stranger", record.id, own_eyes()) == []
 
 
-def test_every_version_stays_readable_and_none_is_skipped(book: MongoRecords) -> None:
+def test_every_version_stays_readable_and_none_is_skipped(book: Book) -> None:
     first = a_record()
     second = next_version(first)
     third = next_version(second, category="visit")
     for each in (first, second, third):
-        book.save(each, None)
+        book.save([each], None)
     assert book.versions("citizen", first.id, own_eyes()) == [third, second, first]
-    assert book.find("citizen", first.id, None) == third
+    assert book.newest("citizen", [first.id], None).get(first.id) == third
     for stale in (first, second, third, replace(third, version=5)):
         with pytest.raises(StaleRecord):
-            book.save(stale, None)
+            book.save([stale], None)
     assert book.versions("citizen", first.id, own_eyes()) == [third, second, first]
 
 
-def test_twenty_corrections_at_once_leave_one(book: MongoRecords) -> None:
+def test_twenty_corrections_at_once_leave_one(book: Book) -> None:
     first = a_record()
-    book.save(first, None)
+    book.save([first], None)
 
     def correct(number: int) -> str:
         try:
             fresh = next_version(first, fingerprint=f"by {number}")
-            book.in_unit(lambda unit: book.save(fresh, unit))
+            book.in_unit(lambda unit: book.save([fresh], unit))
         except StaleRecord:
             return "stale"
         return "kept"
@@ -123,37 +148,37 @@ def test_twenty_corrections_at_once_leave_one(book: MongoRecords) -> None:
     assert [each.version for each in book.versions("citizen", first.id, own_eyes())] == [2, 1]
 
 
-def test_a_unit_that_fails_leaves_nothing(book: MongoRecords) -> None:
+def test_a_unit_that_fails_leaves_nothing(book: Book) -> None:
     first, other = a_record(), a_record()
-    book.save(first, None)
+    book.save([first], None)
 
     def work(unit: Any) -> None:
-        book.save(other, unit)
-        book.save(next_version(first), unit)
+        book.save([other], unit)
+        book.save([next_version(first)], unit)
         raise RuntimeError("planted")
 
     with pytest.raises(RuntimeError, match="planted"):
         book.in_unit(work)
-    assert book.find("citizen", other.id, None) is None
+    assert book.newest("citizen", [other.id], None).get(other.id) is None
     assert book.versions("citizen", first.id, own_eyes()) == [first]
 
 
-def test_an_older_version_is_shown_only_if_it_is_admitted_itself(book: MongoRecords) -> None:
+def test_an_older_version_is_shown_only_if_it_is_admitted_itself(book: Book) -> None:
     secret = a_record(labels=frozenset({"HIV"}))
-    book.save(secret, None)
-    book.save(next_version(secret, labels=frozenset()), None)
+    book.save([secret], None)
+    book.save([next_version(secret, labels=frozenset())], None)
     open_eyes = Predicate((Clause(None, Period(), frozenset()),))
     assert [each.version for each in book.versions("citizen", secret.id, open_eyes)] == [2]
     closed = a_record(labels=frozenset())
-    book.save(closed, None)
-    book.save(next_version(closed, labels=frozenset({"HIV"})), None)
+    book.save([closed], None)
+    book.save([next_version(closed, labels=frozenset({"HIV"}))], None)
     assert book.versions("citizen", closed.id, open_eyes) == []
 
 
-def test_hiding_and_showing_touch_one_record_and_one_audience(book: MongoRecords) -> None:
+def test_hiding_and_showing_touch_one_record_and_one_audience(book: Book) -> None:
     one, other = a_record(), a_record()
-    book.save(one, None)
-    book.save(other, None)
+    book.save([one], None)
+    book.save([other], None)
     assert book.set_hidden("citizen", one.id, GUARDIANS, hidden=True)
     assert book.set_hidden("citizen", one.id, GUARDIANS, hidden=True)
     assert not book.set_hidden("stranger", one.id, GUARDIANS, hidden=True)
@@ -165,21 +190,21 @@ def test_hiding_and_showing_touch_one_record_and_one_audience(book: MongoRecords
     assert book.get("citizen", one.id, guardian_eyes()) == one
 
 
-def test_showing_a_record_again_shows_its_older_versions_again(book: MongoRecords) -> None:
+def test_showing_a_record_again_shows_its_older_versions_again(book: Book) -> None:
     first = a_record()
-    book.save(first, None)
+    book.save([first], None)
     book.set_hidden("citizen", first.id, GUARDIANS, hidden=True)
-    book.save(next_version(first, hidden_from=frozenset({GUARDIANS})), None)
+    book.save([next_version(first, hidden_from=frozenset({GUARDIANS}))], None)
     assert book.versions("citizen", first.id, guardian_eyes()) == []
     book.set_hidden("citizen", first.id, GUARDIANS, hidden=False)
     assert [each.version for each in book.versions("citizen", first.id, guardian_eyes())] == [2, 1]
 
 
-def test_what_an_organisation_wrote_is_found_newest_first(book: MongoRecords) -> None:
+def test_what_an_organisation_wrote_is_found_newest_first(book: Book) -> None:
     made = [a_record(recorded_at=NOW.replace(minute=minute)) for minute in (2, 3, 1)]
     foreign = a_record(source=Source("org-2", None, "fhir-bundle", NOW))
     for each in (*made, foreign):
-        book.save(each, None)
+        book.save([each], None)
     newest = [("citizen", made[index].id) for index in (1, 0, 2)]
     assert book.written_by("org-1", 2) == newest[:2]
     assert book.written_by("org-1", 9) == newest
@@ -190,8 +215,8 @@ def test_what_an_organisation_wrote_is_found_newest_first(book: MongoRecords) ->
 def test_a_record_moved_to_another_place_does_not_open(any_db: Database[dict[str, Any]]) -> None:
     book = stores(any_db)
     one, other = a_record(), a_record(citizen_id="other")
-    book.save(one, None)
-    book.save(other, None)
+    book.save([one], None)
+    book.save([other], None)
     stolen = any_db["records"].find_one({"_id": one.id})
     assert stolen is not None
     any_db["records"].update_one({"_id": other.id}, {"$set": {"content": stolen["content"]}})
@@ -202,14 +227,18 @@ def test_a_record_moved_to_another_place_does_not_open(any_db: Database[dict[str
         book.get("citizen", one.id, own_eyes())
 
 
-def test_planning_reads_the_newest_versions_of_its_categories(book: MongoRecords) -> None:
+def test_planning_reads_the_newest_versions_of_its_categories(book: Book) -> None:
     dose, visit = a_record(category="immunization"), a_record(category="visit")
-    book.save(dose, None)
-    book.save(visit, None)
+    book.save([dose], None)
+    book.save([visit], None)
     fresh = next_version(dose)
-    book.save(fresh, None)
-    assert book.of_categories("citizen", ("immunization", "checkup")) == [fresh]
-    assert book.in_unit(lambda unit: book.of_categories("citizen", ("visit",), unit)) == [visit]
+    book.save([fresh], None)
+    assert book.of_categories("citizen", ("immunization", "checkup"), own_eyes()) == [fresh]
+    assert book.in_unit(lambda unit: book.of_categories("citizen", ("visit",), own_eyes(), unit)) == [visit]
+    assert book.of_categories("stranger", ("visit",), own_eyes()) == []
+    book.set_hidden("citizen", fresh.id, GUARDIANS, hidden=True)
+    assert book.of_categories("citizen", ("immunization", "visit"), guardian_eyes()) == [visit]
+    assert book.of_categories("citizen", ("immunization", "visit"), NOTHING) == []
 
 
 # --- the predicate in the database's words ---------------------------------------------------------------
@@ -242,14 +271,13 @@ predicates = st.builds(
 filters = st.builds(Filter, st.none() | st.frozensets(st.sampled_from(CATEGORIES), min_size=1), days, days)
 
 
-@pytest.fixture(scope="module")
-def full_book(embedded_uri: str) -> Iterator[MongoRecords]:
-    db = open_database(embedded_uri, f"test_{new_id()}")
-    book = stores(db)
-    for record in RECORDS:
-        book.save(record, None)
-    yield book
-    db.client.close()
+@pytest.fixture(scope="module", params=["memory", "embedded", "mongodb"])
+def full_book(request: pytest.FixtureRequest) -> Iterator[Book]:
+    made = iter([MemoryRecords()]) if request.param == "memory" else databases(request, stores)
+    for book in made:
+        for record in RECORDS:
+            book.save([record], None)
+        yield book
 
 
 def asked_for(record: Record, asked: Filter) -> bool:
@@ -273,8 +301,8 @@ def newest_first(found: list[Record]) -> list[str]:
     derandomize=True,
 )
 @given(predicates, filters, st.integers(1, 9))
-def test_the_database_admits_exactly_what_the_predicate_admits(
-    full_book: MongoRecords, predicate: Predicate, asked: Filter, limit: int
+def test_a_store_admits_exactly_what_the_predicate_admits(
+    full_book: Book, predicate: Predicate, asked: Filter, limit: int
 ) -> None:
     admitted = [each for each in RECORDS if predicate.admits(each.facts())]
     expected = newest_first([each for each in admitted if asked_for(each, asked)])
@@ -290,7 +318,7 @@ def test_the_database_admits_exactly_what_the_predicate_admits(
     assert (got is not None) == (some in admitted)
 
 
-def test_no_clause_admits_nothing(full_book: MongoRecords) -> None:
+def test_no_clause_admits_nothing(full_book: Book) -> None:
     for predicate in (NOTHING, Predicate((Clause(frozenset(), Period(), None),))):
         assert full_book.page("citizen", predicate, Filter(), None, 100) == []
         assert full_book.count("citizen", predicate) == {}
@@ -300,14 +328,36 @@ def test_no_clause_admits_nothing(full_book: MongoRecords) -> None:
 # --- what was sent ---------------------------------------------------------------------------------------
 
 
-def test_a_report_comes_back_to_its_sender_alone(any_db: Database[dict[str, Any]]) -> None:
-    ensure_indexes(any_db, intakes.INDEXES)
-    store = MongoIntakes(any_db, cipher())
+def intake_stores(db: Database[dict[str, Any]]) -> MongoIntakes:
+    ensure_indexes(db, intakes.INDEXES)
+    return MongoIntakes(db, cipher())
+
+
+@pytest.fixture(params=["memory", "embedded", "mongodb"])
+def sent(request: pytest.FixtureRequest) -> Iterator[Intakes]:
+    if request.param == "memory":
+        yield MemoryIntakes()
+    else:
+        yield from databases(request, intake_stores)
+
+
+def an_intake() -> Intake:
     rows = (Row(1, True, "accepted", record_id="r"), Row(2, False, "date_missing", "/entry/2/resource", "x"))
-    made = Intake(new_id(), "org-1", "fhir-bundle", NOW, rows, "citizen")
-    store.add(made)
-    assert store.get("org-1", made.id) == made
-    assert store.get("org-2", made.id) is None and store.get("org-1", "absent") is None
-    store.park(made, "bệnh án".encode())
+    return Intake(new_id(), "org-1", "fhir-bundle", NOW, rows, "citizen")
+
+
+def test_a_report_comes_back_to_its_sender_alone(sent: Intakes) -> None:
+    made = an_intake()
+    sent.add(made)
+    assert sent.get("org-1", made.id) == made
+    assert sent.get("org-2", made.id) is None and sent.get("org-1", "absent") is None
+    parked = replace(an_intake(), citizen_id=None)
+    sent.park(parked, "bệnh án".encode())
+    assert sent.get("org-1", parked.id) is None, "parking is not reporting"
+
+
+def test_what_fits_nobody_is_kept_sealed(any_db: Database[dict[str, Any]]) -> None:
+    made = an_intake()
+    intake_stores(any_db).park(made, "bệnh án".encode())
     (kept,) = any_db["parked_intakes"].find({})
     assert kept["_id"] == made.id and "bệnh án".encode() not in kept["body"]

@@ -53,8 +53,8 @@ def granted(embedded_db: Database[dict[str, Any]], tmp_path: Path) -> Iterator[G
 
 STEPS = {
     "before the decision": ("services.access._consents", "standing", False),
-    "after the decision, before the query": ("services.book.records", "page", False),
-    "after the query": ("services.book.records", "page", True),
+    "after the decision, before the query": ("services.book.readers._parts.records", "page", False),
+    "after the query": ("services.book.readers._parts.records", "page", True),
     "before the log is written": ("services.log", "append", False),
     "after the log is written": ("services.log", "append", True),
     "right before the last look": ("services.access._consents", "settled_standing", False),

@@ -145,8 +145,8 @@ def test_resolving_costs_one_operation_hit_or_miss(world: World) -> None:
     people = world.identity.people
     calls: list[str] = []
     owner = people._citizens.owner
-    people._citizens.owner = lambda kind, value: calls.append(value) or owner(kind, value)  # type: ignore[method-assign]
-    people._citizens.get = None  # type: ignore[assignment,method-assign]
+    people._citizens.owner = lambda kind, value: calls.append(value) or owner(kind, value)  # type: ignore[method-assign]  # counted
+    people._citizens.get = None  # type: ignore[assignment,method-assign]  # a call would raise
     assert people.resolve("national_id", "001194999009") is None
     assert len(calls) == 1
     with pytest.raises(BadIdentifier):

@@ -23,10 +23,10 @@ from wallet_api.infra.clock import FileClock
 def real(tmp_path: Path, embedded_db: Any) -> Iterator[World]:
     port, clock = free_port(), FileClock(tmp_path / "clock")
     issuer = f"http://127.0.0.1:{port}"
-    found = make_world(issuer, clock, mongo_stores(embedded_db))  # type: ignore[arg-type]
+    found = make_world(issuer, clock, mongo_stores(embedded_db))  # type: ignore[arg-type]  # the world also takes an issuer for its upstream
     (tmp_path / "sandbox").mkdir()
     for use, audience in (("vneid_client", "citizen"), ("ops_client", "ops")):
-        keys = json.dumps(found.keys.jwks(use))  # type: ignore[arg-type]
+        keys = json.dumps(found.keys.jwks(use))  # type: ignore[arg-type]  # both are uses
         (tmp_path / "sandbox" / f"{audience}-client.jwks.json").write_text(keys)
     process = start("vneid", sandbox_env(tmp_path, port), "--port", str(port), "--issuer", issuer)
     try:

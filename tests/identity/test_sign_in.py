@@ -237,7 +237,7 @@ def test_an_upstream_that_fails_is_told_as_unavailable(world: World) -> None:
 def test_a_gone_upstream_is_told_as_unavailable(world: World) -> None:
     gone = make_world(world.upstream, world.clock)
     sign_in = gone.identity.oauth.sign_in
-    sign_in.providers["vneid"]._discovery = Discovery("http://127.0.0.1:9", dev=True)  # type: ignore[index]
+    sign_in.providers["vneid"]._discovery = Discovery("http://127.0.0.1:9", dev=True)  # type: ignore[index]  # a dict within
     answer = gone.browser().get("/oauth/authorize", query_string=authorize_query("v" * 43))
     assert told_in(answer.headers["Location"])["error"] == "temporarily_unavailable"
 
@@ -262,7 +262,7 @@ def test_an_ops_member_without_a_role_is_refused(world: World) -> None:
 
 
 def test_settings_without_an_upstream_answer_as_unavailable(world: World) -> None:
-    world.identity.oauth.sign_in.providers.clear()  # type: ignore[attr-defined]
+    world.identity.oauth.sign_in.providers.clear()  # type: ignore[attr-defined]  # a dict within
     answer = world.browser().get("/oauth/authorize", query_string=authorize_query("v" * 43))
     assert told_in(answer.headers["Location"])["error"] == "temporarily_unavailable"
     assert settings_for("").vneid_issuer == ""

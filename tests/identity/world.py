@@ -16,7 +16,7 @@ from joserfc import jwt
 from joserfc.jwk import ECKey
 
 from wallet_api.identity import memory, memory_oauth
-from wallet_api.identity.model import Licence, Organisation, Practitioner
+from wallet_api.identity.model import Licence, Organisation, Practitioner, Session
 from wallet_api.identity.oauth.desk import ACCESS_TOKEN_TYPE, JWT_TYPE, TOKEN_EXCHANGE
 from wallet_api.identity.service import Identity, IdentityStores, build_identity
 from wallet_api.infra.crypto.keystore import MemoryKeyStore
@@ -86,7 +86,7 @@ class World:
     identity: Identity
     keys: MemoryKeyStore
     app: Flask
-    stolen: list[tuple[str, str]]
+    stolen: list[Session]
     provider_key: ECKey = field(default_factory=lambda: ECKey.generate_key("P-256", {"kid": "p1"}))
 
     def __post_init__(self) -> None:
@@ -196,14 +196,14 @@ class World:
 def make_world(upstream: Any, clock: Any, stores: IdentityStores | None = None) -> World:
     """`upstream`: the forging provider, or the address of another one."""
     issuer = upstream if isinstance(upstream, str) else upstream.issuer
-    settings, keys, stolen = settings_for(issuer), MemoryKeyStore(), []
+    settings, keys, stolen = settings_for(issuer), MemoryKeyStore(), list[Session]()
     identity = build_identity(
         settings,
         stores or memory_stores(),
         keys,
         now=clock,
         new_id=new_id,
-        tell_theft=lambda subject, session: stolen.append((subject, session)),
+        tell_theft=stolen.append,
     )
     app = Flask("identity")
     app.register_blueprint(oauth_blueprint(identity.oauth, dev=settings.dev))

@@ -28,7 +28,7 @@ from notifications.memory import (
 )
 from notifications.memory_devices import MemoryDevices
 from notifications.model import Care, CitizenFacts, GivenDose
-from notifications.outgoing import Answer, Device, Envelope, Outcome
+from notifications.outgoing import Answer, Batch, Device, Envelope, Outcome
 from notifications.reading import Reading
 from notifications.reminders import SHARDS, Reminder
 
@@ -94,7 +94,7 @@ class Stage:
         self.due, self.reminders, self.preferences = MemoryDueItems(), MemoryReminders(), MemoryPreferences()
         self.inbox, self.outbox, self.devices = MemoryInbox(), MemoryOutbox(), MemoryDevices()
         self.brakes, self.channel = MemoryBrakes(), ScriptedChannel()
-        self.alerts: list[tuple[str, Mapping[str, int]]] = []
+        self.alerts: list[tuple[str, str, Mapping[str, int]]] = []
         self.keys = Keys(b"secret of the stage")
         numbers = count()
         read = PlanningPorts(
@@ -118,7 +118,7 @@ class Stage:
             write,
             channel=self.channel,
             brakes=self.brakes,
-            alert=lambda code, counts: self.alerts.append((code, counts)),
+            alert=lambda *told: self.alerts.append(told),
             now=self.clock,
             random=lambda: 0.5,
         )
@@ -154,6 +154,10 @@ class Stage:
         self.clock.turn(day, hour)
         self.clock.at += timedelta(minutes=59)
         return self.send_all()
+
+    def batch(self, batch_id: str) -> Batch:
+        """A batch in any state: the port shows only what can be claimed."""
+        return self.outbox._kept[batch_id]
 
     def of(self, name: str) -> list[Reminder]:
         return sorted(

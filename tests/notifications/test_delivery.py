@@ -48,7 +48,7 @@ def test_a_bad_address_is_quarantined_then_deleted_and_a_success_clears_it() -> 
 def test_a_sender_mismatch_disables_and_alerts() -> None:
     stage = answered(Answer.SENDER_MISMATCH)
     assert [d.disabled for d in stage.devices.of_citizen("mother")] == [True]
-    assert ("push_sender_mismatch", {"count": 1}) in stage.alerts
+    assert ("push_sender_mismatch", "push.v1", {"count": 1}) in stage.alerts
 
 
 def test_a_provider_that_disowns_everybody_does_not_cost_us_the_devices() -> None:
@@ -66,7 +66,7 @@ def test_a_provider_that_disowns_everybody_does_not_cost_us_the_devices() -> Non
 
 def test_a_bad_payload_stops_the_template_and_spares_the_address() -> None:
     stage = answered(Answer.BAD_PAYLOAD)
-    assert stage.brakes.stopped("push.v1") and ("push_bad_payload", {"count": 1}) in stage.alerts
+    assert stage.brakes.stopped("push.v1") and ("push_bad_payload", "push.v1", {"count": 1}) in stage.alerts
     assert [d.quarantined for d in stage.devices.of_citizen("mother")] == [False]
     stage.channel.answers.clear()
     assert stage.send_all() == 1, "stopped: nothing is claimed"
@@ -87,24 +87,24 @@ def test_a_throttled_channel_is_paused_for_as_long_as_it_asked(
     stage.clock.at += timedelta(seconds=1)
     assert stage.send_all() == 2
     [batch] = {r.mark for r in stage.of("baby")}
-    found = stage.outbox.get(batch)
-    assert found is not None and found.tries == 0 and len(found.attempts) == 2
+    found = stage.batch(batch)
+    assert found.tries == 0 and len(found.attempts) == 2
 
 
 def test_a_failing_provider_is_tried_six_times_again_then_it_is_dead() -> None:
     stage = answered(Answer.UNAVAILABLE)
     waits = []
     for _ in range(6):
-        batch = stage.outbox.get(stage.of("baby")[0].mark)
-        assert batch is not None and batch.state is BatchState.QUEUED
+        batch = stage.batch(stage.of("baby")[0].mark)
+        assert batch.state is BatchState.QUEUED
         waits.append((batch.due_at - stage.clock()).total_seconds())
         stage.clock.at = batch.due_at
         stage.send_all()
     assert waits == [20, 30, 50, 90, 170, 330]
-    batch = stage.outbox.get(stage.of("baby")[0].mark)
-    assert batch is not None and batch.state is BatchState.DEAD and len(batch.attempts) == 7
+    batch = stage.batch(stage.of("baby")[0].mark)
+    assert batch.state is BatchState.DEAD and len(batch.attempts) == 7
     assert {(r.state, r.reason) for r in stage.of("baby")} == {(State.DEAD, "unavailable")}
-    assert ("push_dead", {"count": 1}) in stage.alerts
+    assert ("push_dead", "push.v1", {"count": 1}) in stage.alerts
 
 
 def test_a_retry_goes_only_to_the_phones_still_owed() -> None:
@@ -134,7 +134,7 @@ def test_a_worker_that_died_after_the_claim_loses_nothing() -> None:
     stage.channel.on_send = lambda: None
     assert {r.state for r in stage.of("baby")} == {State.LEASED} and stage.send_all() == 0
     stage.clock.at += timedelta(seconds=121)
-    assert stage.delivery.sweep() == 1 and stage.send_all() == 1
+    assert stage.outbox.sweep(stage.clock()) == 1 and stage.send_all() == 1
     assert {r.state for r in stage.of("baby")} == {State.ACCEPTED}
 
 
@@ -147,7 +147,7 @@ def test_a_worker_that_lost_its_lease_says_so_and_settles_nothing() -> None:
     def taken_over() -> None:
         stage.channel.on_send = lambda: None
         stage.clock.at += timedelta(seconds=121)
-        stage.delivery.sweep()
+        stage.outbox.sweep(stage.clock())
 
     stage.channel.on_send = taken_over
     reports = [stage.delivery.deliver(shard) for shard in range(SHARDS)]

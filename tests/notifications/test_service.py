@@ -154,7 +154,8 @@ def test_a_death_cancels_what_is_queued() -> None:
     stage.dispatch.plan_day(DAY)
     stage.records.people["baby"] = replace(stage.records.people["baby"], deceased=True)
     stage.planning.replan("baby")
-    assert {r.state for r in stage.of("baby")} == {State.CANCELLED} and stage.due.for_citizen("baby") == ()
+    assert {r.state for r in stage.of("baby")} == {State.CANCELLED}
+    assert "baby" not in stage.due.due_between(shard_of("baby"), date.min, date.max, 9)
 
 
 def test_a_moved_date_moves_the_reminder_and_keeps_its_key() -> None:
@@ -215,13 +216,20 @@ def test_two_guardians_are_both_told_and_each_sees_only_their_own_copy() -> None
         stage.reading.read("father", mine[0].id)
 
 
-def test_opening_a_push_marks_its_reminders_opened() -> None:
+def test_reading_a_message_marks_its_reminder_opened() -> None:
     stage = ready()
     stage.a_day(DAY)
-    nid = stage.channel.sent[0].nid
-    assert stage.reading.opened("stranger", nid) == 0
-    assert stage.reading.opened("mother", nid) == 3 and stage.reading.opened("mother", nid) == 0
+    for message in stage.inbox.page("mother", 9):
+        stage.reading.read("mother", message.id)
     assert {r.state for r in stage.of("baby")} == {State.OPENED}
+
+
+def test_a_message_that_no_reminder_sent_is_read_like_any_other() -> None:
+    stage = ready()
+    stage.a_day(DAY)
+    stage.inbox.add([replace(stage.inbox.page("mother", 1)[0], id="told", reminder_id=None)])
+    assert stage.reading.read("mother", "told").read_at == stage.clock()
+    assert {r.state for r in stage.of("baby")} == {State.ACCEPTED}
 
 
 def test_what_was_read_before_the_push_is_not_pushed() -> None:
@@ -254,8 +262,9 @@ def test_batches_hold_at_most_500_addresses_and_nobody_is_left_out() -> None:
 
 def test_replan_stores_the_plan_and_the_next_day_to_look() -> None:
     stage = ready()
-    found = {(i.series_id, i.dose): i for i in stage.due.for_citizen("baby")}
+    found = {(i.series_id, i.dose): i for i in stage.planning.replan("baby")}
     assert found["measles", 1].status is Status.DUE
+    assert "baby" in stage.due.due_between(shard_of("baby"), DAY, DAY, 9)
     assert stage.planning.forecast("nobody") == ()
     assert stage.planning.replan("nobody") == ()
 

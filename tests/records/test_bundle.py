@@ -57,6 +57,30 @@ def test_whatever_an_entry_holds_it_is_taken_or_named(strange: dict[str, Any]) -
         labels_of(odd.resource, KNOWN)
 
 
+@pytest.mark.parametrize(
+    ("over", "pointer"),
+    [
+        ({"Tran Thi Secret": 1}, ""),
+        ({"_Secret": {"id": "x"}}, ""),
+        ({"code": {"Secret": 1}}, "/code"),
+        ({"meta": {"tag": [{"code": "x"}, {"Secret": 2}]}}, "/meta/tag/1"),
+        ({"contained": [{"Secret": 2}]}, "/contained/0"),
+        ({"onsetDateTime": "Secret"}, "/onsetDateTime"),
+        ({"code": {"coding": {"Secret": 1}}}, "/code/coding"),
+    ],
+)
+def test_a_report_repeats_a_name_the_sender_made_up(over: dict[str, Any], pointer: str) -> None:
+    _, entries = read_bundle(bundle(An(), condition() | over))
+    fault = entries[1].fault
+    assert fault is not None and (fault.pointer, fault.code) == (pointer, "structure_invalid")
+    assert "Secret" not in fault.message
+    with pytest.raises(BundleRefused) as refused:
+        sent = bundle(An())
+        sent["entry"][0]["resource"]["Secret"] = 1
+        read_bundle(sent)
+    assert refused.value.pointer == "/entry/0/resource"
+
+
 @settings(max_examples=150, deadline=None, derandomize=True)
 @given(json_values)
 def test_whatever_is_no_bundle_is_refused(value: Any) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
+import pymongo
 import pytest
 
 from consent.predicate import own_eyes
@@ -32,7 +33,8 @@ def crowd(world: World) -> Granted:
     world.ask(doctor, an)
     for name in ("records", "record_versions", "consent_requests", "grants", "standings", "audit_log"):
         (pattern,) = world.db[name].find({}).limit(1)
-        world.db[name].insert_many([strangers(pattern, name, number) for number in range(OTHERS)])
+        with pymongo.timeout(60):
+            world.db[name].insert_many([strangers(pattern, name, number) for number in range(OTHERS)])
     return made
 
 
@@ -78,7 +80,7 @@ def requests(made: Granted) -> Iterator[tuple[str, Callable[[], Any]]]:
         "forecast",
         "inbox",
     ):
-        yield path, lambda path=path: world.get(f"/citizens/me/{path}", an)  # type: ignore[misc]
+        yield path, lambda path=path: world.get(f"/citizens/me/{path}", an)  # type: ignore[misc]  # a default binds it
     yield "opening", made.open
     yield "reading", lambda: made.read(session)
     yield "reading one", lambda: made.read(session, path=f"/{theirs}")
@@ -158,7 +160,7 @@ def test_the_guard_sees_a_scan(crowd: Granted) -> None:
 
 
 def test_a_page_and_a_record_use_the_index_made_for_them(crowd: Granted) -> None:
-    book: Any = crowd.world.services.book.records
+    book: Any = crowd.world.services.book.readers._parts.records
     whose = crowd.person.id
     page = book.page_pipeline(whose, own_eyes(), Filter(), None, 20)
     one = book.get_pipeline(whose, new_id(), own_eyes())

@@ -7,12 +7,10 @@ import pytest
 
 from wallet_api.sandbox.conditions import (
     carries_demo_marker,
-    is_sandbox_issuer,
-    is_sandbox_metadata,
     put_demo_marker,
     refusal,
 )
-from wallet_api.settings import Settings
+from wallet_api.settings import Settings, SettingsError
 
 
 def demo_settings(data: Path) -> Settings:
@@ -117,10 +115,25 @@ def test_the_marker_is_found_only_after_it_was_put() -> None:
         "",
     ],
 )
-def test_production_recognises_a_sandbox_issuer(url: str) -> None:
-    assert is_sandbox_issuer(url)
+def test_production_takes_an_address_on_this_machine(tmp_path: Path, url: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        production(tmp_path, url)
+    assert [fault.partition(" ")[0].rstrip(":") for fault in refused.value.faults] == ["WALLET_VNEID_ISSUER"]
 
 
-def test_a_real_issuer_is_not_taken_for_the_sandbox() -> None:
-    assert not is_sandbox_issuer("https://id.vneid.example/oauth2")
-    assert not is_sandbox_metadata({"issuer": "https://id.vneid.example/oauth2"})
+def test_production_refuses_a_real_issuer(tmp_path: Path) -> None:
+    issuer = "https://id.vneid.example/oauth2"
+    assert production(tmp_path, issuer).vneid_issuer == issuer
+
+
+def production(data: Path, issuer: str) -> Settings:
+    return Settings.from_env(
+        {
+            "WALLET_DATA_DIR": str(data),
+            "WALLET_MONGO_URI": "mongodb://db.example",
+            "WALLET_PUBLIC_URL": "https://wallet.example",
+            "WALLET_BROKER_URL": "amqps://broker.example",
+            "WALLET_VNEID_ISSUER": issuer,
+            "WALLET_OPS_ISSUER": "https://ops.example",
+        }
+    )

@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from tests.sandbox.conftest import Provider, RelyingParty, new_key
-from wallet_api.sandbox.conditions import is_sandbox_metadata
+from wallet_api.sandbox.conditions import SANDBOX_CLAIM
 
 
 def claims_of(provider: Provider, token: str, audience: str) -> dict[str, object]:
@@ -28,7 +28,7 @@ def test_the_discovery_document_names_working_doors_and_says_sandbox(provider: P
     answer = requests.get(f"{provider.issuer}/.well-known/openid-configuration", timeout=5)
     found = answer.json()
     assert found["issuer"] == provider.issuer
-    assert is_sandbox_metadata(found)
+    assert found[SANDBOX_CLAIM] is True
     assert found["code_challenge_methods_supported"] == ["S256"]
     for name in ("authorization_endpoint", "token_endpoint", "jwks_uri"):
         assert requests.get(found[name], timeout=5).status_code in (200, 400, 405)

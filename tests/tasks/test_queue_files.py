@@ -26,14 +26,13 @@ class FakeReminding:
 
     def __init__(self, ready: frozenset[int] = frozenset()) -> None:
         self.asked: list[object] = []
-        self.made = 0
         self._ready = ready
         self.dispatch = self
         self.outbox = self
 
     def plan_day(self, day: date) -> DayReport:
         self.asked.append(day)
-        return DayReport()
+        return DayReport(failed=2)
 
     def ready(self, now: datetime) -> frozenset[int]:
         return self._ready
@@ -41,10 +40,6 @@ class FakeReminding:
     def sweep(self, now: datetime) -> int:
         self.asked.append(("sweep", now))
         return 1
-
-    def delivery(self) -> FakeReminding:
-        self.made += 1
-        return self
 
     def deliver(self, shard: int) -> None:
         self.asked.append(shard)
@@ -55,7 +50,8 @@ LATE = datetime(2026, 11, 20, 17, 30, tzinfo=UTC)  # 00:30 of the 21st in Vietna
 
 def app_of(folder: Path, reminding: FakeReminding) -> Celery:
     services: Any = SimpleNamespace(now=lambda: LATE, reminding=reminding)
-    return celery_app(settings_of(folder), lambda: services)
+    sender: Any = reminding
+    return celery_app(settings_of(folder), services, sender)
 
 
 def messages(folder: Path) -> list[dict[str, Any]]:
@@ -78,14 +74,20 @@ def test_a_wake_asks_for_every_ready_shard_and_names_nobody(tmp_path: Path) -> N
     assert all(each["headers"]["expires"] for each in sent), "calls nobody takes would pile up"
 
 
-def test_the_sender_is_made_once_and_only_when_something_is_sent(tmp_path: Path) -> None:
+def test_a_shard_is_sent_and_leases_are_swept(tmp_path: Path) -> None:
     reminding = FakeReminding()
     app = app_of(tmp_path, reminding)
     app.tasks[tasks.SWEEP_TASK]()
-    assert reminding.made == 0 and reminding.asked == [("sweep", LATE)]
     app.tasks[tasks.DELIVER_TASK](5)
-    app.tasks[tasks.DELIVER_TASK](6)
-    assert reminding.made == 1 and reminding.asked[1:] == [5, 6]
+    assert reminding.asked == [("sweep", LATE), 5]
+
+
+def test_citizens_who_could_not_be_reviewed_are_heard_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    app_of(tmp_path, FakeReminding()).tasks[tasks.TODAY_TASK]()
+    [told] = [each for each in caplog.records if each.msg == "reviews_failed"]
+    assert told.levelname == "WARNING" and told.__dict__["count"] == 2
 
 
 def test_every_task_of_the_beat_exists_and_its_calls_go_stale(tmp_path: Path) -> None:

@@ -9,11 +9,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from notifications.errors import BadChannel
 from tests.tasks.worker_process import Services, build, seed, settings_of
 from wallet_api import tasks
 from wallet_api.infra.clock import FileClock
@@ -86,7 +88,8 @@ def test_two_workers_with_two_beats_send_one_push_and_end_cleanly(wallet: Wallet
     [push] = wallet.pushes()
     nid, installation = push.split()
     assert installation == "inst-of-parent"
-    assert services.reminding.inbox.of_push("parent", nid), "the push points at nothing"
+    messages = services.reminding.inbox.page("parent", 9)
+    assert nid in {each.nid for each in messages}, "the push points at nothing"
     states = {each.state.value for each in services.reminding.reminders.of_citizen("child")}
     assert states == {"accepted"}
     for worker in workers:
@@ -131,3 +134,12 @@ def test_a_worker_that_cannot_be_built_does_not_start(wallet: Wallet) -> None:
 
     with pytest.raises(Broken):
         tasks.run_worker(wallet.settings, build_none)
+
+
+def test_a_worker_that_cannot_send_does_not_start(wallet: Wallet, services: Services) -> None:
+    def no_sender() -> None:
+        raise BadChannel
+
+    mute = replace(services, reminding=replace(services.reminding, delivery=no_sender))
+    with pytest.raises(BadChannel):
+        tasks.run_worker(wallet.settings, lambda settings: mute)

@@ -119,7 +119,7 @@ def build(settings: Settings, mode: str = "send") -> Services:
             write,
             channel=FileChannel(settings.data_dir, mode),
             brakes=brakes.MongoBrakes(db),
-            alert=lambda code, counts: None,
+            alert=lambda code, template, counts: None,
             now=now,
             random=lambda: 0.0,
         )

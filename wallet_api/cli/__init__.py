@@ -9,7 +9,8 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Sequence
 
-from wallet_api.cli import audit, keys, openapi, reminders, run, seed, story, token, worker
+from notifications.errors import BadChannel
+from wallet_api.cli import audit, clients, keys, openapi, reminders, run, seed, story, token, worker
 from wallet_api.cli.screen import CannotDo, warn
 from wallet_api.infra.crypto.errors import CryptoError
 from wallet_api.infra.embedded import EmbeddedError
@@ -18,7 +19,7 @@ from wallet_api.infra.processes import ProcessError
 from wallet_api.settings import Settings, SettingsError
 
 Work = Callable[[Settings], int]
-_GROUPS = (run, story, worker, seed, token, reminders, audit, keys, openapi)
+_GROUPS = (run, story, worker, seed, token, clients, reminders, audit, keys, openapi)
 
 
 def main(argv: Sequence[str], *, work: Work | None = None) -> int:
@@ -37,7 +38,7 @@ def main(argv: Sequence[str], *, work: Work | None = None) -> int:
         for fault in why.faults:
             warn(f"{fault}.")
         return 2
-    except (CannotDo, ProcessError, EmbeddedError, CryptoError) as why:
+    except (CannotDo, BadChannel, ProcessError, EmbeddedError, CryptoError) as why:
         warn(str(why))
         return 1
     except DATABASE_ERRORS as why:

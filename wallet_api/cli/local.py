@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -90,10 +89,8 @@ class LocalWallet:
 
     def worker(self) -> Child:
         """The worker; it says itself when it is ready."""
-        said = ready_file(self.settings)
-        began = time.time_ns()
         argv = (sys.executable, "-m", "wallet_api", "worker")
-        return Child("worker", argv, lambda: _newer(said, began), self.env, patience=60)
+        return Child("worker", argv, ready_file(self.settings).exists, self.env, patience=60)
 
     def port_faults(self) -> list[str]:
         """A sentence for each port that is taken."""
@@ -135,9 +132,12 @@ def database_up(settings: Settings) -> Iterator[None]:
 def prepare(wallet: LocalWallet, tell: Callable[[str], object]) -> None:
     """Demo people, once, and the keys by which wallet and sandbox know each other.
 
+    Call it when the data folder is this process's: what an earlier worker said of itself is forgotten.
+
     Raises:
         CannotDo: the database holds something that is no demonstration.
     """
+    ready_file(wallet.settings).unlink(missing_ok=True)
     if not wallet.sandbox:
         return
     database = connect(wallet.settings)
@@ -154,10 +154,3 @@ def prepare(wallet: LocalWallet, tell: Callable[[str], object]) -> None:
             return
         tell("Making the demo people and their books (once):")
         seed_demo(services, db, wallet.settings, lambda part: tell(f"  {part}"))
-
-
-def _newer(path: Path, began: int) -> bool:
-    try:
-        return path.stat().st_mtime_ns >= began
-    except OSError:
-        return False

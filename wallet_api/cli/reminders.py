@@ -1,18 +1,20 @@
-"""`reminders plan` and `reminders send`: what the worker does, once, now, without a broker."""
+"""`reminders`: what the worker does, once, now, without a broker; and the brakes it put on."""
 
 from __future__ import annotations
 
 import argparse
 from dataclasses import asdict
 
-from wallet_api.cli.opened import opened_services, settings_here
+from notifications.channels.fcm import FcmChannel
+from wallet_api.cli.opened import opened_database, opened_services, settings_here
 from wallet_api.cli.screen import CannotDo, tell
-from wallet_api.infra.clock import vn_day
+from wallet_api.infra.clock import clock_from, vn_day
+from wallet_api.wiring.reminding import open_brakes
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the commands."""
-    parser = commands.add_parser("reminders", help="plan or send reminders once, now, without a broker")
+    parser = commands.add_parser("reminders", help="plan or send reminders once; see and release brakes")
     acts = parser.add_subparsers(title="what to do", required=True, metavar="ACT")
     plan = acts.add_parser(
         "plan",
@@ -28,6 +30,17 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "answered.",
     )
     send.set_defaults(do=_send)
+    status = acts.add_parser("status", help="whether pushes go out, or what holds them")
+    status.set_defaults(do=_status)
+    release = acts.add_parser(
+        "release",
+        help="let a stopped push text out again",
+        description="Let the pushes of a template version out again. The worker stops one for good when FCM "
+        "says that its payload is malformed (alert push_bad_payload): mend the cause first. What waited "
+        "goes out, unless it is more than two days late.",
+    )
+    release.add_argument("template", help="the version, like push.v1")
+    release.set_defaults(do=_release)
 
 
 def _plan(_: argparse.Namespace) -> int:
@@ -40,10 +53,7 @@ def _plan(_: argparse.Namespace) -> int:
 
 def _send(_: argparse.Namespace) -> int:
     batches, answers = 0, dict[str, int]()
-    settings = settings_here()
-    if settings.fcm_credentials is None or not settings.fcm_credentials.is_file():
-        raise CannotDo("WALLET_FCM_CREDENTIALS names no service account file, so nothing can be pushed.")
-    with opened_services(settings) as (services, _database):
+    with opened_services(settings_here()) as (services, _database):
         delivery = services.reminding.delivery()
         for shard in sorted(services.reminding.outbox.ready(services.now())):
             while (done := delivery.deliver(shard)) is not None:
@@ -53,4 +63,26 @@ def _send(_: argparse.Namespace) -> int:
                 tell(f"batch {done.batch_id[:8]}: {done.state.value}")
     told = ", ".join(f"{name} {count}" for name, count in sorted(answers.items())) or "nothing to send"
     tell(f"{batches} batches: {told}")
+    return 0
+
+
+def _status(_: argparse.Namespace) -> int:
+    settings = settings_here()
+    template, channel = FcmChannel.template, FcmChannel.name
+    with opened_database(settings) as database:
+        brakes = open_brakes(database)
+        stopped, until = brakes.stopped(template), brakes.paused_until(channel)
+    tell(f"{template}: {'stopped until released' if stopped else 'goes out'}")
+    held = until is not None and until > clock_from(settings)()
+    tell(f"{channel}: {f'paused until {until:%Y-%m-%d %H:%M:%S} UTC' if held else 'not paused'}")
+    return 0
+
+
+def _release(options: argparse.Namespace) -> int:
+    with opened_database(settings_here()) as database:
+        brakes = open_brakes(database)
+        if not brakes.stopped(options.template):
+            raise CannotDo(f"{options.template} is not stopped.")
+        brakes.release(options.template)
+    tell(f"{options.template} goes out again.")
     return 0

@@ -63,6 +63,10 @@ class Clients:
         """The organisation's clients."""
         return self._clients.of_organisation(organisation_id)
 
+    def all(self) -> list[Client]:
+        """Every client, suspended ones too, by id."""
+        return self._clients.all()
+
     def change_keys(self, client_id: str, jwks: Mapping[str, object]) -> Client:
         """Replace a provider's public keys; tokens it already holds stop working.
 

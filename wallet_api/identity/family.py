@@ -86,7 +86,7 @@ class Family:
         valid_from: date,
         verified_by: str,
     ) -> Guardianship:
-        """A registrar has the evidence in hand: the relation stands, in one write. A waiting one is confirmed.
+        """A registrar has the evidence: the relation stands, in one write. A waiting one is confirmed.
 
         Raises:
             CitizenUnknown: either person is unknown.

@@ -47,6 +47,10 @@ class MemoryClients:
         """The organisation's clients."""
         return [one for one in list(self._rows.values()) if one.organisation_id == organisation_id]
 
+    def all(self) -> list[Client]:
+        """Every client, by id."""
+        return sorted(self._rows.values(), key=lambda client: client.id)
+
 
 @dataclass
 class MemorySessions:

@@ -25,8 +25,8 @@ from wallet_api.identity.oauth.model import (
     RefreshLine,
 )
 
-TellTheft = Callable[[str, str], None]
-"""Called with (subject_id, session_id) after a stolen refresh token ended a session."""
+TellTheft = Callable[[Session], None]
+"""Called with the session that a stolen refresh token ended."""
 
 
 class CitizenStore(Protocol):
@@ -160,6 +160,9 @@ class ClientStore(Protocol):
 
     def of_organisation(self, organisation_id: str) -> list[Client]:
         """The organisation's clients."""
+
+    def all(self) -> list[Client]:
+        """Every client, suspended ones too, by id. For operators: it reads the whole register."""
 
 
 class SessionStore(Protocol):

@@ -29,7 +29,7 @@ class OpenSession:
 class Sessions:
     """Opens, refreshes, lists and ends sessions. What it ends has ended when it returns.
 
-    `tell` is called with (subject id, session id) after a stolen refresh token ended a session.
+    `tell` is called with the session that a stolen refresh token ended.
     """
 
     def __init__(self, sessions: SessionStore, now: Callable[[], datetime], tell: TellTheft) -> None:
@@ -123,7 +123,7 @@ class Sessions:
 
     def _stolen(self, session: Session) -> None:
         if self._sessions.end(session.id, self._now()):
-            self._tell(session.subject_id, session.id)
+            self._tell(session)
 
 
 def _new_token() -> str:

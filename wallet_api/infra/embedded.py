@@ -97,7 +97,7 @@ class EmbeddedServer:
             time.sleep(0.1)
         try:
             self._own()
-        except BaseException:
+        except BaseException:  # Ctrl-C while it starts too: no daemon and no lock may be left behind
             self.stop()
             raise
 

@@ -22,6 +22,7 @@ _ALLOWED = frozenset(
         "attempt",
         "state",
         "log_id",
+        "template",
     }
 )
 

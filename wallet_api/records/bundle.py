@@ -153,7 +153,9 @@ def _structure_fault(resource: Mapping[str, Any]) -> Fault | None:
         get_fhir_model_class(str(resource.get("resourceType"))).model_validate(dict(resource))
     except ValidationError as why:
         first = why.errors(include_url=False, include_input=False)[0]
-        pointer = "".join(f"/{part}" for part in first["loc"])
+        # A name that FHIR does not know is the sender's own word; the report names the place it stands in.
+        known = first["loc"][:-1] if first["type"] == "extra_forbidden" else first["loc"]
+        pointer = "".join(f"/{part}" for part in known)
         # The library's own sentence may quote the value sent, so only its kind is passed on.
         return Fault(pointer, "structure_invalid", f"not valid FHIR R4 here ({first['type']})")
     except (KeyError, LookupError, RecursionError):

@@ -23,12 +23,6 @@ class StaleRecord(RecordError):
     code = "stale_version"
 
 
-class BadCursorGiven(RecordError):
-    """The cursor is not one we gave to this reader for this list, or it is too old (400)."""
-
-    code = "bad_cursor"
-
-
 class SessionRefused(RecordError):
     """The access session named is not one of this organisation's, or is over (403)."""
 

@@ -36,7 +36,8 @@ class Sender:
 
 @dataclass(frozen=True)
 class IntakeParts:
-    """What the intake is made of. `key` gives a keyed digest of texts; `in_unit` runs a transaction."""
+    """What the intake is made of. `fingerprint` digests content under a key of its own for each citizen, so
+    that equal fingerprints tell nothing about two people; `in_unit` runs a transaction."""
 
     records: Records
     intakes: Intakes
@@ -44,7 +45,7 @@ class IntakeParts:
     in_unit: Callable[[Callable[[Unit], T]], T]
     on_recorded: OnRecorded
     record_id: Callable[..., str]
-    fingerprint: Callable[[bytes], str]
+    fingerprint: Callable[[str, bytes], str]
     now: Callable[[], datetime]
 
 
@@ -65,15 +66,17 @@ class IntakeService:
         now = self._parts.now()
         person, entries = read_bundle(raw)
         citizen_id = self._whose(person)
-        rows = tuple(self._row(entry, sender, citizen_id) for entry in entries if not entry.supporting)
+        # Nobody's book takes what fits nobody, so that all the sender can see is as for anybody.
+        book = citizen_id or self._nobody(sender, person)
+        rows = tuple(self._row(entry, sender, book) for entry in entries if not entry.supporting)
         intake = Intake(new_id(), sender.organisation_id, FORMAT, now, rows, citizen_id)
         filed = {row.index for row in rows if row.accepted}
         if citizen_id is None:
             self._parts.intakes.park(intake, rfc8785.dumps(_jsonable(raw)))
-        elif filed:
+        if filed:
             source = Source(sender.organisation_id, sender.practitioner, FORMAT, now)
             taken = [entry for entry in entries if entry.index in filed]
-            self._parts.in_unit(lambda unit: self._file(citizen_id, taken, source, unit))
+            self._parts.in_unit(lambda unit: self._file(book, taken, source, unit))
         self._parts.intakes.add(intake)
         return intake
 
@@ -93,33 +96,46 @@ class IntakeService:
         found = {self._parts.match(kind, value, person.birth_date) for kind, value in person.identifiers}
         return found.pop() if len(found) == 1 else None
 
-    def _row(self, entry: Entry, sender: Sender, citizen_id: str | None) -> Row:
+    def _nobody(self, sender: Sender, person: Person) -> str:
+        """An id that nobody has, the same each time this sender says this of a person."""
+        said = (f"{kind}|{value}" for kind, value in sorted(person.identifiers))
+        return self._parts.record_id("nobody", sender.organisation_id, str(person.birth_date), *said)
+
+    def _row(self, entry: Entry, sender: Sender, citizen_id: str) -> Row:
         at = f"/entry/{entry.index}/resource"
         if entry.fault is not None:
             return Row(entry.index, False, entry.fault.code, at + entry.fault.pointer, entry.fault.message)
         if entry.kind is not None and entry.kind.category(entry.resource) not in sender.writes:
             return Row(entry.index, False, "not_licensed", at, "the licence does not cover this category")
-        record_id = self._record_id(entry, sender.organisation_id, citizen_id or "")
+        record_id = self._record_id(entry, sender.organisation_id, citizen_id)
         return Row(entry.index, True, "accepted", record_id=record_id)
 
     def _record_id(self, entry: Entry, organisation_id: str, citizen_id: str) -> str:
-        source_id = entry.source_id or self._parts.fingerprint(rfc8785.dumps(_jsonable(entry.resource)))
+        source_id = entry.source_id or self._fingerprint(citizen_id, entry)
         return self._parts.record_id(organisation_id, FORMAT, source_id, citizen_id)
 
-    def _file(self, citizen_id: str, entries: list[Entry], source: Source, unit: Unit) -> None:
-        for entry in entries:
-            self._file_one(citizen_id, entry, source, unit)
-        self._parts.on_recorded(citizen_id, unit)
+    def _fingerprint(self, citizen_id: str, entry: Entry) -> str:
+        return self._parts.fingerprint(citizen_id, rfc8785.dumps(_jsonable(entry.resource)))
 
-    def _file_one(self, citizen_id: str, entry: Entry, source: Source, unit: Unit) -> None:
-        if entry.kind is None or entry.occurred_on is None or source.organisation_id is None:
+    def _file(self, citizen_id: str, entries: list[Entry], source: Source, unit: Unit) -> None:
+        made = {self._record_id(entry, str(source.organisation_id), citizen_id): entry for entry in entries}
+        known = self._parts.records.newest(citizen_id, list(made), unit)
+        drafts = [self._draft(citizen_id, each, made[each], known.get(each), source) for each in made]
+        fresh = [draft for draft in drafts if draft is not None]
+        if fresh:
+            self._parts.records.save(fresh, unit)
+            self._parts.on_recorded(citizen_id, unit)
+
+    def _draft(
+        self, citizen_id: str, record_id: str, entry: Entry, before: Record | None, source: Source
+    ) -> Record | None:
+        """The next version of a record, or None if the entry says nothing new."""
+        if entry.kind is None or entry.occurred_on is None:
             raise BundleRefused(f"/entry/{entry.index}", "not_checked")
-        record_id = self._record_id(entry, source.organisation_id, citizen_id)
-        fingerprint = self._parts.fingerprint(rfc8785.dumps(_jsonable(entry.resource)))
-        before = self._parts.records.find(citizen_id, record_id, unit)
+        fingerprint = self._fingerprint(citizen_id, entry)
         if before is not None and before.fingerprint == fingerprint:
-            return
-        fresh = Record(
+            return None
+        return Record(
             id=record_id,
             citizen_id=citizen_id,
             version=before.version + 1 if before else 1,
@@ -133,7 +149,6 @@ class IntakeService:
             hidden_from=before.hidden_from if before else frozenset(),
             reason="resent_by_source" if before else None,
         )
-        self._parts.records.save(fresh, unit)
 
 
 def _jsonable(value: Any) -> Any:

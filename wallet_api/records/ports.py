@@ -7,6 +7,8 @@ from datetime import date
 from typing import Any, Protocol
 
 from consent.predicate import Predicate
+from notifications.model import DueItem
+from notifications.reminders import Reminder
 from wallet_api.records.model import Filter, Intake, Position, Record
 
 Unit = Any
@@ -17,15 +19,15 @@ class Records(Protocol):
     """Records, each version kept. A predicate is part of every reader's query: what it does not admit
     never leaves the store."""
 
-    def save(self, record: Record, unit: Unit) -> None:
-        """Keep version 1, or put version n over version n-1, which stays readable.
+    def save(self, records: Sequence[Record], unit: Unit) -> None:
+        """Keep each: version 1 as a new record, version n over version n-1, which stays readable.
 
         Raises:
-            StaleRecord: the stored version is not the one before.
+            StaleRecord: a stored version is not the one before.
         """
 
-    def find(self, citizen_id: str, record_id: str, unit: Unit) -> Record | None:
-        """The newest version, whoever may see it: for the writer only."""
+    def newest(self, citizen_id: str, record_ids: Sequence[str], unit: Unit) -> dict[str, Record]:
+        """The newest versions of those there are, whoever may see them: for the writer only."""
 
     def page(
         self, citizen_id: str, predicate: Predicate, asked: Filter, after: Position | None, limit: int
@@ -41,8 +43,10 @@ class Records(Protocol):
     def count(self, citizen_id: str, predicate: Predicate) -> dict[str, int]:
         """How many records of each category the predicate admits."""
 
-    def of_categories(self, citizen_id: str, categories: Sequence[str], unit: Unit = None) -> list[Record]:
-        """All newest versions in these categories: for the planner only."""
+    def of_categories(
+        self, citizen_id: str, categories: Sequence[str], predicate: Predicate, unit: Unit = None
+    ) -> list[Record]:
+        """All admitted newest versions in these categories: for the planner only."""
 
     def written_by(self, organisation_id: str, limit: int) -> list[tuple[str, str]]:
         """(citizen, record) of what the organisation wrote last, newest first."""
@@ -62,6 +66,19 @@ class Intakes(Protocol):
 
     def park(self, intake: Intake, body: bytes) -> None:
         """Keep, sealed, what could not be matched to a person: for review, never onto a person."""
+
+
+class Plans(Protocol):
+    """What is due to a person and was sent about it, as far as somebody may see the book behind it."""
+
+    def forecast(self, citizen_id: str, predicate: Predicate) -> Sequence[DueItem]:
+        """The plan of this moment as if the admitted records were all there are."""
+
+    def reminders(self, citizen_id: str) -> Sequence[Reminder]:
+        """Every reminder about this person, in any state."""
+
+    def reminders_seen(self, citizen_id: str, predicate: Predicate) -> Sequence[Reminder]:
+        """The same without those whose making or cancelling tells of a record that is not admitted."""
 
 
 Match = Callable[[str, str, date], str | None]

@@ -7,35 +7,28 @@ log durably, and only then returned. A granted look also leaves a fence with the
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from consent.access import AccessService, AccessSession, Fence, ReadRefused
-from consent.decision import Decision, decide_guardian, decide_own
+from consent.decision import Decision, decide_author
 from consent.errors import AccessRefused
-from consent.predicate import Predicate
+from consent.model import LiveGrant, Relation, Scope
+from consent.ports import LicenceOf
+from consent.predicate import NOTHING, Predicate, granted_eyes
+from notifications.model import DueItem
+from notifications.reminders import Reminder
+from wallet_api.audit.errors import LogUnavailable
 from wallet_api.audit.log import AccessLog
-from wallet_api.audit.model import Action, ActorKind, AuditEvent
-from wallet_api.infra.crypto.cursors import CursorSealer
-from wallet_api.infra.crypto.errors import BadCursor
-from wallet_api.records.errors import BadCursorGiven, RecordNotFound
+from wallet_api.audit.model import Action
+from wallet_api.records.errors import RecordNotFound
 from wallet_api.records.model import Filter, Position, Record
-from wallet_api.records.ports import Records
+from wallet_api.records.pages import PageCursors
+from wallet_api.records.ports import Plans, Records
+from wallet_api.records.windows import Viewer, Window, log_look, look_event, window_of_person
 
-CURSOR_LASTS = timedelta(hours=1)
-
-
-@dataclass(frozen=True)
-class Viewer:
-    """Who looks, as the log is to name them."""
-
-    kind: ActorKind
-    id: str
-    request_id: str
-    client_id: str
-    organisation_id: str | None = None
-    practitioner_id: str | None = None
+PREVIEWED = 20
 
 
 @dataclass(frozen=True)
@@ -47,18 +40,11 @@ class Page:
 
 
 @dataclass(frozen=True)
-class Window:
-    """What one viewer may see of one book, and why."""
+class Preview:
+    """What would be seen: how many of each category, and the newest."""
 
-    citizen_id: str
-    viewer: Viewer
-    decision: Decision
-    purpose: str | None = None
-
-    @property
-    def predicate(self) -> Predicate:
-        """What may be seen."""
-        return self.decision.predicate
+    counts: dict[str, int]
+    newest: list[Record]
 
 
 Hold = Callable[[Fence], None]
@@ -70,9 +56,10 @@ class ReaderParts:
 
     records: Records
     access: AccessService
+    licence_of: LicenceOf
+    plans: Plans
     log: AccessLog
-    cursors: CursorSealer
-    acts_for: Callable[[str, str, datetime], bool]
+    cursors: PageCursors
     now: Callable[[], datetime]
 
 
@@ -92,15 +79,19 @@ class RecordReader:
         """Records the viewer may see, newest first.
 
         Raises:
-            BadCursorGiven: the cursor was not given to this viewer for this list.
+            BadCursor: the cursor was not given to this viewer for this list.
             LogUnavailable: the look could not be logged; nothing is shown.
         """
-        after = self._position(asked, cursor)
+        binding = self._binding(asked)
+        state = self._parts.cursors.after(cursor, binding)
+        after = Position(str(state["occurred"]), str(state["id"])) if state is not None else None
         found = self._parts.records.page(self.citizen_id, self._window.predicate, asked, after, limit + 1)
         shown = found[:limit]
         self._log(Action.RECORD_SEARCHED, shown)
-        more = self._cursor(asked, shown[-1]) if len(found) > limit else None
-        return Page(shown, more)
+        if len(found) <= limit:
+            return Page(shown, None)
+        last = {"occurred": shown[-1].occurred_on.first_day.isoformat(), "id": shown[-1].id}
+        return Page(shown, self._parts.cursors.next(last, binding))
 
     def get(self, record_id: str) -> Record:
         """One record.
@@ -109,10 +100,9 @@ class RecordReader:
             RecordNotFound: absent, another book's, or hidden from this viewer: all the same.
         """
         found = self._parts.records.get(self.citizen_id, record_id, self._window.predicate)
+        self._log(Action.RECORD_READ, [found] if found is not None else [])
         if found is None:
-            self._log(Action.RECORD_READ, [])
             raise RecordNotFound(record_id)
-        self._log(Action.RECORD_READ, [found])
         return found
 
     def versions(self, record_id: str) -> list[Record]:
@@ -128,9 +118,7 @@ class RecordReader:
         return found
 
     def _log(self, action: Action, shown: list[Record]) -> None:
-        event = look_event(self._window, action, self._parts.now())
-        categories = tuple(sorted({record.category for record in shown}))
-        self._parts.log.append(replace(event, record_count=len(shown), categories=categories))
+        log_look(self._parts.log, self._window, action, self._parts.now(), shown)
 
     def _binding(self, asked: Filter) -> tuple[str, ...]:
         viewer = self._window.viewer
@@ -144,20 +132,77 @@ class RecordReader:
             str(asked.last),
         )
 
-    def _position(self, asked: Filter, cursor: str | None) -> Position | None:
-        if cursor is None:
-            return None
-        try:
-            state = self._parts.cursors.open(cursor, self._binding(asked), self._parts.now())
-        except BadCursor as why:
-            raise BadCursorGiven("cursor") from why
-        return Position(str(state["occurred"]), str(state["id"]))
 
-    def _cursor(self, asked: Filter, last: Record) -> str:
-        state = {"occurred": last.occurred_on.first_day.isoformat(), "id": last.id}
-        return self._parts.cursors.seal(
-            state, bound_to=self._binding(asked), expires=self._parts.now() + CURSOR_LASTS
-        )
+class PersonReader(RecordReader):
+    """A citizen's window on the own book, or a guardian's on a dependent's."""
+
+    def forecast(self) -> Sequence[DueItem]:
+        """What is due, over the records this viewer may see: to a guardian, a hidden dose was never given."""
+        found = self._parts.plans.forecast(self.citizen_id, self._window.predicate)
+        self._log_act(Action.FORECAST_READ)
+        return found
+
+    def reminders(self) -> Sequence[Reminder]:
+        """What was planned and sent about this person; to a guardian, only what was for them to know."""
+        found = self._parts.plans.reminders(self.citizen_id)
+        if not self._own:
+            seen = self._parts.plans.reminders_seen(self.citizen_id, self._window.predicate)
+            found = [each for each in seen if each.recipient_id == self._window.viewer.id]
+        self._log_act(Action.REMINDER_READ)
+        return found
+
+    def hide(self, record_id: str, audience: str) -> None:
+        """Hide a record from an audience. In force before it is logged: the log must not hold it up.
+
+        Raises:
+            RecordNotFound: absent, or the book is not the viewer's own.
+        """
+        if not self._own or not self._set_hidden(record_id, audience, hidden=True):
+            raise RecordNotFound(record_id)
+        self._log_act(Action.RECORD_HIDDEN)
+
+    def show(self, record_id: str, audience: str) -> None:
+        """Show a hidden record again. Logged before: nothing is opened that the log does not tell of.
+
+        Raises:
+            RecordNotFound: absent, or the book is not the viewer's own.
+            LogUnavailable: it stays hidden.
+        """
+        known = self._own and self._parts.records.get(self.citizen_id, record_id, self._window.predicate)
+        if not known:
+            raise RecordNotFound(record_id)
+        self._log_act(Action.RECORD_SHOWN)
+        self._set_hidden(record_id, audience, hidden=False)
+
+    def preview(self, scope: Scope) -> Preview:
+        """What exactly the organisation of a scope would be shown today, had it been granted as it is.
+
+        Within its licence, and to a guardian without what is hidden from guardians.
+        """
+        predicate = self._as_granted(scope)
+        newest = self._parts.records.page(self.citizen_id, predicate, Filter(), None, PREVIEWED)
+        counts = self._parts.records.count(self.citizen_id, predicate)
+        event = look_event(self._window, Action.CONSENT_SEEN, self._parts.now())
+        self._parts.log.append(replace(event, organisation_id=scope.organisation_id, purpose=scope.purpose))
+        return Preview(counts, newest)
+
+    def _as_granted(self, scope: Scope) -> Predicate:
+        licence = self._parts.licence_of(scope.organisation_id)
+        if scope.purpose not in licence.purposes:
+            return NOTHING
+        grants = (LiveGrant("preview", scope, scope.uses),)
+        predicate = granted_eyes(scope.organisation_id, grants, licence.categories)
+        return replace(predicate, audiences=predicate.audiences | self._window.predicate.audiences)
+
+    def _set_hidden(self, record_id: str, audience: str, *, hidden: bool) -> bool:
+        return self._parts.records.set_hidden(self.citizen_id, record_id, audience, hidden=hidden)
+
+    @property
+    def _own(self) -> bool:
+        return self._window.decision.reason == "own_record"
+
+    def _log_act(self, action: Action) -> None:
+        self._parts.log.append(look_event(self._window, action, self._parts.now()))
 
 
 class Readers:
@@ -166,19 +211,28 @@ class Readers:
     def __init__(self, parts: ReaderParts) -> None:
         self._parts = parts
 
-    def of_person(self, viewer: Viewer, citizen_id: str) -> RecordReader:
-        """A citizen's window on the own book, or a guardian's on a dependent's.
+    def of_person(self, viewer: Viewer, citizen_id: str, relation: Relation) -> PersonReader:
+        """A person's window. `relation` is how the viewer stands to the citizen, as was found just now."""
+        return PersonReader(window_of_person(viewer, citizen_id, relation), self._parts)
+
+    def author(self, viewer: Viewer, limit: int) -> list[Record]:
+        """The organisation's own latest writings, newest first. Each citizen's log tells of it first.
 
         Raises:
-            RecordNotFound: not the own book and not a dependent's of today.
+            AccessRefused: the viewer belongs to no organisation.
+            LogUnavailable: a look could not be logged; nothing is shown.
         """
-        now = self._parts.now()
-        if viewer.id == citizen_id:
-            return RecordReader(Window(citizen_id, viewer, decide_own()), self._parts)
-        decision = decide_guardian(acts_for=self._parts.acts_for(viewer.id, citizen_id, now))
-        if not decision.permit:
-            raise RecordNotFound(citizen_id)
-        return RecordReader(Window(citizen_id, viewer, decision), self._parts)
+        if viewer.organisation_id is None:
+            raise AccessRefused("organisation")
+        decision, records = decide_author(viewer.organisation_id), self._parts.records
+        named = records.written_by(viewer.organisation_id, limit)
+        looked = [records.get(whose, record_id, decision.predicate) for whose, record_id in named]
+        found = [each for each in looked if each is not None]
+        for whose in dict.fromkeys(each.citizen_id for each in found):
+            theirs = [each for each in found if each.citizen_id == whose]
+            window = Window(whose, viewer, decision)
+            log_look(self._parts.log, window, Action.RECORD_SEARCHED, self._parts.now(), theirs)
+        return found
 
     def granted(self, viewer: Viewer, session: AccessSession, hold: Hold) -> RecordReader:
         """A provider's window under consent. `hold` receives the fence to check before handing over.
@@ -189,7 +243,7 @@ class Readers:
         try:
             permission = self._parts.access.authorise(session)
         except ReadRefused as refusal:
-            self.log_refusal(viewer, session.citizen_id, session.purpose, refusal)
+            self._log_refusal(viewer, session.citizen_id, session.purpose, refusal, Action.RECORD_READ)
             raise refusal.told from refusal
         hold(permission.fence)
         window = Window(session.citizen_id, viewer, permission.decision, session.purpose)
@@ -200,6 +254,7 @@ class Readers:
 
         Raises:
             ConsentEnded, NotCovered, AccessRefused: no grant covers it; the attempt is logged first.
+            LogUnavailable: it could not be logged; the use is given back.
         """
         organisation_id = viewer.organisation_id
         if organisation_id is None:
@@ -209,36 +264,19 @@ class Readers:
                 citizen_id, organisation_id, viewer.practitioner_id, purpose
             )
         except ReadRefused as refusal:
-            self.log_refusal(viewer, citizen_id, purpose, refusal)
+            self._log_refusal(viewer, citizen_id, purpose, refusal, Action.ACCESS_STARTED)
             raise refusal.told from refusal
         decision = Decision(True, "granted", tuple(sorted(session.grant_ids)))
         window = Window(citizen_id, viewer, decision, purpose)
-        self._parts.log.append(look_event(window, Action.ACCESS_STARTED, self._parts.now()))
+        try:
+            self._parts.log.append(look_event(window, Action.ACCESS_STARTED, self._parts.now()))
+        except LogUnavailable:
+            self._parts.access.give_back(session)
+            raise
         return session
 
-    def log_refusal(self, viewer: Viewer, citizen_id: str, purpose: str, refusal: ReadRefused) -> None:
-        """Write a refused attempt into the citizen's log, where the citizen sees it."""
+    def _log_refusal(
+        self, viewer: Viewer, citizen_id: str, purpose: str, refusal: ReadRefused, action: Action
+    ) -> None:
         window = Window(citizen_id, viewer, refusal.decision, purpose)
-        self._parts.log.append(look_event(window, Action.RECORD_READ, self._parts.now()))
-
-
-def look_event(window: Window, action: Action, at: datetime) -> AuditEvent:
-    """The log's words for a decision about a look."""
-    viewer, decision = window.viewer, window.decision
-    grants = decision.grant_ids
-    return AuditEvent(
-        at=at,
-        request_id=viewer.request_id,
-        action=action,
-        actor_kind=viewer.kind,
-        actor_id=viewer.id,
-        decision="permit" if decision.permit else "refuse",
-        reason=decision.reason,
-        citizen_id=window.citizen_id,
-        organisation_id=viewer.organisation_id,
-        practitioner_id=viewer.practitioner_id,
-        acting_for=window.citizen_id if decision.reason == "guardian" else None,
-        purpose=window.purpose,
-        grant_id=grants[0] if grants else None,
-        client_id=viewer.client_id,
-    )
+        self._parts.log.append(look_event(window, action, self._parts.now()))

@@ -6,14 +6,12 @@ from typing import Any
 
 from flask.views import MethodView
 
+from consent.rules import check_actor
 from wallet_api.audit.log import LogEntry
 from wallet_api.audit.model import Action
 from wallet_api.context import caller, log_act, services, viewer
 from wallet_api.identity.model import Guardianship
-from wallet_api.infra.crypto.errors import BadCursor
-from wallet_api.records.errors import BadCursorGiven, RecordNotFound
-from wallet_api.records.reader import CURSOR_LASTS
-from wallet_api.routes.guarded import GuardedBlueprint, citizen_only
+from wallet_api.routes.guarded import GuardedBlueprint, citizen_only, step_up
 from wallet_api.routes.log_lines import log_line
 from wallet_api.routes.schemas.base import PageQuery, ProblemSchema, listed
 from wallet_api.routes.schemas.lists import (
@@ -23,7 +21,7 @@ from wallet_api.routes.schemas.lists import (
     OrganisationPage,
     SessionPage,
 )
-from wallet_api.routes.subjects import organisation_view, subject
+from wallet_api.routes.subjects import actor, organisation_view, own_id, subject
 
 citizens = GuardedBlueprint(
     "citizens",
@@ -64,7 +62,7 @@ class Sessions(MethodView):
     @citizens.alt_response(404, schema=ProblemSchema)
     def get(self, citizen: str) -> dict[str, Any]:
         """Live sessions, newest first."""
-        found = services().identity.sessions.of(_own(citizen))
+        found = services().identity.sessions.of(own_id(citizen))
         items = [
             {
                 "id": each.id,
@@ -81,7 +79,7 @@ class Sessions(MethodView):
     @citizens.alt_response(404, schema=ProblemSchema)
     def delete(self, citizen: str) -> None:
         """Sign out everywhere, here too. Works at once."""
-        own = _own(citizen)
+        own = own_id(citizen)
         services().identity.sessions.end_all(own)
         log_act(Action.SESSION_ENDED, own, reason="all_sessions")
 
@@ -94,7 +92,7 @@ class OneSession(MethodView):
     @citizens.alt_response(404, schema=ProblemSchema)
     def delete(self, citizen: str, session_id: str) -> None:
         """Sign out there. Works at once."""
-        own = _own(citizen)
+        own = own_id(citizen)
         services().identity.sessions.end(session_id, subject_id=own)
         log_act(Action.SESSION_ENDED, own)
 
@@ -107,7 +105,7 @@ class Family(MethodView):
     @citizens.alt_response(404, schema=ProblemSchema)
     def get(self, citizen: str) -> dict[str, Any]:
         """Guardianships of today, with the other person's name."""
-        own, now = _own(citizen), services().now()
+        own, now = own_id(citizen), services().now()
         family = services().identity.family
         mine = [_member(each, each.dependent_id, "dependent") for each in family.dependents_of(own, now)]
         theirs = [_member(each, each.guardian_id, "guardian") for each in family.guardians_of(own, now)]
@@ -134,21 +132,28 @@ class OneDenial(MethodView):
     @citizens.alt_response(404, schema=ProblemSchema)
     def put(self, citizen: str, organisation_id: str) -> None:
         """Block: every grant stops working at once, and its requests are not shown."""
-        self._set(citizen, organisation_id, blocked=True)
-
-    @citizens.response(204)
-    @citizens.alt_response(404, schema=ProblemSchema)
-    def delete(self, citizen: str, organisation_id: str) -> None:
-        """Unblock: grants that have not ended work again."""
-        self._set(citizen, organisation_id, blocked=False)
-
-    @staticmethod
-    def _set(citizen: str, organisation_id: str, *, blocked: bool) -> None:
         who = subject(citizen)
         known = services().identity.organisations.get(organisation_id)
-        services().consent.block(who.citizen_id, known.id, blocked=blocked)
-        reason = "blocked" if blocked else "unblocked"
-        log_act(Action.CONSENT_WITHDRAWN, who.citizen_id, reason=reason, detail={"organisation": known.id})
+        # In force before it is logged: the log must never hold it up.
+        services().consent.block(who.citizen_id, known.id, blocked=True)
+        log_act(Action.ORGANISATION_BLOCKED, who.citizen_id, organisation_id=known.id)
+
+    @citizens.response(204)
+    @citizens.alt_response(401, schema=ProblemSchema)
+    @citizens.alt_response(404, schema=ProblemSchema)
+    @citizens.alt_response(409, schema=ProblemSchema)
+    def delete(self, citizen: str, organisation_id: str) -> None:
+        """Unblock: grants that have not ended work again. Needs a sign-in of the last five minutes.
+
+        For a child of seven or more a guardian cannot do it alone.
+        """
+        step_up()
+        who = subject(citizen)
+        check_actor(actor(who), services().now())  # opening again is consenting again
+        known = services().identity.organisations.get(organisation_id)
+        # Logged before it is in force: nothing is opened that the log does not tell of.
+        log_act(Action.ORGANISATION_UNBLOCKED, who.citizen_id, organisation_id=known.id)
+        services().consent.block(who.citizen_id, known.id, blocked=False)
 
 
 @citizens.route("/access-log")
@@ -163,19 +168,14 @@ class AccessLogView(MethodView):
         who = subject(citizen)
         binding = ("access-log", viewer().id, who.citizen_id)
         companion = who.relation == "guardian"
-        found = _lines(who.citizen_id, _before(query, binding), query["limit"] + 1, companion=companion)
+        state = services().pages.after(query["cursor"], binding)
+        before = str(state["before"]) if state is not None else None
+        found = _lines(who.citizen_id, before, query["limit"] + 1, companion=companion)
         shown = found[: query["limit"]]
-        more = _cursor(shown[-1], binding) if len(found) > len(shown) else None
+        last = {"before": shown[-1].entry_id} if len(found) > len(shown) else None
+        more = services().pages.next(last, binding) if last is not None else None
         items = [log_line(each, _entry_ref(who.citizen_id, each), companion=companion) for each in shown]
         return listed(items, more)
-
-
-def _own(citizen: str) -> str:
-    """The caller's own id: sessions and family are nobody else's business, a guardian's included."""
-    who = subject(citizen)
-    if who.relation != "self":
-        raise RecordNotFound(citizen)
-    return who.citizen_id
 
 
 def _member(found: Guardianship, other: str, role: str) -> dict[str, Any]:
@@ -194,20 +194,6 @@ def _lines(citizen_id: str, before: str | None, wanted: int, *, companion: bool)
             break
         before = batch[-1].entry_id
     return found[:wanted]
-
-
-def _before(query: dict[str, Any], binding: tuple[str, ...]) -> str | None:
-    if query["cursor"] is None:
-        return None
-    try:
-        return str(services().cursors.open(query["cursor"], binding, services().now())["before"])
-    except BadCursor as why:
-        raise BadCursorGiven("cursor") from why
-
-
-def _cursor(last: LogEntry, binding: tuple[str, ...]) -> str:
-    until = services().now() + CURSOR_LASTS
-    return services().cursors.seal({"before": last.entry_id}, bound_to=binding, expires=until)
 
 
 def _entry_ref(citizen_id: str, entry: LogEntry) -> str:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from flask import request
 from flask.views import MethodView
 
-from consent.model import ConsentRequest, Grant, LiveGrant
-from consent.predicate import GUARDIANS, granted_eyes
+from consent.model import ConsentRequest, Grant
 from consent.receipt import Party, content, signed
 from consent.service import Journal
 from wallet_api.audit.model import Action
-from wallet_api.context import log_act, services
+from wallet_api.context import log_act, services, viewer
 from wallet_api.errors import Refusal
-from wallet_api.records.model import Filter
 from wallet_api.routes.guarded import GuardedBlueprint, citizen_only, step_up
 from wallet_api.routes.schemas.base import ProblemSchema, StrictSchema, listed
 from wallet_api.routes.schemas.consents import (
@@ -53,7 +50,12 @@ def _grant_view(found: Grant) -> dict[str, Any]:
 
 def _grant_fields(grant: Grant) -> dict[str, Any]:
     scope = grant.scope
-    return {"grant_id": grant.id, "purpose": scope.purpose, "categories": tuple(scope.categories)}
+    return {
+        "grant_id": grant.id,
+        "organisation_id": scope.organisation_id,
+        "purpose": scope.purpose,
+        "categories": tuple(scope.categories),
+    }
 
 
 @consents.route("/visit-codes")
@@ -104,19 +106,12 @@ class Preview(MethodView):
         """Which records the asker would see today: the counts, and the newest twenty."""
         who = subject(citizen)
         scope = services().consent.request(who.citizen_id, request_id).scope
-        as_granted = (LiveGrant("preview", scope, scope.uses),)
-        predicate = granted_eyes(scope.organisation_id, as_granted, scope.categories)
-        if who.relation == "guardian":
-            # A companion must not learn here of what is hidden from companions.
-            predicate = replace(predicate, audiences=predicate.audiences | {GUARDIANS})
-        found = services().book.records
-        newest = found.page(who.citizen_id, predicate, Filter(), None, 20)
-        log_act(Action.CONSENT_SEEN, who.citizen_id, purpose=scope.purpose)
+        seen = services().book.readers.of_person(viewer(), who.citizen_id, who.relation).preview(scope)
         return {
-            "counts": found.count(who.citizen_id, predicate),
+            "counts": seen.counts,
             "records": [
                 {"id": each.id, "category": each.category, "occurred_on": each.occurred_on.text}
-                for each in newest
+                for each in seen.newest
             ],
         }
 
@@ -153,7 +148,12 @@ class Refusing(MethodView):
         """Refuse. The asker cannot tell it from no answer."""
         who = subject(citizen)
         refused = services().consent.refuse(who.citizen_id, request_id, form["reason"], actor(who))
-        log_act(Action.CONSENT_REFUSED, who.citizen_id, purpose=refused.scope.purpose)
+        log_act(
+            Action.CONSENT_REFUSED,
+            who.citizen_id,
+            organisation_id=refused.scope.organisation_id,
+            purpose=refused.scope.purpose,
+        )
         return _request_view(refused)
 
 

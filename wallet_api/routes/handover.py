@@ -7,6 +7,8 @@ dropped.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from flask import Flask, Response, g
 
 from consent.access import Fence
@@ -25,16 +27,30 @@ def hold(fence: Fence) -> None:
     g.setdefault("fences", []).append(fence)
 
 
-def release_last(app: Flask) -> None:
-    """Make `release` the last thing that happens to an answer. Call before any other hook is registered."""
+Dress = Callable[[Response], Response]
+
+
+def release_last(app: Flask, dress: Dress) -> None:
+    """Make the last look the last thing that happens to an answer; call before any other hook is registered.
+
+    `dress` gives a refusal that takes an answer's place what the answer had: headers and its log line.
+    """
+
+    def last(answer: Response) -> Response:
+        released = release(answer)
+        return answer if released is answer else dress(released)
+
     # Hooks run in the reverse order of registration.
-    app.after_request(release)
+    app.after_request(last)
 
 
 def release(answer: Response) -> Response:
     """The answer, or a refusal in its place when what it was read under is over or cannot be asked."""
+    fences = g.pop("fences", ())
+    if answer.status_code >= 400:
+        return answer  # a refusal holds no data, and a database that is away need not be asked a second time
     try:
-        for fence in g.pop("fences", ()):
+        for fence in fences:
             if not services().access.still_holds(fence):
                 _log_stop(fence)
                 return problem_of(ConsentEnded("ended"))

@@ -16,23 +16,95 @@ _GUARDIAN = {"vi": "Người giám hộ", "en": "A guardian"}
 _OWNER = {"vi": "Chủ sổ", "en": "The owner of the book"}
 _SYSTEM = {"vi": "Hệ thống", "en": "The system"}
 _VERBS = {
+    # the book
     "record:read": {"vi": "xem một hồ sơ", "en": "read a record"},
     "record:searched": {"vi": "xem danh sách hồ sơ", "en": "read the list of records"},
     "record:written": {"vi": "gửi hồ sơ vào sổ", "en": "filed records in the book"},
+    "record:corrected": {"vi": "sửa một hồ sơ", "en": "corrected a record"},
+    "record:exported": {"vi": "xuất hồ sơ ra khỏi sổ", "en": "exported records"},
     "record:hidden": {"vi": "ẩn một hồ sơ", "en": "hid a record"},
     "record:shown": {"vi": "hiện lại một hồ sơ", "en": "showed a record again"},
+    "forecast:read": {"vi": "xem lịch tiêm chủng và khám sắp tới", "en": "looked at what is due"},
+    "intake:received": {"vi": "nhận dữ liệu gửi về sổ", "en": "received data for the book"},
+    "intake:matched": {"vi": "ghép dữ liệu nhận được vào sổ", "en": "matched received data to the book"},
+    "intake:queued": {
+        "vi": "chuyển dữ liệu nhận được sang chờ đối chiếu",
+        "en": "put received data aside for review",
+    },
+    # consent
+    "consent:requested": {"vi": "xin phép xem hồ sơ", "en": "asked for access"},
+    "consent:seen": {
+        "vi": "xem trước yêu cầu của {organisation}",
+        "en": "previewed what {organisation} asks for",
+    },
+    "consent:granted": {"vi": "đồng ý cho {organisation} xem hồ sơ", "en": "let {organisation} read"},
+    "consent:refused": {
+        "vi": "từ chối yêu cầu của {organisation}",
+        "en": "refused what {organisation} asked for",
+    },
+    "consent:cancelled": {"vi": "hủy một yêu cầu xin xem hồ sơ", "en": "cancelled a request for access"},
+    "consent:expired": {"vi": "đóng một yêu cầu đã hết hạn", "en": "closed a request that had run out"},
+    "consent:withdrawn": {
+        "vi": "rút lại sự đồng ý đã cho {organisation}",
+        "en": "withdrew the consent given to {organisation}",
+    },
+    "consent:receipt_read": {"vi": "lấy biên nhận đồng ý", "en": "fetched a consent receipt"},
+    "organisation:blocked": {"vi": "chặn {organisation}", "en": "blocked {organisation}"},
+    "organisation:unblocked": {"vi": "bỏ chặn {organisation}", "en": "unblocked {organisation}"},
+    "visit_code:issued": {"vi": "tạo mã khám", "en": "made a visit code"},
+    "visit_code:used": {"vi": "dùng mã khám", "en": "used a visit code"},
     "access:started": {"vi": "mở một lượt truy cập", "en": "opened an access session"},
     "access:ended": {"vi": "bị dừng khi đang đọc", "en": "was stopped while reading"},
-    "consent:requested": {"vi": "xin phép xem hồ sơ", "en": "asked for access"},
-    "consent:granted": {"vi": "đồng ý cho xem hồ sơ", "en": "granted access"},
-    "consent:refused": {"vi": "từ chối yêu cầu", "en": "refused a request"},
-    "consent:withdrawn": {"vi": "rút lại sự đồng ý", "en": "withdrew a consent"},
-    "consent:seen": {"vi": "xem trước một yêu cầu", "en": "previewed a request"},
-    "consent:receipt_read": {"vi": "lấy biên nhận đồng ý", "en": "fetched a consent receipt"},
-    "visit_code:issued": {"vi": "tạo mã khám", "en": "made a visit code"},
+    "emergency:opened": {"vi": "mở hồ sơ trong tình huống cấp cứu", "en": "opened records in an emergency"},
+    "emergency:reviewed": {"vi": "kiểm tra một lần mở hồ sơ cấp cứu", "en": "reviewed an emergency access"},
+    "log:read": {"vi": "xem nhật ký truy cập", "en": "read the access log"},
+    # the account
+    "session:started": {"vi": "đăng nhập", "en": "signed in"},
+    "session:refreshed": {"vi": "gia hạn phiên đăng nhập", "en": "renewed a session"},
+    "session:stepped_up": {"vi": "xác thực lại", "en": "gave proof of identity once more"},
     "session:ended": {"vi": "kết thúc phiên đăng nhập", "en": "ended a session"},
+    "session:theft_suspected": {
+        "vi": "kết thúc phiên đăng nhập vì nghi bị đánh cắp",
+        "en": "ended a session that may have been stolen",
+    },
+    "sign_in:refused": {"vi": "từ chối một lần đăng nhập", "en": "turned away a sign-in"},
+    "token:issued": {"vi": "cấp quyền cho ứng dụng", "en": "gave an app its access"},
+    "token:refused": {"vi": "từ chối cấp quyền cho ứng dụng", "en": "refused an app its access"},
+    "token:revoked": {"vi": "thu hồi quyền của ứng dụng", "en": "took back an app's access"},
+    "account:created": {"vi": "tạo tài khoản", "en": "created the account"},
+    "account:changed": {"vi": "thay đổi thông tin tài khoản", "en": "changed the account"},
+    "account:closed": {"vi": "đóng tài khoản", "en": "closed the account"},
+    "guardianship:claimed": {"vi": "đề nghị làm người giám hộ", "en": "asked to be a guardian"},
+    "guardianship:started": {"vi": "xác nhận một quan hệ giám hộ", "en": "confirmed a guardianship"},
+    "guardianship:ended": {"vi": "chấm dứt một quan hệ giám hộ", "en": "ended a guardianship"},
+    "guardianship:refused": {"vi": "từ chối một đề nghị giám hộ", "en": "refused a guardianship"},
+    # reminders
+    "push_address:added": {
+        "vi": "đăng ký một thiết bị nhận thông báo",
+        "en": "registered a device for notifications",
+    },
+    "push_address:removed": {
+        "vi": "gỡ một thiết bị nhận thông báo",
+        "en": "removed a device from notifications",
+    },
+    "reminder:read": {"vi": "xem các lời nhắc", "en": "looked at the reminders"},
+    "reminder:planned": {"vi": "lên lịch một lời nhắc", "en": "planned a reminder"},
+    "reminder:sent": {"vi": "gửi một lời nhắc", "en": "sent a reminder"},
+    "reminder:settings_changed": {"vi": "thay đổi cài đặt nhắc lịch", "en": "changed the reminder settings"},
+    # rights
+    "rights:requested": {"vi": "gửi yêu cầu về dữ liệu cá nhân", "en": "made a request about personal data"},
+    "rights:answered": {
+        "vi": "trả lời yêu cầu về dữ liệu cá nhân",
+        "en": "answered a request about personal data",
+    },
+    "review:decided": {"vi": "xử lý một trường hợp chờ đối chiếu", "en": "decided a case under review"},
+    "key:created": {"vi": "tạo khóa bảo vệ dữ liệu", "en": "made a key that protects the data"},
+    "key:destroyed": {"vi": "hủy khóa bảo vệ dữ liệu", "en": "destroyed a key that protects the data"},
+    "data:erased": {"vi": "xóa dữ liệu", "en": "erased data"},
 }
+# For a tag that a newer process of the same wallet has written.
 _OTHER = {"vi": "thực hiện một thao tác", "en": "did something else"}
+_SOMEBODY = {"vi": "một tổ chức", "en": "an organisation"}
 _REFUSED = {"vi": " (bị từ chối)", "en": " (refused)"}
 
 
@@ -69,7 +141,9 @@ def _sentence(event: AuditEvent, organisation: dict[str, str] | None) -> str:
     if organisation is not None and event.actor_kind is not ActorKind.CITIZEN:
         title = organisation[f"name_{locale}"]
         who = f"{who}, {title}" if event.actor_kind is ActorKind.PRACTITIONER else title
-    verb = _VERBS.get(str(event.action), _OTHER)[locale]
+    # What a citizen does is done about an organisation; a deleted one has no name any more.
+    whom = organisation[f"name_{locale}"] if organisation is not None else _SOMEBODY[locale]
+    verb = _VERBS.get(str(event.action), _OTHER)[locale].replace("{organisation}", whom)
     return f"{who} {verb}{_REFUSED[locale] if event.decision == 'refuse' else ''}"
 
 

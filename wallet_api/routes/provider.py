@@ -55,7 +55,6 @@ class Proposals(MethodView):
     def post(self, form: dict[str, Any]) -> dict[str, Any]:
         """Put a request before a citizen. The answer is the same whoever is meant, existing or not."""
         practitioner_only()
-        citizen_id, in_visit = _meant(form["citizen"])
         scope = Scope(
             organisation_id=organisation_id(),
             practitioner_id=caller().practitioner_id if form["only_me"] else None,
@@ -66,6 +65,8 @@ class Proposals(MethodView):
             uses=uses_of(form["frequency"]),
             labels=frozenset(form["labels"]),
         )
+        services().consent.check(scope)
+        citizen_id, in_visit = _meant(form["citizen"])  # last, because it spends the visit code
         asker = caller().practitioner_id or caller().subject_id
         made = services().consent.propose(Proposal(citizen_id, scope, asker, form["reason"], in_visit))
         log_act(
@@ -98,7 +99,7 @@ class AccessSessions(MethodView):
     def post(self, form: dict[str, Any]) -> dict[str, Any]:
         """Open an access session: one use. Pages and retries inside it count no further use."""
         (citizen_id,) = open_for_caller("citizen", form["citizen_ref"])
-        with _logged_if_refused(citizen_id):
+        with _logged_if_refused(citizen_id, Action.ACCESS_STARTED):
             practitioner_only()
         opened = services().book.readers.open_session(viewer(), citizen_id, form["purpose"])
         return {"id": _session_text(opened), "expires_at": opened.expires_at}
@@ -152,7 +153,8 @@ def _meant(form: dict[str, str]) -> tuple[str, bool]:
 
 def _outcome(found: ConsentRequest, reference: str) -> dict[str, Any]:
     state = found.state_at(services().now())
-    if state == "requested":
+    if state == "requested" or (state == "refused" and services().now() < found.closes_at):
+        # A refusal is told no sooner than an expiry would be: nobody's requests end only by time.
         return {"id": reference, "state": "requested"}
     if state != "granted" or found.grant_id is None:
         return {"id": reference, "state": "closed"}
@@ -182,7 +184,7 @@ def _binding() -> tuple[str, ...]:
 
 def _granted(citizen_ref: str) -> RecordReader:
     (citizen_id,) = open_for_caller("citizen", citizen_ref)
-    with _logged_if_refused(citizen_id):
+    with _logged_if_refused(citizen_id, Action.RECORD_READ):
         practitioner_only()
         session = _session(request.headers.get("Access-Session", ""))
         if session.citizen_id != citizen_id:
@@ -191,12 +193,12 @@ def _granted(citizen_ref: str) -> RecordReader:
 
 
 @contextmanager
-def _logged_if_refused(citizen_id: str) -> Iterator[None]:
+def _logged_if_refused(citizen_id: str, action: Action) -> Iterator[None]:
     """An attempt refused before consent is even asked stands in the citizen's log all the same."""
     try:
         yield
     except (Refusal, SessionRefused) as why:
-        log_act(Action.RECORD_READ, citizen_id, refused=True, reason=why.code)
+        log_act(action, citizen_id, refused=True, reason=why.code)
         raise
 
 

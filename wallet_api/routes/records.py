@@ -8,10 +8,7 @@ from flask import make_response, request
 from flask.views import MethodView
 
 from consent.predicate import GUARDIANS, PROVIDERS
-from wallet_api.audit.model import Action
-from wallet_api.context import log_act, services, viewer
-from wallet_api.records.errors import RecordNotFound
-from wallet_api.records.reader import RecordReader
+from wallet_api.context import services
 from wallet_api.routes.guarded import GuardedBlueprint, citizen_only
 from wallet_api.routes.schemas.base import ProblemSchema, listed
 from wallet_api.routes.schemas.records import (
@@ -22,7 +19,7 @@ from wallet_api.routes.schemas.records import (
     filter_of,
     record_view,
 )
-from wallet_api.routes.subjects import subject
+from wallet_api.routes.subjects import reader
 
 records = GuardedBlueprint(
     "records",
@@ -34,10 +31,6 @@ records = GuardedBlueprint(
 _AUDIENCES = {"guardians": GUARDIANS, "providers": PROVIDERS}
 
 
-def _reader(citizen: str) -> RecordReader:
-    return services().book.readers.of_person(viewer(), subject(citizen).citizen_id)
-
-
 @records.route("")
 class Timeline(MethodView):
     """The book, newest first."""
@@ -47,7 +40,7 @@ class Timeline(MethodView):
     @records.alt_response(404, schema=ProblemSchema)
     def get(self, query: dict[str, Any], citizen: str) -> dict[str, Any]:
         """The book, newest first, with keyset cursors."""
-        page = _reader(citizen).page(filter_of(query), query["cursor"], query["limit"])
+        page = reader(citizen).page(filter_of(query), query["cursor"], query["limit"])
         return listed([record_view(each, each.id) for each in page.records], page.next_cursor)
 
 
@@ -59,7 +52,7 @@ class OneRecord(MethodView):
     @records.alt_response(404, schema=ProblemSchema)
     def get(self, citizen: str, record_id: str) -> Any:
         """One record in its newest version."""
-        found = _reader(citizen).get(record_id)
+        found = reader(citizen).get(record_id)
         etag = services().etags.etag("record", found.citizen_id, found.id, found.version)
         if etag in request.if_none_match:
             return make_response("", 304, {"ETag": f'"{etag}"'})
@@ -74,7 +67,7 @@ class Versions(MethodView):
     @records.alt_response(404, schema=ProblemSchema)
     def get(self, citizen: str, record_id: str) -> dict[str, Any]:
         """Every version, newest first, each with the reason for the change."""
-        return listed([record_view(each, each.id) for each in _reader(citizen).versions(record_id)])
+        return listed([record_view(each, each.id) for each in reader(citizen).versions(record_id)])
 
 
 @records.route("/<record_id>/visibility")
@@ -86,11 +79,8 @@ class Visibility(MethodView):
     @records.alt_response(404, schema=ProblemSchema)
     def put(self, form: dict[str, Any], citizen: str, record_id: str) -> None:
         """Hide a record from guardians or from every provider, or show it again. Effective at once."""
-        who = subject(citizen)
-        if who.relation != "self":
-            raise RecordNotFound(record_id)
-        audience = _AUDIENCES[form["audience"]]
-        book = services().book
-        if not book.records.set_hidden(who.citizen_id, record_id, audience, hidden=form["hidden"]):
-            raise RecordNotFound(record_id)
-        log_act(Action.RECORD_HIDDEN if form["hidden"] else Action.RECORD_SHOWN, who.citizen_id)
+        book, audience = reader(citizen), _AUDIENCES[form["audience"]]
+        if form["hidden"]:
+            book.hide(record_id, audience)
+        else:
+            book.show(record_id, audience)

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from flask.views import MethodView
 
-from notifications.model import Preferences
+from notifications.model import Locale, Preferences
 from notifications.outgoing import Device
 from wallet_api.audit.model import Action
 from wallet_api.context import log_act, services
 from wallet_api.errors import Refusal, language
-from wallet_api.infra.crypto.errors import BadCursor
 from wallet_api.infra.ids import is_id
-from wallet_api.records.errors import BadCursorGiven, RecordNotFound
-from wallet_api.records.reader import CURSOR_LASTS
-from wallet_api.routes.guarded import GuardedBlueprint, citizen_only
+from wallet_api.records.errors import RecordNotFound
+from wallet_api.routes.guarded import GuardedBlueprint, citizen_only, step_up
 from wallet_api.routes.schemas.base import ProblemSchema, StrictSchema, listed
 from wallet_api.routes.schemas.reminders import (
     DeviceForm,
@@ -33,7 +32,7 @@ from wallet_api.routes.schemas.reminders import (
     preferences_view,
     reminder_view,
 )
-from wallet_api.routes.subjects import subject
+from wallet_api.routes.subjects import own_id, reader
 
 reminders = GuardedBlueprint(
     "reminders",
@@ -52,13 +51,8 @@ class Forecast(MethodView):
     @reminders.alt_response(404, schema=ProblemSchema)
     def get(self, citizen: str) -> dict[str, Any]:
         """Each dose and check-up with its dates, the rule, the records looked at, and the sources."""
-        who, planning = subject(citizen), services().reminding.planning
-        items = planning.forecast(who.citizen_id)
-        log_act(Action.RECORD_READ, who.citizen_id, reason=f"forecast_{who.relation}")
-        locale = language()
-        return listed(
-            [due_view(each, planning.title_of(each.programme_id, each.series_id, locale)) for each in items]
-        )
+        items, title, locale = reader(citizen).forecast(), services().reminding.planning.title_of, language()
+        return listed([due_view(each, title(each.programme_id, each.series_id, locale)) for each in items])
 
 
 @reminders.route("/reminders")
@@ -68,12 +62,8 @@ class Sent(MethodView):
     @reminders.response(200, ReminderPage)
     @reminders.alt_response(404, schema=ProblemSchema)
     def get(self, citizen: str) -> dict[str, Any]:
-        """Every reminder about this person with its state."""
-        who, reminding = subject(citizen), services().reminding
-        log_act(Action.RECORD_READ, who.citizen_id, reason=f"reminders_{who.relation}")
-        title = reminding.planning.title_of
-        found = reminding.reminders.of_citizen(who.citizen_id)
-        locale = language()
+        """Every reminder about this person with its state; to a guardian, those sent to that guardian."""
+        found, title, locale = reader(citizen).reminders(), services().reminding.planning.title_of, language()
         return listed(
             [reminder_view(each, title(each.programme_id, each.series_id, locale)) for each in found]
         )
@@ -88,15 +78,16 @@ class Inbox(MethodView):
     @reminders.alt_response(404, schema=ProblemSchema)
     def get(self, query: dict[str, Any], citizen: str) -> dict[str, Any]:
         """Messages to the caller, newest first."""
-        own, inbox = _own(citizen), services().reminding.inbox
+        own, inbox, pages = own_id(citizen), services().reminding.inbox, services().pages
         binding = ("inbox", own)
-        found = inbox.page(own, query["limit"] + 1, _before(query["cursor"], binding))
+        state = pages.after(query["cursor"], binding)
+        before = (moment(state["at"]), str(state["id"])) if state is not None else None
+        found = inbox.page(own, query["limit"] + 1, before)
         shown = list(found[: query["limit"]])
         more = None
         if len(found) > len(shown):
             last = {"at": shown[-1].created_at.isoformat(), "id": shown[-1].id}
-            until = services().now() + CURSOR_LASTS
-            more = services().cursors.seal(last, bound_to=binding, expires=until)
+            more = pages.next(last, binding)
         return listed([message_view(each) for each in shown], more) | {"unread": inbox.unread(own)}
 
 
@@ -109,7 +100,7 @@ class ReadMark(MethodView):
     @reminders.alt_response(404, schema=ProblemSchema)
     def post(self, form: dict[str, Any], citizen: str, message_id: str) -> dict[str, Any]:
         """Mark a message as read. Doing it twice is once."""
-        return message_view(services().reminding.reading.read(_own(citizen), message_id))
+        return message_view(services().reminding.reading.read(own_id(citizen), message_id))
 
 
 @reminders.route("/notification-preferences")
@@ -120,7 +111,7 @@ class NotificationPreferences(MethodView):
     @reminders.alt_response(404, schema=ProblemSchema)
     def get(self, citizen: str) -> dict[str, Any]:
         """What was chosen, or the defaults."""
-        return preferences_view(services().reminding.preferences.of(_own(citizen)))
+        return preferences_view(services().reminding.preferences.of(own_id(citizen)))
 
     @reminders.arguments(PreferencesForm)
     @reminders.response(200, PreferencesSchema)
@@ -128,7 +119,7 @@ class NotificationPreferences(MethodView):
     @reminders.alt_response(404, schema=ProblemSchema)
     def put(self, form: dict[str, Any], citizen: str) -> dict[str, Any]:
         """Choose. Reminders never come outside 07:00-21:00 Vietnamese time."""
-        own, window = _own(citizen), (form["from_hour"], form["to_hour"])
+        own, window = own_id(citizen), (form["from_hour"], form["to_hour"])
         if window[0] >= window[1]:
             fault = {"pointer": "/from_hour", "code": "window_empty", "message": ""}
             raise Refusal("invalid_fields", 422, [fault])
@@ -144,11 +135,18 @@ class Devices(MethodView):
 
     @reminders.arguments(DeviceForm)
     @reminders.response(200, DeviceSchema)
+    @reminders.alt_response(401, schema=ProblemSchema)
     @reminders.alt_response(422, schema=ProblemSchema)
     @reminders.alt_response(404, schema=ProblemSchema)
     def put(self, form: dict[str, Any], citizen: str, installation_id: str) -> dict[str, Any]:
-        """Register this app's push address; it leaves whoever had it before. At every start of the app."""
-        own = _own(citizen)
+        """Register this app's push address; it leaves whoever had it before. At every start of the app.
+
+        An app that is new to this person needs a sign-in of the last five minutes.
+        """
+        own = own_id(citizen)
+        known = services().reminding.devices.of_citizen(own)
+        if all(each.installation_id != _installation(installation_id) for each in known):
+            step_up()
         device = Device(
             installation_id=_installation(installation_id),
             citizen_id=own,
@@ -159,6 +157,8 @@ class Devices(MethodView):
         )
         kept = services().reminding.devices.register(device)
         log_act(Action.PUSH_ADDRESS_ADDED, own)
+        if form["locale"] is not None:
+            _speak(own, form["locale"])
         return {
             "installation_id": kept.installation_id,
             "platform": kept.platform,
@@ -170,17 +170,18 @@ class Devices(MethodView):
     @reminders.alt_response(404, schema=ProblemSchema)
     def delete(self, citizen: str, installation_id: str) -> None:
         """Forget this app: no more pushes to it."""
-        own = _own(citizen)
+        own = own_id(citizen)
         if not services().reminding.devices.remove(own, _installation(installation_id)):
             raise RecordNotFound(installation_id)
         log_act(Action.PUSH_ADDRESS_REMOVED, own)
 
 
-def _own(citizen: str) -> str:
-    who = subject(citizen)
-    if who.relation != "self":
-        raise RecordNotFound(citizen)
-    return who.citizen_id
+def _speak(own: str, locale: Locale) -> None:
+    """Remind this person in the language their app is set to."""
+    known = services().reminding.preferences.of(own)
+    if known.locale != locale:
+        services().reminding.preferences.save(own, replace(known, locale=locale))
+        log_act(Action.REMINDER_SETTINGS_CHANGED, own, reason="language_of_the_app")
 
 
 def _installation(text: str) -> str:
@@ -192,13 +193,3 @@ def _installation(text: str) -> str:
         }
         raise Refusal("invalid_fields", 422, [fault])
     return text
-
-
-def _before(cursor: str | None, binding: tuple[str, ...]) -> tuple[Any, str] | None:
-    if cursor is None:
-        return None
-    try:
-        state = services().cursors.open(cursor, binding, services().now())
-    except BadCursor as why:
-        raise BadCursorGiven("cursor") from why
-    return moment(state["at"]), str(state["id"])

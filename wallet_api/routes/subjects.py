@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from datetime import date
 
 from consent.model import Actor, Evidence, Relation
-from wallet_api.context import caller, services
+from wallet_api.context import caller, services, viewer
 from wallet_api.infra.ids import is_id
 from wallet_api.records.errors import RecordNotFound
+from wallet_api.records.reader import PersonReader
 
 ME = "me"
 
@@ -33,6 +34,28 @@ def subject(name: str) -> Subject:
     if is_id(name) and services().identity.family.acts_for(own, name, services().now()):
         return Subject(name, "guardian")
     raise RecordNotFound(name)
+
+
+def own_id(name: str) -> str:
+    """The caller's own id: what is behind it is nobody else's business, a guardian's included.
+
+    Raises:
+        RecordNotFound: the path names anybody else.
+    """
+    who = subject(name)
+    if who.relation != "self":
+        raise RecordNotFound(name)
+    return who.citizen_id
+
+
+def reader(name: str) -> PersonReader:
+    """The caller's window on the book a path names.
+
+    Raises:
+        RecordNotFound: as for `subject`.
+    """
+    who = subject(name)
+    return services().book.readers.of_person(viewer(), who.citizen_id, who.relation)
 
 
 def actor(who: Subject) -> Actor:

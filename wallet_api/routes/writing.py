@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Any
 
 from flask import request
 from flask.views import MethodView
 
-from consent.decision import decide_author
 from wallet_api.audit.model import Action
-from wallet_api.context import caller, log_act, services
+from wallet_api.context import caller, log_act, services, viewer
+from wallet_api.errors import field_text
 from wallet_api.records.intake import Sender
 from wallet_api.records.model import Intake
-from wallet_api.routes.guarded import GuardedBlueprint, body_json, provider_only
+from wallet_api.routes.guarded import GuardedBlueprint, body_json, practitioner_only, provider_only
 from wallet_api.routes.references import organisation_id, seal_for_caller
 from wallet_api.routes.schemas.base import LimitQuery, ProblemSchema, listed
 from wallet_api.routes.schemas.records import IntakeSchema, RecordPageSchema, record_view
@@ -34,21 +33,14 @@ class OwnRecords(MethodView):
 
     @writing.arguments(LimitQuery, location="query")
     @writing.response(200, RecordPageSchema)
+    @writing.alt_response(403, schema=ProblemSchema)
     def get(self, query: dict[str, Any]) -> dict[str, Any]:
-        """The organisation's own latest writings, newest first."""
-        own = organisation_id()
-        book = services().book.records
-        predicate = decide_author(own).predicate
-        items = []
-        looked_at = Counter[str]()
-        for citizen_id, record_id in book.written_by(own, query["limit"]):
-            found = book.get(citizen_id, record_id, predicate)
-            if found is not None:
-                items.append(record_view(found, seal_for_caller("record", citizen_id, record_id)))
-                looked_at[citizen_id] += 1
-        for citizen_id, count in looked_at.items():
-            log_act(Action.RECORD_SEARCHED, citizen_id, reason="author", record_count=count)
-        return listed(items)
+        """The organisation's own latest writings, newest first. A read names its practitioner."""
+        practitioner_only()
+        found = services().book.readers.author(viewer(), query["limit"])
+        return listed(
+            [record_view(each, seal_for_caller("record", each.citizen_id, each.id)) for each in found]
+        )
 
 
 @writing.route("/intake/fhir-bundles")
@@ -94,11 +86,12 @@ def _sender() -> Sender:
 
 def _intake_view(made: Intake) -> dict[str, Any]:
     accepted = sum(row.accepted for row in made.rows)
+    said = [field_text(row.code, row.message or "") or None for row in made.rows]
     return {
         "id": made.id,
         "format": made.format,
         "received_at": made.received_at,
         "accepted": accepted,
         "rejected": len(made.rows) - accepted,
-        "rows": [vars(row) for row in made.rows],
+        "rows": [vars(row) | {"message": text} for row, text in zip(made.rows, said, strict=True)],
     }

@@ -1,13 +1,11 @@
-"""When the sandbox may exist at all, and how production recognises it in order to refuse it."""
+"""When the sandbox may exist at all, and the marks by which it is known."""
 
 from __future__ import annotations
 
-import ipaddress
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlsplit
 
-from wallet_api.settings import Settings
+from wallet_api.settings import Settings, loopback_host, on_loopback
 
 SANDBOX_HEADER = "Wallet-Sandbox"
 SANDBOX_CLAIM = "wallet_sandbox"
@@ -26,34 +24,13 @@ def refusal(settings: Settings, *, host: str, has_demo_marker: Callable[[], bool
     if not settings.embedded:
         return "the sandbox runs only on the embedded database"
     for name, url in _addresses(settings):
-        if not on_this_machine(url):
+        if not on_loopback(url):
             return f"the sandbox runs only when {name} is on this machine (127.0.0.1)"
-    if not _is_loopback(host):
+    if not loopback_host(host):
         return "the sandbox binds only to this machine (127.0.0.1)"
     if not has_demo_marker():
         return "the sandbox runs only on a database that was seeded with demo people"
     return None
-
-
-def is_sandbox_issuer(url: str) -> bool:
-    """Whether an issuer URL can only be a sandbox: plain http, or any name of this machine."""
-    return not url.lower().startswith("https://") or on_this_machine(url)
-
-
-def is_sandbox_metadata(document: Mapping[str, object]) -> bool:
-    """Whether an OpenID discovery document, or the claims of an ID token, say they are the sandbox's.
-
-    Catches a sandbox that somebody put behind an https name, which the URL alone cannot tell.
-    """
-    return bool(document.get(SANDBOX_CLAIM))
-
-
-def on_this_machine(url: str) -> bool:
-    """Whether the URL's host is a loopback name or address; a URL that cannot be read is not."""
-    try:
-        return _is_loopback(urlsplit(url).hostname or "")
-    except ValueError:
-        return False
 
 
 def carries_demo_marker(database: Any) -> bool:
@@ -75,13 +52,3 @@ def _addresses(settings: Settings) -> list[tuple[str, str]]:
     if settings.ops_issuer:
         named.append(("WALLET_OPS_ISSUER", settings.ops_issuer))
     return named
-
-
-def _is_loopback(host: str) -> bool:
-    name = host.rstrip(".").lower()
-    if name == "localhost" or name.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False

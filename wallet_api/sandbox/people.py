@@ -89,7 +89,6 @@ class Practitioner:
     id: str
     name: str
     role: str
-    licence_number: str
 
 
 @dataclass(frozen=True)

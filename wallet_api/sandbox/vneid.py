@@ -21,7 +21,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from wallet_api.infra.clock import Now, clock_from
 from wallet_api.sandbox.clients import ALGORITHMS, Client, ClientDesk, TokenRefused, client_jwks_path
-from wallet_api.sandbox.conditions import SANDBOX_CLAIM, on_this_machine
+from wallet_api.sandbox.conditions import SANDBOX_CLAIM
 from wallet_api.sandbox.folder import sandbox_folder, seed_day
 from wallet_api.sandbox.people import People, load_people
 from wallet_api.sandbox.server import (
@@ -41,7 +41,7 @@ from wallet_api.sandbox.signin import (
     SignInRequest,
     checked_request,
 )
-from wallet_api.settings import Settings, SettingsError
+from wallet_api.settings import Settings, SettingsError, on_loopback
 
 AUTHORIZE, TOKEN, JWKS = "/oauth2/authorize", "/oauth2/token", "/jwks"
 _REQUEST_FIELDS = (
@@ -253,7 +253,7 @@ def main(argv: Sequence[str] | None = None, *, has_marker: MarkerCheck = databas
     except SettingsError as why:
         give_up(str(why))
     issuer = (options.issuer or f"http://{HOST}:{options.port}").rstrip("/")
-    if not on_this_machine(issuer):
+    if not on_loopback(issuer):
         give_up("the sandbox issuer must be on this machine (127.0.0.1)")
     require_sandbox(settings, has_marker)
     provider = provider_for(settings, issuer, _clients(settings, options), clock_from(settings))

@@ -56,14 +56,6 @@ class MongoDueItems:
         found = self._plans.find({"shard": shard, "review_on": days}, {"_id": 1})
         return [each["_id"] for each in found.sort([("review_on", 1), ("_id", 1)]).limit(limit)]
 
-    def for_citizen(self, citizen_id: str) -> tuple[DueItem, ...]:
-        """The stored plan, () if none."""
-        found = self._plans.find_one({"_id": citizen_id})
-        if found is None:
-            return ()
-        content = self._cipher.open_json(_place(citizen_id, found["revision"]), found["items"])
-        return tuple(DueItem.from_plain(each) for each in content["items"])
-
 
 def _place(citizen_id: str, revision: int) -> Place:
     return Place(citizen_id, RETENTION_CLASS, _COLLECTION, citizen_id, "items", revision)

@@ -24,7 +24,6 @@ _SEALED: Final = ("subject_id", "topic", "title", "body", "template", "reminder_
 INDEXES = (
     Index(_COLLECTION, ("recipient_id", ("created_at", -1), ("_id", -1))),
     Index(_COLLECTION, ("recipient_id", "unread")),
-    Index(_COLLECTION, ("recipient_id", "nid")),
 )
 
 
@@ -70,11 +69,6 @@ class MongoInbox:
     def unread(self, recipient_id: str) -> int:
         """How many messages are not read."""
         return self._messages.count_documents({"recipient_id": recipient_id, "unread": True})
-
-    def of_push(self, recipient_id: str, nid: str) -> list[Message]:
-        """The messages a push pointed at; none for a foreign nid."""
-        found = self._messages.find({"recipient_id": recipient_id, "nid": nid})
-        return [self._message(each) for each in found]
 
     def mark_read(self, recipient_id: str, message_id: str, at: datetime) -> Message:
         """Set the read mark once; a second call keeps the first time."""

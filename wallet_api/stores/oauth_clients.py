@@ -46,6 +46,10 @@ class MongoClients:
         """The organisation's clients."""
         return [_client(row) for row in self._rows.find({"organisation_id": organisation_id})]
 
+    def all(self) -> list[Client]:
+        """Every client, by id."""
+        return sorted((_client(row) for row in self._rows.find()), key=lambda client: client.id)
+
 
 def _document(client: Client) -> Document:
     return {

@@ -110,11 +110,6 @@ class MongoOutbox:
         )
         return done.modified_count
 
-    def get(self, batch_id: str) -> Batch | None:
-        """One batch, or None."""
-        found = self._batches.find_one({"_id": batch_id})
-        return self._batch(found) if found else None
-
     def ready(self, now: datetime) -> frozenset[int]:
         """Shards that have a queued batch with due_at <= now."""
         due = {"state": BatchState.QUEUED.value, "due_at": {"$lte": now}}

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
-from pymongo.errors import DuplicateKeyError
+from pymongo.errors import BulkWriteError
 
 from consent.predicate import Clause, Predicate
 from wallet_api.infra.crypto.blind import BlindIndex
@@ -28,6 +28,7 @@ from wallet_api.records.model import Filter, PartialDate, Position, Record, Sour
 T = TypeVar("T")
 Document = dict[str, Any]
 RETENTION_CLASS = "clinical"
+_DUPLICATE = 11000
 
 INDEXES = (
     Index("records", (("citizen_id", 1), ("first_day", -1), ("_id", -1))),
@@ -52,28 +53,36 @@ class MongoRecords:
         """Run `work` in one transaction."""
         return transaction(self._db, work)
 
-    def save(self, record: Record, unit: ClientSession | None) -> None:
+    def save(self, records: Sequence[Record], unit: ClientSession | None) -> None:
         """Keep version 1, or put version n over n-1, which moves to the versions."""
-        fresh = self._document(record)
-        if record.version == 1:
+        new = [self._document(record) for record in records if record.version == 1]
+        if new:
             try:
-                self._records.insert_one(fresh, session=unit)
-            except DuplicateKeyError as why:
-                raise StaleRecord(record.id) from why
-            return
+                self._records.insert_many(new, session=unit)
+            except BulkWriteError as why:
+                if all(each["code"] == _DUPLICATE for each in why.details["writeErrors"]):
+                    raise StaleRecord("version") from why
+                raise
+        for record in records:
+            if record.version > 1:
+                self._correct(record, unit)
+
+    def _correct(self, record: Record, unit: ClientSession | None) -> None:
         key = {"citizen_id": record.citizen_id, "_id": record.id, "version": record.version - 1}
         before = self._records.find_one(key, session=unit)
         if before is None:
             raise StaleRecord(record.id)
         past = before | {"_id": f"{record.id}:{before['version']}", "record_id": record.id}
         self._versions.insert_one(past, session=unit)
-        if self._records.replace_one(key, fresh, session=unit).modified_count != 1:
+        if self._records.replace_one(key, self._document(record), session=unit).modified_count != 1:
             raise StaleRecord(record.id)
 
-    def find(self, citizen_id: str, record_id: str, unit: ClientSession | None) -> Record | None:
-        """The newest version, whoever may see it."""
-        found = self._records.find_one({"citizen_id": citizen_id, "_id": record_id}, session=unit)
-        return self._record(found) if found else None
+    def newest(
+        self, citizen_id: str, record_ids: Sequence[str], unit: ClientSession | None
+    ) -> dict[str, Record]:
+        """The newest versions of those there are, whoever may see them."""
+        asked = {"citizen_id": citizen_id, "_id": {"$in": sorted(set(record_ids))}}
+        return {found["_id"]: self._record(found) for found in self._records.find(asked, session=unit)}
 
     def page(
         self, citizen_id: str, predicate: Predicate, asked: Filter, after: Position | None, limit: int
@@ -136,13 +145,18 @@ class MongoRecords:
         return {each["_id"]: each["count"] for each in found}
 
     def of_categories(
-        self, citizen_id: str, categories: Sequence[str], unit: ClientSession | None = None
+        self,
+        citizen_id: str,
+        categories: Sequence[str],
+        predicate: Predicate,
+        unit: ClientSession | None = None,
     ) -> list[Record]:
-        """All newest versions in these categories."""
+        """All admitted newest versions in these categories."""
         found: list[Record] = []
         for category in categories:
-            rows = self._records.find({"citizen_id": citizen_id, "category": category}, session=unit)
-            found += [self._record(each) for each in rows]
+            wanted = {"citizen_id": citizen_id, "category": category}
+            stages = [{"$match": wanted}, {"$match": self._compiled(predicate)}]
+            found += [self._record(each) for each in self._records.aggregate(stages, session=unit)]
         return found
 
     def set_hidden(self, citizen_id: str, record_id: str, audience: str, *, hidden: bool) -> bool:

@@ -63,11 +63,6 @@ class MongoReminders:
 
         return self._units.within(unit, work)
 
-    def get(self, reminder_id: str) -> Reminder | None:
-        """One reminder, or None."""
-        found = self._reminders.find_one({"_id": reminder_id})
-        return self._reminder(found) if found else None
-
     def many(self, ids: Collection[str]) -> dict[str, Reminder]:
         """Those that exist, by id."""
         rows = (row for part in _parts(ids) for row in self._reminders.find({"_id": {"$in": part}}))

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date, datetime
 
-from consent.access import AccessService, VisitCodeService
+from consent.access import AccessService
 from consent.receipt import Signing
 from consent.service import ConsentService
+from consent.visit_codes import VisitCodeService
 from wallet_api.audit.checkpoint import CheckpointSigner
 from wallet_api.audit.log import AccessLog
 from wallet_api.context import Book, Services
@@ -24,11 +25,12 @@ from wallet_api.infra.crypto.refs import References
 from wallet_api.infra.ids import id_from_bytes, new_id
 from wallet_api.infra.mongo import Db, connect, ensure_indexes
 from wallet_api.records.intake import IntakeParts, IntakeService
+from wallet_api.records.pages import PageCursors
 from wallet_api.records.reader import ReaderParts, Readers
 from wallet_api.settings import Settings
 from wallet_api.stores.audit_log import MongoAuditLog
 from wallet_api.stores.citizen_keys import MongoCitizenKeys
-from wallet_api.stores.consents import MongoConsents, MongoVisitCodes
+from wallet_api.stores.consents import MongoConsents
 from wallet_api.stores.guardianships import MongoGuardianships
 from wallet_api.stores.identities import MongoCitizens, MongoReviews
 from wallet_api.stores.inbox import MongoInbox
@@ -39,6 +41,8 @@ from wallet_api.stores.preferences import MongoPreferences
 from wallet_api.stores.records import MongoRecords
 from wallet_api.stores.sessions import MongoSessions
 from wallet_api.stores.sign_ins import MongoCodes, MongoJtis, MongoLoginAttempts
+from wallet_api.stores.visit_codes import MongoVisitCodes
+from wallet_api.wiring.care import BookCare, SeenPlans
 from wallet_api.wiring.indexes import ALL_INDEXES
 from wallet_api.wiring.licences import LicenceWindow
 from wallet_api.wiring.reminding import PlannedCitizens, build_reminding
@@ -68,14 +72,16 @@ def _assemble(settings: Settings, db: Db, keys: KeyStore, now: Callable[[], date
     log = AccessLog(MongoAuditLog(db), now, CheckpointSigner(keys))
     records = MongoRecords(db, cipher, blind)
     citizens = PlannedCitizens(MongoCitizens(db, cipher, blind))
-    identity = _identity(settings, db, keys, cipher, citizens, now)
+    identity = _identity(settings, db, keys, cipher, citizens, log, now)
     reminding = build_reminding(settings, db, cipher, blind, identity, records, now)
     citizens.after = reminding.planning.replan
-    consents = MongoConsents(db, cipher)
+    consents = MongoConsents(db, cipher, blind)
     licences = LicenceWindow(identity.organisations)
     access = AccessService(consents, licences, now)
     cursors = CursorSealer(keys)
-    reading = ReaderParts(records, access, log, cursors, identity.family.acts_for, now)
+    pages = PageCursors(cursors, now)
+    plans = SeenPlans(BookCare(identity.people, records), reminding.planning, reminding.reminders)
+    reading = ReaderParts(records, access, licences, plans, log, pages, now)
     intake = IntakeParts(
         records=records,
         intakes=MongoIntakes(db, cipher),
@@ -83,7 +89,7 @@ def _assemble(settings: Settings, db: Db, keys: KeyStore, now: Callable[[], date
         in_unit=records.in_unit,
         on_recorded=reminding.planning.replan,
         record_id=_record_id(blind),
-        fingerprint=lambda raw: blind.label_token(f"fingerprint:{raw.hex()}"),
+        fingerprint=lambda citizen_id, raw: blind.label_token(f"fingerprint:{citizen_id}:{raw.hex()}"),
         now=now,
     )
     return Services(
@@ -94,6 +100,7 @@ def _assemble(settings: Settings, db: Db, keys: KeyStore, now: Callable[[], date
         blind=blind,
         references=References(keys),
         cursors=cursors,
+        pages=pages,
         etags=EntityTags(keys),
         log=log,
         identity=identity,
@@ -101,7 +108,7 @@ def _assemble(settings: Settings, db: Db, keys: KeyStore, now: Callable[[], date
         access=access,
         visit_codes=VisitCodeService(MongoVisitCodes(db), lambda code: blind.of("visit_code", code), now),
         receipt_signing=lambda: _receipt_signing(keys),
-        book=Book(Readers(reading), records, IntakeService(intake)),
+        book=Book(Readers(reading), IntakeService(intake)),
         reminding=reminding,
     )
 
@@ -112,6 +119,7 @@ def _identity(
     keys: KeyStore,
     cipher: CitizenCipher,
     citizens: PlannedCitizens,
+    log: AccessLog,
     now: Callable[[], datetime],
 ) -> Identity:
     stores = IdentityStores(
@@ -126,7 +134,7 @@ def _identity(
         codes=MongoCodes(db),
         jtis=MongoJtis(db),
     )
-    tell_theft = theft_teller(MongoInbox(db, cipher), MongoPreferences(db, cipher), now)
+    tell_theft = theft_teller(MongoInbox(db, cipher), MongoPreferences(db, cipher), now, log)
     return build_identity(settings, stores, keys, now=now, new_id=new_id, tell_theft=tell_theft)
 
 

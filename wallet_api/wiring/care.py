@@ -6,7 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from notifications.model import Care, CitizenFacts, Exam, GivenDose
+from consent.predicate import Predicate, own_eyes
+from notifications.model import Care, CitizenFacts, DueItem, Exam, GivenDose
+from notifications.planning import Planning
+from notifications.ports import Reminders
+from notifications.reminders import Reminder, State
 from notifications.vaccines import vaccine_for
 from wallet_api.identity.ages import AGES, has_reached
 from wallet_api.identity.errors import CitizenUnknown
@@ -37,8 +41,45 @@ class BookCare:
 
     def care(self, citizen_id: str, unit: Unit = None) -> Sequence[Care]:
         """Doses given and check-ups done, as the newest versions of the records say."""
-        found = self._records.of_categories(citizen_id, _CARE, unit)
+        return self.care_seen(citizen_id, own_eyes(), unit)
+
+    def care_seen(self, citizen_id: str, predicate: Predicate, unit: Unit = None) -> Sequence[Care]:
+        """The same, of the admitted records alone."""
+        found = self._records.of_categories(citizen_id, _CARE, predicate, unit)
         return [care for record in found for care in _care_of(record)]
+
+
+class SeenPlans:
+    """`records.ports.Plans`: what is due and was sent, as it follows from what somebody may see."""
+
+    def __init__(self, care: BookCare, planning: Planning, reminders: Reminders) -> None:
+        self._care = care
+        self._planning = planning
+        self._reminders = reminders
+
+    def forecast(self, citizen_id: str, predicate: Predicate) -> Sequence[DueItem]:
+        """The plan of this moment as if the admitted records were all there are."""
+        facts = self._care.facts(citizen_id)
+        if facts is None:
+            return ()
+        return self._planning.forecast_over(facts, self._care.care_seen(citizen_id, predicate))
+
+    def reminders(self, citizen_id: str) -> Sequence[Reminder]:
+        """Every reminder about this person, in any state."""
+        return self._reminders.of_citizen(citizen_id)
+
+    def reminders_seen(self, citizen_id: str, predicate: Predicate) -> Sequence[Reminder]:
+        """The same without those whose making or cancelling tells of a record that is not admitted."""
+        truly = {item.identity: item for item in self.forecast(citizen_id, own_eyes())}
+        seen = {item.identity: item for item in self.forecast(citizen_id, predicate)}
+
+        def told_by_what_is_seen(reminder: Reminder) -> bool:
+            dose = (reminder.programme_id, reminder.series_id, reminder.dose)
+            if truly.get(dose) == seen.get(dose):
+                return True
+            return reminder.state is not State.CANCELLED and dose in seen and seen[dose].remindable
+
+        return [each for each in self.reminders(citizen_id) if told_by_what_is_seen(each)]
 
 
 class FamilyRecipients:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import logging
 import random
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
+from typing import Any
 
 from notifications.channels.fcm import FcmChannel, FcmSettings
 from notifications.channels.fcm_wire import PUSH_TEMPLATE
 from notifications.delivery import Delivery
 from notifications.dispatch import Dispatch, DispatchPorts
+from notifications.errors import BadChannel
+from notifications.outgoing import Device
 from notifications.planning import Planning, PlanningPorts
+from notifications.ports import Brakes
 from notifications.programmes import load_programmes
 from notifications.reading import Reading
 from notifications.reminders import Keys
@@ -23,7 +28,7 @@ from wallet_api.identity.service import Identity
 from wallet_api.infra.crypto.blind import BlindIndex
 from wallet_api.infra.crypto.envelope import CitizenCipher
 from wallet_api.infra.ids import new_id
-from wallet_api.infra.logs import say
+from wallet_api.infra.logs import say, say_error
 from wallet_api.infra.mongo import Db
 from wallet_api.infra.queue import PLAN_TASK, make_queue
 from wallet_api.settings import Settings
@@ -52,7 +57,7 @@ def build_reminding(
     keys = Keys(blind.label_token("reminder ids").encode())
     reminders = MongoReminders(db, cipher, blind)
     inbox, outbox = MongoInbox(db, cipher), MongoOutbox(db, cipher)
-    devices, preferences = MongoDevices(db, cipher, blind), MongoPreferences(db, cipher)
+    devices, preferences = RevivingDevices(db, cipher, blind), MongoPreferences(db, cipher)
     read = PlanningPorts(
         care=BookCare(identity.people, records),
         due=MongoDueItems(db, cipher),
@@ -73,6 +78,7 @@ def build_reminding(
         new_id=new_id,
         now=now,
     )
+    devices.after = dispatch.revive
     return Reminding(
         planning=planning,
         dispatch=dispatch,
@@ -88,10 +94,31 @@ def build_reminding(
     )
 
 
+def open_brakes(db: Db) -> Brakes:
+    """The shared stops of this database."""
+    return MongoBrakes(db)
+
+
+class RevivingDevices(MongoDevices):
+    """`Devices` after whose registration the owner still gets today what failed for want of a device.
+
+    `after` is set by the wiring: reviving needs dispatch, and dispatch needs this store.
+    """
+
+    after: Callable[[str], object] = staticmethod(lambda citizen_id: None)
+
+    def register(self, device: Device) -> Device:
+        """Keep the device, then revive. Reviving that fails is tried at the next start of the app."""
+        kept = super().register(device)
+        _quietly("revive_failed", self.after, kept.citizen_id)
+        return kept
+
+
 class PlannedCitizens:
     """`CitizenStore` that has every new citizen planned, so that nobody is forgotten.
 
-    `after` is set by the wiring: planning needs people, and people need this store.
+    `after` is set by the wiring: planning needs people, and people need this store. It puts a citizen down
+    for review before it plans them, so that one whose plan fails is found by the next run of the day.
     """
 
     def __init__(self, inner: CitizenStore) -> None:
@@ -99,14 +126,14 @@ class PlannedCitizens:
         self.after: Callable[[str], object] = lambda citizen_id: None
 
     def create(self, citizen: Citizen) -> None:
-        """Keep a new citizen, then plan them. A plan that fails is made by the next event or review."""
+        """Keep a new citizen, then plan them. A plan that fails is logged and keeps nobody out."""
         self._inner.create(citizen)
-        self.after(citizen.id)
+        _quietly("plan_failed", self.after, citizen.id)
 
     def save(self, citizen: Citizen, *, expected: int) -> None:
-        """Keep a changed citizen; a corrected birth date changes what is due."""
+        """Keep a changed citizen, then plan them: a corrected birth date changes what is due."""
         self._inner.save(citizen, expected=expected)
-        self.after(citizen.id)
+        _quietly("plan_failed", self.after, citizen.id)
 
     def get(self, citizen_id: str) -> Citizen | None:
         """One citizen."""
@@ -129,11 +156,13 @@ def _delivery(
     brakes: MongoBrakes,
     now: Callable[[], datetime],
 ) -> Delivery:
-    if settings.fcm_credentials is None:
-        raise FileNotFoundError("WALLET_FCM_CREDENTIALS names no service account, so nothing can be pushed")
-    account = json.loads(settings.fcm_credentials.read_text(encoding="utf-8"))
-    project = settings.fcm_project or account["project_id"]
-    channel = FcmChannel(FcmSettings(project, settings.fcm_endpoint), account, now)
+    account = _service_account(settings)
+    project = settings.fcm_project or str(account.get("project_id", ""))
+    try:
+        channel = FcmChannel(FcmSettings(project, settings.fcm_endpoint), account, now)
+    except BadChannel as why:
+        told = f"WALLET_FCM_CREDENTIALS, WALLET_FCM_PROJECT or WALLET_FCM_ENDPOINT cannot be used ({why})."
+        raise BadChannel(told) from None
     return Delivery(
         planning,
         read,
@@ -146,8 +175,32 @@ def _delivery(
     )
 
 
-def _alert(code: str, counts: Mapping[str, int]) -> None:
-    say("push_alert", code=code, count=sum(counts.values()))
+def _service_account(settings: Settings) -> dict[str, Any]:
+    path = settings.fcm_credentials
+    if path is None:
+        raise BadChannel("WALLET_FCM_CREDENTIALS is not set, so nothing can be pushed.")
+    try:
+        account = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as why:
+        told = f"WALLET_FCM_CREDENTIALS names {path}, which cannot be read ({why.strerror})."
+        raise BadChannel(told) from None
+    except ValueError:
+        account = None
+    if not isinstance(account, dict):
+        raise BadChannel(f"WALLET_FCM_CREDENTIALS names {path}, which is no service account.")
+    return account
+
+
+def _alert(code: str, template: str, counts: Mapping[str, int]) -> None:
+    say("push_alert", logging.WARNING, code=code, template=template, count=sum(counts.values()))
+
+
+def _quietly(event: str, work: Callable[[str], object], citizen_id: str) -> None:
+    """What was asked for is done already: work that follows from it may fail, but must be heard of."""
+    try:
+        work(citizen_id)
+    except Exception as why:
+        say_error(event, why)
 
 
 def _wake(settings: Settings, day: date) -> None:

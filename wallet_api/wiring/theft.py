@@ -1,4 +1,4 @@
-"""Telling a person that somebody used a stolen sign-in: a message in the inbox, in their language."""
+"""Telling that somebody used a stolen sign-in: an entry in the access log, a message to the citizen."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from datetime import datetime
 
 from notifications.outgoing import Message
 from notifications.ports import Inbox, PreferenceStore
+from wallet_api.audit.log import AccessLog
+from wallet_api.audit.model import Action, ActorKind, AuditEvent
+from wallet_api.identity.model import Session
 from wallet_api.identity.ports import TellTheft
 from wallet_api.infra.ids import new_id
 from wallet_api.infra.logs import say
@@ -25,24 +28,49 @@ _TEXTS = {
 }
 
 
-def theft_teller(inbox: Inbox, preferences: PreferenceStore, now: Callable[[], datetime]) -> TellTheft:
-    """What is called with (subject, session) after a stolen refresh token ended a session."""
+def theft_teller(
+    inbox: Inbox, preferences: PreferenceStore, now: Callable[[], datetime], log: AccessLog
+) -> TellTheft:
+    """What is called with a session that a stolen refresh token ended.
 
-    def tell(subject_id: str, session_id: str) -> None:
-        title, body = _TEXTS[preferences.of(subject_id).locale]
-        message = Message(
-            id=new_id(),
-            recipient_id=subject_id,
-            subject_id=subject_id,
-            topic="security",
-            nid=new_id(),
-            title=title,
-            body=body,
-            template="security.v1",
-            created_at=now(),
-            reminder_id="",
-        )
-        inbox.add([message])
+    Ops people have no inbox; the log has both.
+    """
+
+    def tell(session: Session) -> None:
+        if session.kind == "citizen":
+            inbox.add([_message(session, preferences.of(session.subject_id).locale, now())])
+        log.append(_event(session, now()))
         say("session_theft_told")
 
     return tell
+
+
+def _message(session: Session, locale: str, at: datetime) -> Message:
+    title, body = _TEXTS[locale]
+    return Message(
+        id=new_id(),
+        recipient_id=session.subject_id,
+        subject_id=session.subject_id,
+        topic="security",
+        nid=new_id(),
+        title=title,
+        body=body,
+        template="security.v1",
+        created_at=at,
+        reminder_id=None,
+    )
+
+
+def _event(session: Session, at: datetime) -> AuditEvent:
+    return AuditEvent(
+        at=at,
+        request_id=new_id(),
+        action=Action.SESSION_THEFT_SUSPECTED,
+        actor_kind=ActorKind.SYSTEM,
+        actor_id="sessions",
+        decision="refuse",
+        reason="refresh_token_reused",
+        citizen_id=session.subject_id if session.kind == "citizen" else None,
+        client_id=session.client_id,
+        detail={"session": session.id, "subject": session.subject_id},
+    )

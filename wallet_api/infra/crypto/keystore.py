@@ -112,8 +112,10 @@ class _GcmKek:
 
 
 class ShelfKeyStore:
-    """A key store over a shelf. Keys read are held for 60 seconds, so that a rotation or a destruction
-    made by another process is obeyed within that time. Thread-safe."""
+    """A key store over a shelf. Thread-safe.
+
+    Keys read are held for 60 seconds: a rotation or destruction by another process is obeyed within that.
+    """
 
     def __init__(self, shelf: KeyShelf, *, create: bool) -> None:
         self._shelf = shelf

@@ -132,6 +132,20 @@ class PageQuery(LimitQuery):
     cursor = Text(longest=4096, load_default=None)
 
 
+def page_of(
+    item: type[Schema], name: str, says: str, base: type[Schema] = Schema, **more: fields.Field[Any]
+) -> type[Schema]:
+    """The schema of a list answer: items, the cursor to the next page, and what `more` there is."""
+    members: dict[str, object] = {
+        "__doc__": says,
+        "__module__": item.__module__,
+        "items": fields.List(fields.Nested(item)),
+        "next_cursor": fields.String(allow_none=True),
+        **more,
+    }
+    return type(name, (base,), members)
+
+
 class ProblemFieldSchema(Schema):
     """One thing that is wrong, and where."""
 

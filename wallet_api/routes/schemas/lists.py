@@ -4,22 +4,13 @@ from __future__ import annotations
 
 from marshmallow import Schema, fields
 
-from wallet_api.routes.schemas.base import Day, Instant
+from wallet_api.routes.schemas.base import Day, Instant, page_of
 from wallet_api.routes.schemas.consents import ConsentRequestSchema, GrantSchema
 
-
-class ConsentRequestPage(Schema):
-    """Requests."""
-
-    items = fields.List(fields.Nested(ConsentRequestSchema))
-    next_cursor = fields.String(allow_none=True)
+ConsentRequestPage = page_of(ConsentRequestSchema, "ConsentRequestPage", "Requests.")
 
 
-class GrantPage(Schema):
-    """Grants."""
-
-    items = fields.List(fields.Nested(GrantSchema))
-    next_cursor = fields.String(allow_none=True)
+GrantPage = page_of(GrantSchema, "GrantPage", "Grants.")
 
 
 class ReceiptSchema(Schema):
@@ -45,11 +36,7 @@ class OrganisationSchema(Schema):
     facility_code = fields.String(allow_none=True)
 
 
-class OrganisationPage(Schema):
-    """Organisations."""
-
-    items = fields.List(fields.Nested(OrganisationSchema))
-    next_cursor = fields.String(allow_none=True)
+OrganisationPage = page_of(OrganisationSchema, "OrganisationPage", "Organisations.")
 
 
 class CodeSchema(Schema):
@@ -60,13 +47,7 @@ class CodeSchema(Schema):
     en = fields.String()
 
 
-class CodePage(Schema):
-    """A code list."""
-
-    id = fields.String()
-    source = fields.String()
-    items = fields.List(fields.Nested(CodeSchema))
-    next_cursor = fields.String(allow_none=True)
+CodePage = page_of(CodeSchema, "CodePage", "A code list.", id=fields.String(), source=fields.String())
 
 
 class KeySetSchema(Schema):
@@ -93,11 +74,7 @@ class LogEntrySchema(Schema):
     text = fields.String(metadata={"description": "the line in the reader's language"})
 
 
-class LogPage(Schema):
-    """Who looked, newest first."""
-
-    items = fields.List(fields.Nested(LogEntrySchema))
-    next_cursor = fields.String(allow_none=True)
+LogPage = page_of(LogEntrySchema, "LogPage", "Who looked, newest first.")
 
 
 class SessionSchema(Schema):
@@ -110,11 +87,7 @@ class SessionSchema(Schema):
     current = fields.Boolean()
 
 
-class SessionPage(Schema):
-    """Sessions."""
-
-    items = fields.List(fields.Nested(SessionSchema))
-    next_cursor = fields.String(allow_none=True)
+SessionPage = page_of(SessionSchema, "SessionPage", "Sessions.")
 
 
 class IdentifierSchema(Schema):
@@ -154,8 +127,4 @@ class FamilyMemberSchema(GuardianshipSchema):
     role = fields.String(metadata={"description": "dependent | guardian: what the other is to the caller"})
 
 
-class FamilyPage(Schema):
-    """Family."""
-
-    items = fields.List(fields.Nested(FamilyMemberSchema))
-    next_cursor = fields.String(allow_none=True)
+FamilyPage = page_of(FamilyMemberSchema, "FamilyPage", "Family.")

@@ -8,7 +8,7 @@ from marshmallow import Schema, ValidationError, fields, validate
 
 from consent.codes import CATEGORIES, PURPOSES
 from notifications.schedule import Programme
-from wallet_api.routes.schemas.base import Code, Day, StrictSchema, Text
+from wallet_api.routes.schemas.base import Code, Day, StrictSchema, Text, page_of
 from wallet_api.routes.schemas.lists import GuardianshipSchema
 
 EVIDENCE = ("birth_certificate", "court_order", "residence_register", "adoption_decision")
@@ -28,11 +28,7 @@ class ProgrammeSchema(Schema):
     valid_to = Day(allow_none=True)
 
 
-class ProgrammePage(Schema):
-    """Programmes."""
-
-    items = fields.List(fields.Nested(ProgrammeSchema))
-    next_cursor = fields.String(allow_none=True)
+ProgrammePage = page_of(ProgrammeSchema, "ProgrammePage", "Programmes.")
 
 
 class DeliverySchema(Schema):
@@ -137,11 +133,7 @@ class GuardianshipForm(StrictSchema):
     valid_from = Day(required=True)
 
 
-class GuardianshipPage(Schema):
-    """Guardianships."""
-
-    items = fields.List(fields.Nested(GuardianshipSchema))
-    next_cursor = fields.String(allow_none=True)
+GuardianshipPage = page_of(GuardianshipSchema, "GuardianshipPage", "Guardianships.")
 
 
 def programme_view(found: Programme) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
-from consent.codes import CATEGORIES
+from consent.codes import CATEGORIES, PURPOSES
 from wallet_api.records.model import Filter, Record
 from wallet_api.routes.schemas.base import (
     Code,
@@ -16,6 +16,7 @@ from wallet_api.routes.schemas.base import (
     StrictSchema,
     WireSchema,
     instant,
+    page_of,
 )
 
 
@@ -57,11 +58,7 @@ class RecordSchema(WireSchema):
     resource = fields.Dict(metadata={"description": "FHIR R4 resource"})
 
 
-class RecordPageSchema(WireSchema):
-    """A page of records, newest first."""
-
-    items = fields.List(fields.Nested(RecordSchema))
-    next_cursor = fields.String(allow_none=True)
+RecordPageSchema = page_of(RecordSchema, "RecordPageSchema", "A page of records, newest first.", WireSchema)
 
 
 class VisibilitySchema(StrictSchema):
@@ -96,7 +93,7 @@ class AccessSessionQuery(StrictSchema):
     """To open an access session: whose book, what for."""
 
     citizen_ref = fields.String(required=True, validate=validate.Length(min=1, max=100))
-    purpose = fields.String(required=True, validate=validate.Length(min=1, max=20))
+    purpose = Code(PURPOSES.codes, required=True)
 
 
 class AccessSessionSchema(Schema):

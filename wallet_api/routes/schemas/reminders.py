@@ -9,10 +9,12 @@ from marshmallow import Schema, fields, validate
 
 from notifications.model import DueItem, Preferences
 from notifications.outgoing import Message
+from notifications.programmes import load_programmes
 from notifications.reminders import Reminder
-from wallet_api.routes.schemas.base import Code, Day, Instant, PageQuery, StrictSchema, Text, Whole
+from wallet_api.routes.schemas.base import Code, Day, Instant, PageQuery, StrictSchema, Whole, page_of
 
 LANGUAGES = ("vi", "en")
+TOPICS = frozenset(each.topic for each in load_programmes())
 
 
 class EvidenceSchema(Schema):
@@ -41,11 +43,7 @@ class DueItemSchema(Schema):
     sources = fields.List(fields.String())
 
 
-class ForecastSchema(Schema):
-    """All that is due, was given, or is to come."""
-
-    items = fields.List(fields.Nested(DueItemSchema))
-    next_cursor = fields.String(allow_none=True)
+ForecastSchema = page_of(DueItemSchema, "ForecastSchema", "All that is due, was given, or is to come.")
 
 
 class ReminderSchema(Schema):
@@ -60,11 +58,7 @@ class ReminderSchema(Schema):
     reason = fields.String()
 
 
-class ReminderPage(Schema):
-    """Reminders."""
-
-    items = fields.List(fields.Nested(ReminderSchema))
-    next_cursor = fields.String(allow_none=True)
+ReminderPage = page_of(ReminderSchema, "ReminderPage", "Reminders.")
 
 
 class MessageSchema(Schema):
@@ -79,12 +73,7 @@ class MessageSchema(Schema):
     read_at = Instant(allow_none=True)
 
 
-class InboxSchema(Schema):
-    """Messages, newest first."""
-
-    items = fields.List(fields.Nested(MessageSchema))
-    next_cursor = fields.String(allow_none=True)
-    unread = fields.Integer()
+InboxSchema = page_of(MessageSchema, "InboxSchema", "Messages, newest first.", unread=fields.Integer())
 
 
 class InboxQuery(PageQuery):
@@ -97,7 +86,11 @@ class DeviceForm(StrictSchema):
     platform = Code(("android", "ios", "web"), required=True)
     address_kind = Code(("fid", "token"), required=True)
     address = fields.String(required=True, validate=validate.Regexp(r"\A[A-Za-z0-9_:-]{8,512}\Z"))
-    locale = Code(LANGUAGES, load_default="vi")
+    locale = Code(
+        LANGUAGES,
+        load_default=None,
+        metadata={"description": "the app's language; when given, reminders come in it from now on"},
+    )
 
 
 class DeviceSchema(Schema):
@@ -112,7 +105,7 @@ class DeviceSchema(Schema):
 class PreferencesForm(StrictSchema):
     """When, in which language and about what a person wants to be reminded."""
 
-    opted_out = fields.List(Text(longest=40), load_default=list, validate=validate.Length(max=50))
+    opted_out = fields.List(Code(TOPICS), load_default=list, validate=validate.Length(max=50))
     from_hour = Whole(7, 20, load_default=7)
     to_hour = Whole(8, 21, load_default=21)
     locale = Code(LANGUAGES, load_default="vi")

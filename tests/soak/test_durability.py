@@ -1,0 +1,16 @@
+"""Nothing acknowledged is lost over dozens of kills: the test of `tests/infra` again and again."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.infra import test_embedded as embedded
+from wallet_api.infra.embedded import EmbeddedServer
+
+pytestmark = pytest.mark.soak
+server = embedded.server
+
+
+@pytest.mark.parametrize("_", range(8))
+def test_no_acknowledged_write_is_lost_over_dozens_of_kills(server: EmbeddedServer, _: int) -> None:
+    embedded.test_no_acknowledged_write_is_lost_when_the_daemon_is_killed_under_load(server)

@@ -1,0 +1,155 @@
+"""The ports of the health book kept in memory: for tests, and for using this package without a database."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from threading import RLock
+from typing import TypeVar
+
+from consent.predicate import Predicate
+from wallet_api.records.errors import StaleRecord
+from wallet_api.records.model import Filter, Intake, Position, Record
+from wallet_api.records.ports import Unit
+
+T = TypeVar("T")
+
+
+class MemoryRecords:
+    """`Records` in this process. One lock makes each call whole, and a unit holds it to its end."""
+
+    def __init__(self) -> None:
+        self._lock = RLock()
+        self._chains: dict[str, tuple[Record, ...]] = {}
+        """The versions of each record, newest first."""
+
+    def in_unit(self, work: Callable[[Unit], T]) -> T:
+        """Run `work`; if it fails, all is as it was."""
+        with self._lock:
+            before = dict(self._chains)
+            try:
+                return work(None)
+            except BaseException:
+                self._chains = before
+                raise
+
+    def save(self, records: Sequence[Record], unit: Unit) -> None:
+        """Keep each: version 1 as new, version n over n-1."""
+        with self._lock:
+            for record in records:
+                self._save(record)
+
+    def _save(self, record: Record) -> None:
+        with self._lock:
+            chain = self._chains.get(record.id, ())
+            whose = {each.citizen_id for each in chain}
+            if len(chain) != record.version - 1 or not whose <= {record.citizen_id}:
+                raise StaleRecord(record.id)
+            self._chains[record.id] = (record, *chain)
+
+    def newest(self, citizen_id: str, record_ids: Sequence[str], unit: Unit) -> dict[str, Record]:
+        """The newest versions of those there are, whoever may see them."""
+        chains = {record_id: self._chain(citizen_id, record_id) for record_id in record_ids}
+        return {record_id: chain[0] for record_id, chain in chains.items() if chain}
+
+    def page(
+        self, citizen_id: str, predicate: Predicate, asked: Filter, after: Position | None, limit: int
+    ) -> list[Record]:
+        """At most `limit` admitted records after a position, newest first."""
+        last = (after.occurred, after.record_id) if after is not None else None
+        found = [
+            each
+            for each in self._admitted(citizen_id, predicate)
+            if _asked_for(each, asked) and (last is None or _place(each) < last)
+        ]
+        return sorted(found, key=_place, reverse=True)[:limit]
+
+    def get(self, citizen_id: str, record_id: str, predicate: Predicate) -> Record | None:
+        """One record if the predicate admits it."""
+        found = self.newest(citizen_id, [record_id], None).get(record_id)
+        return found if found is not None and predicate.admits(found.facts()) else None
+
+    def versions(self, citizen_id: str, record_id: str, predicate: Predicate) -> list[Record]:
+        """All versions, newest first, if the newest is admitted; an older one must be admitted as well."""
+        newest = self.get(citizen_id, record_id, predicate)
+        if newest is None:
+            return []
+        of_old = replace(predicate, audiences=frozenset())
+        past = self._chain(citizen_id, record_id)[1:]
+        return [newest, *(each for each in past if of_old.admits(each.facts()))]
+
+    def count(self, citizen_id: str, predicate: Predicate) -> dict[str, int]:
+        """How many records of each category the predicate admits."""
+        return dict(Counter(each.category for each in self._admitted(citizen_id, predicate)))
+
+    def of_categories(
+        self, citizen_id: str, categories: Sequence[str], predicate: Predicate, unit: Unit = None
+    ) -> list[Record]:
+        """All admitted newest versions in these categories."""
+        return [each for each in self._admitted(citizen_id, predicate) if each.category in categories]
+
+    def written_by(self, organisation_id: str, limit: int) -> list[tuple[str, str]]:
+        """(citizen, record) of what the organisation wrote last, newest first."""
+        found = [each for each in self._newest() if each.source.organisation_id == organisation_id]
+        found.sort(key=lambda each: each.recorded_at, reverse=True)
+        return [(each.citizen_id, each.id) for each in found[:limit]]
+
+    def set_hidden(self, citizen_id: str, record_id: str, audience: str, *, hidden: bool) -> bool:
+        """Hide the record from an audience, or show it again."""
+        with self._lock:
+            chain = self._chain(citizen_id, record_id)
+            if not chain:
+                return False
+            kept = chain[0].hidden_from - {audience}
+            newest = replace(chain[0], hidden_from=kept | {audience} if hidden else kept)
+            self._chains[record_id] = (newest, *chain[1:])
+            return True
+
+    def _chain(self, citizen_id: str, record_id: str) -> tuple[Record, ...]:
+        with self._lock:
+            chain = self._chains.get(record_id, ())
+        return chain if chain and chain[0].citizen_id == citizen_id else ()
+
+    def _newest(self) -> list[Record]:
+        with self._lock:
+            return [chain[0] for chain in self._chains.values()]
+
+    def _admitted(self, citizen_id: str, predicate: Predicate) -> list[Record]:
+        mine = (each for each in self._newest() if each.citizen_id == citizen_id)
+        return [each for each in mine if predicate.admits(each.facts())]
+
+
+class MemoryIntakes:
+    """`Intakes` in this process."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, Intake] = {}
+        self.parked: dict[str, bytes] = {}
+        """What fits nobody, by the id of its intake."""
+
+    def add(self, intake: Intake) -> None:
+        """Keep a report."""
+        self._kept[intake.id] = intake
+
+    def get(self, organisation_id: str, intake_id: str) -> Intake | None:
+        """One report of this organisation."""
+        found = self._kept.get(intake_id)
+        return found if found is not None and found.organisation_id == organisation_id else None
+
+    def park(self, intake: Intake, body: bytes) -> None:
+        """Keep what fits nobody."""
+        self.parked[intake.id] = body
+
+
+def _place(record: Record) -> tuple[str, str]:
+    return record.occurred_on.first_day.isoformat(), record.id
+
+
+def _asked_for(record: Record, asked: Filter) -> bool:
+    facts = record.facts()
+    return (
+        (asked.categories is None or facts.category in asked.categories)
+        and (asked.first is None or facts.first_day >= asked.first)
+        and (asked.last is None or facts.last_day <= asked.last)
+    )

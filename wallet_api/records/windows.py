@@ -1,0 +1,78 @@
+"""What one viewer may see of one book and why, and how the access log tells of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from consent.decision import Decision, decide_guardian, decide_own
+from consent.model import Relation
+from consent.predicate import Predicate
+from wallet_api.audit.log import AccessLog
+from wallet_api.audit.model import Action, ActorKind, AuditEvent
+from wallet_api.records.model import Record
+
+
+@dataclass(frozen=True)
+class Viewer:
+    """Who looks, as the log is to name them."""
+
+    kind: ActorKind
+    id: str
+    request_id: str
+    client_id: str
+    organisation_id: str | None = None
+    practitioner_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Window:
+    """What one viewer may see of one book, and why."""
+
+    citizen_id: str
+    viewer: Viewer
+    decision: Decision
+    purpose: str | None = None
+
+    @property
+    def predicate(self) -> Predicate:
+        """What may be seen."""
+        return self.decision.predicate
+
+
+def window_of_person(viewer: Viewer, citizen_id: str, relation: Relation) -> Window:
+    """A citizen's window on the own book, or on that of somebody they are known to act for."""
+    decision = decide_own() if relation == "self" else decide_guardian(acts_for=True)
+    return Window(citizen_id, viewer, decision)
+
+
+def look_event(window: Window, action: Action, at: datetime) -> AuditEvent:
+    """The log's words for a decision about a look."""
+    viewer, decision = window.viewer, window.decision
+    grants = decision.grant_ids
+    return AuditEvent(
+        at=at,
+        request_id=viewer.request_id,
+        action=action,
+        actor_kind=viewer.kind,
+        actor_id=viewer.id,
+        decision="permit" if decision.permit else "refuse",
+        reason=decision.reason,
+        citizen_id=window.citizen_id,
+        organisation_id=viewer.organisation_id,
+        practitioner_id=viewer.practitioner_id,
+        acting_for=window.citizen_id if decision.reason == "guardian" else None,
+        purpose=window.purpose,
+        grant_id=grants[0] if grants else None,
+        client_id=viewer.client_id,
+    )
+
+
+def log_look(log: AccessLog, window: Window, action: Action, at: datetime, shown: list[Record]) -> None:
+    """Write durably that these records are about to be shown.
+
+    Raises:
+        LogUnavailable: it could not be written; nothing may be shown.
+    """
+    categories = tuple(sorted({record.category for record in shown}))
+    log.append(replace(look_event(window, action, at), record_count=len(shown), categories=categories))
