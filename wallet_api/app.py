@@ -51,7 +51,7 @@ def create_app(settings: Settings, services: Services | None = None) -> Flask:
     """Build one application. Tests pass their own services; otherwise wiring builds them."""
     app = Flask("wallet_api", static_folder=None)
     app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's own provider has both
-    app.json.ensure_ascii = False  # type: ignore[attr-defined]
+    app.json.ensure_ascii = False  # type: ignore[attr-defined]  # as above
     app.config.update(_openapi(settings), MAX_CONTENT_LENGTH=BODY_LIMIT, PROPAGATE_EXCEPTIONS=False)
     built = services or build_services(settings)
     app.extensions["wallet"] = built

@@ -37,5 +37,5 @@ def make_standing(*live: LiveGrant, **over: Any) -> Standing:
 
 
 def make_actor(relation: str = "self", born: date = date(1990, 1, 1), person_id: str = "citizen") -> Actor:
-    evidence = Evidence(person_id, relation, "session", "app", NOW, "2")  # type: ignore[arg-type]
+    evidence = Evidence(person_id, relation, "session", "app", NOW, "2")
     return Actor(evidence, born)

@@ -29,7 +29,7 @@ LABELS = frozenset({"HIV", "PSY"})
 
 def facts(**over: object) -> RecordFacts:
     base = RecordFacts("visit", date(2025, 5, 1), date(2025, 5, 1), "hospital")
-    return replace(base, **over)  # type: ignore[arg-type]
+    return replace(base, **over)
 
 
 def test_nothing_at_all_is_refused() -> None:
@@ -209,7 +209,7 @@ def test_the_decision_is_the_union_of_what_single_grants_say(
 @given(grants=grants_given, shuffled=st.randoms(use_true_random=False))
 def test_order_never_matters(grants: list[LiveGrant], shuffled: object) -> None:
     turned = list(grants)
-    shuffled.shuffle(turned)  # type: ignore[attr-defined]
+    shuffled.shuffle(turned)
     assert decide(ASK, make_standing(*grants), LICENCE) == decide(ASK, make_standing(*turned), LICENCE)
 
 
@@ -217,7 +217,7 @@ def test_order_never_matters(grants: list[LiveGrant], shuffled: object) -> None:
 def test_taking_a_grant_away_never_opens_anything(
     grants: list[LiveGrant], more: object, record: RecordFacts
 ) -> None:
-    with_it = [*grants, LiveGrant("more", more, None)]  # type: ignore[arg-type]
+    with_it = [*grants, LiveGrant("more", more, None)]
     less = decide(ASK, make_standing(*grants), LICENCE).predicate
     full = decide(ASK, make_standing(*with_it), LICENCE).predicate
     assert not less.admits(record) or full.admits(record)

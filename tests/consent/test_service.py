@@ -51,7 +51,7 @@ class World:
         )
         self.access = AccessService(self.store, lambda _: self.licence, lambda: self.time)
 
-    def ask(self, **over: object):  # type: ignore[no-untyped-def]
+    def ask(self, **over: object):
         return self.consent.propose(Proposal("citizen", make_scope(**over), "dr", "khám"))
 
     def grant(self, answer: Answer | None = None, **over: object) -> Grant:
@@ -99,7 +99,7 @@ def test_an_answer_wider_than_the_question_is_refused_and_nothing_is_written(
 ) -> None:
     request = world.ask(uses=5)
     with pytest.raises(ScopeWidened) as refused:
-        world.consent.approve("citizen", request.id, Answer(VERSION, "vi", **answer), ACTOR)  # type: ignore[arg-type]
+        world.consent.approve("citizen", request.id, Answer(VERSION, "vi", **answer), ACTOR)
     assert refused.value.dimensions == (dimension,)
     assert world.consent.grants("citizen") == []
     assert world.consent.request("citizen", request.id).state == "requested"

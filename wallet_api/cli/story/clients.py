@@ -90,8 +90,8 @@ class _Bearer(Http):
         return answer
 
     def renew(self) -> bool:
-        """Get a fresh access token without a person; says whether that worked."""
-        raise NotImplementedError
+        """Get a fresh access token without a person; says whether that worked. By itself a client cannot."""
+        return False
 
     def metadata(self) -> dict[str, Any]:
         """The server's own description (RFC 8414), which must be about the server that was asked.
