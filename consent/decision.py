@@ -40,7 +40,7 @@ _NEARNESS: dict[Reason, int] = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Ask:
     """A provider's wish to read: who, for what, when.
 
@@ -55,7 +55,7 @@ class Ask:
     paid: frozenset[str] | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Decision:
     """The verdict, why, under which grants, and what exactly may be seen. The zero value refuses."""
 
@@ -84,7 +84,8 @@ def decide(ask: Ask, standing: Standing, licence: Licence) -> Decision:
     if not covering:
         return Decision(reason=nearest)
     predicate = granted_eyes(ask.organisation_id, tuple(covering), licence.categories)
-    return Decision(True, "granted", tuple(sorted(grant.id for grant in covering)), predicate)
+    grant_ids = (covering[0].id,) if len(covering) == 1 else tuple(sorted(grant.id for grant in covering))
+    return Decision(True, "granted", grant_ids, predicate)
 
 
 def _refusal(grant: LiveGrant, ask: Ask, licence: Licence) -> Reason | None:
@@ -97,7 +98,7 @@ def _refusal(grant: LiveGrant, ask: Ask, licence: Licence) -> Reason | None:
         return "other_practitioner"
     if ask.at >= scope.expires_at:
         return "expired"
-    if not scope.categories & licence.categories:
+    if scope.categories.isdisjoint(licence.categories):
         return "nothing_in_common"
     if ask.paid is not None:
         return None if grant.id in ask.paid else "no_grant"

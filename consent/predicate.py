@@ -7,6 +7,7 @@ The empty predicate admits nothing. There is no way to write "everything" by lea
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from consent.model import LiveGrant, Period, RecordFacts
 
@@ -19,7 +20,7 @@ def organisation_audience(organisation_id: str) -> str:
     return f"organisation:{organisation_id}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Clause:
     """One way for a record to be admitted; all its conditions hold together."""
 
@@ -38,7 +39,7 @@ class Clause:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Predicate:
     """Any clause admits; a record hidden from one of the reader's audiences never is."""
 
@@ -83,8 +84,13 @@ def granted_eyes(organisation_id: str, grants: tuple[LiveGrant, ...], licensed: 
     ]
     if not clauses:
         return NOTHING
-    audiences = frozenset((PROVIDERS, organisation_audience(organisation_id)))
-    return Predicate(tuple(clauses) if len(clauses) == 1 else _settled(clauses), audiences)
+    return Predicate(tuple(clauses) if len(clauses) == 1 else _settled(clauses), _provider(organisation_id))
+
+
+@lru_cache(maxsize=4096)
+def _provider(organisation_id: str) -> frozenset[str]:
+    """The audiences an organisation belongs to; asked for in every decision, and never different."""
+    return frozenset((PROVIDERS, organisation_audience(organisation_id)))
 
 
 def _settled(clauses: list[Clause]) -> tuple[Clause, ...]:
