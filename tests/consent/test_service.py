@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from itertools import count
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consent.access import AccessService, ReadRefused
+from consent.access import ReadRefused
 from consent.errors import (
-    AccessRefused,
     CoConsentRequired,
-    ConsentEnded,
     GrantNotFound,
-    NotCovered,
     NoticeOutdated,
     NotLicensed,
     RequestClosed,
@@ -27,36 +22,12 @@ from consent.errors import (
     StaleVersion,
     TooManyGrants,
     UnknownCode,
-    VisitCodeInvalid,
 )
-from consent.memory import MemoryConsents, MemoryVisitCodes
 from consent.model import Answer, Grant, Licence, Period
 from consent.notices import LOCALES, notice_for
-from consent.service import MOST_LIVE_GRANTS, ConsentService, Proposal
-from consent.visit_codes import VisitCodeService
-from tests.consent.builders import ALL_CATEGORIES, LICENCE, NOW, make_actor, make_scope
-
-VERSION = notice_for("TREAT", "vi").version
-ACTOR = make_actor()
-
-
-class World:
-    def __init__(self) -> None:
-        self.time = NOW
-        self.licence = LICENCE
-        numbers = count(1)
-        self.store = MemoryConsents()
-        self.consent = ConsentService(
-            self.store, lambda _: self.licence, lambda: self.time, lambda: f"id{next(numbers)}"
-        )
-        self.access = AccessService(self.store, lambda _: self.licence, lambda: self.time)
-
-    def ask(self, **over: object):
-        return self.consent.propose(Proposal("citizen", make_scope(**over), "dr", "khám"))
-
-    def grant(self, answer: Answer | None = None, **over: object) -> Grant:
-        request = self.ask(**over)
-        return self.consent.approve("citizen", request.id, answer or Answer(VERSION, "vi"), ACTOR)
+from consent.service import MOST_LIVE_GRANTS
+from tests.consent.builders import ALL_CATEGORIES, NOW, make_actor, make_scope
+from tests.consent.world import ACTOR, VERSION, World
 
 
 @pytest.fixture
@@ -241,50 +212,6 @@ def test_strangers_find_no_request_and_no_grant(world: World) -> None:
         world.consent.request_of_organisation("other", "citizen", str(grant.request_id))
 
 
-def test_withdrawal_ends_reading_at_once_and_twice_is_once(world: World) -> None:
-    grant = world.grant()
-    session = world.access.open_session("citizen", "org", "dr", "TREAT")
-    assert world.access.authorise(session).decision.permit
-    ended = world.consent.withdraw("citizen", grant.id, "not_now", ACTOR)
-    assert (ended.state, ended.end_reason) == ("withdrawn", "not_now")
-    with pytest.raises(ReadRefused) as refused:
-        world.access.authorise(session)
-    assert isinstance(refused.value.told, ConsentEnded)
-    assert world.consent.withdraw("citizen", grant.id, None, ACTOR) == ended
-
-
-def test_a_read_under_way_does_not_hold_after_withdrawal(world: World) -> None:
-    grant = world.grant()
-    permission = world.access.authorise(world.access.open_session("citizen", "org", "dr", "TREAT"))
-    assert world.access.still_holds(permission.fence)
-    world.consent.withdraw("citizen", grant.id, None, ACTOR)
-    assert not world.access.still_holds(permission.fence)
-
-
-def test_another_grant_given_meanwhile_stops_no_read(world: World) -> None:
-    world.grant()
-    permission = world.access.authorise(world.access.open_session("citizen", "org", "dr", "TREAT"))
-    world.grant(purpose="HPAYMT")
-    assert world.access.still_holds(permission.fence)
-
-
-def test_blocking_stops_reads_and_hides_requests_until_unblocked(world: World) -> None:
-    world.grant()
-    waiting = world.ask()
-    session = world.access.open_session("citizen", "org", "dr", "TREAT")
-    fence = world.access.authorise(session).fence
-    world.consent.block("citizen", "org", blocked=True)
-    assert not world.access.still_holds(fence)
-    assert world.consent.requests("citizen") == []
-    with pytest.raises(RequestNotFound):
-        world.consent.request("citizen", waiting.id)
-    with pytest.raises(ReadRefused) as refused:
-        world.access.authorise(session)
-    assert isinstance(refused.value.told, ConsentEnded)
-    world.consent.block("citizen", "org", blocked=False)
-    assert world.access.authorise(session).decision.permit
-
-
 def test_narrowing_replaces_the_grant_and_stops_what_was_taken_back(world: World) -> None:
     old = world.grant()
     fence = world.access.authorise(world.access.open_session("citizen", "org", "dr", "TREAT")).fence
@@ -310,60 +237,6 @@ def test_narrowing_does_not_give_uses_back(world: World) -> None:
         world.access.open_session("citizen", "org", "dr", "TREAT")
 
 
-def test_a_hundred_sessions_at_once_on_one_use_open_exactly_one(world: World) -> None:
-    world.grant(uses=1)
-    opened: list[object] = []
-    gate = threading.Barrier(100)
-
-    def open_one() -> None:
-        gate.wait()
-        with contextlib.suppress(ReadRefused):
-            opened.append(world.access.open_session("citizen", "org", "dr", "TREAT"))
-
-    threads = [threading.Thread(target=open_one) for _ in range(100)]
-    for each in threads:
-        each.start()
-    for each in threads:
-        each.join()
-    assert len(opened) == 1
-
-
-def test_a_session_ends_after_half_an_hour_or_with_its_grant(world: World) -> None:
-    world.grant(expires_at=NOW + timedelta(minutes=10))
-    session = world.access.open_session("citizen", "org", "dr", "TREAT")
-    assert session.expires_at == NOW + timedelta(minutes=10)
-    longer = replace(session, expires_at=NOW + timedelta(hours=1))
-    world.time = NOW + timedelta(minutes=10)
-    with pytest.raises(ReadRefused):
-        world.access.authorise(longer)
-
-
-def test_a_session_paid_under_one_grant_reads_nothing_of_another(world: World) -> None:
-    first = world.grant(categories=frozenset({"visit"}))
-    session = world.access.open_session("citizen", "org", "dr", "TREAT")
-    world.grant(categories=frozenset({"immunization"}))
-    assert world.access.authorise(session).decision.grant_ids == (first.id,)
-
-
-def test_nobody_who_was_never_granted_anything_learns_that_something_is_there(world: World) -> None:
-    with pytest.raises(ReadRefused) as refused:
-        world.access.open_session("citizen", "org", "dr", "TREAT")
-    assert isinstance(refused.value.told, AccessRefused)
-
-
-def test_visit_codes_work_once_and_for_five_minutes() -> None:
-    time = [NOW]
-    codes = VisitCodeService(MemoryVisitCodes(), lambda text: f"digest of {text}", lambda: time[0])
-    code, ends = codes.issue("citizen")
-    assert ends - NOW == timedelta(minutes=5)
-    assert codes.redeem(f" {code[:5].lower()}-{code[5:]} ") == "citizen"
-    late, _ = codes.issue("citizen")
-    time[0] += timedelta(minutes=5)
-    for wrong in (code, late, "", "A" * 10, "x" * 10_000, "ABCDEFGHJ0"):
-        with pytest.raises(VisitCodeInvalid):
-            codes.redeem(wrong)
-
-
 def test_every_purpose_that_can_be_asked_has_a_text_in_both_languages() -> None:
     from consent.codes import PURPOSES
 
@@ -375,22 +248,6 @@ def test_every_purpose_that_can_be_asked_has_a_text_in_both_languages() -> None:
         notice_for("BTG", "vi")
     with pytest.raises(UnknownCode):
         notice_for("../codes/purposes", "vi")
-
-
-def test_a_live_grant_that_does_not_cover_is_told_from_one_that_ended(world: World) -> None:
-    grant = world.grant(practitioner_id="dr", uses=1)
-    for organisation, practitioner, purpose in (("org", "dr-b", "TREAT"), ("org", "dr", "HPAYMT")):
-        with pytest.raises(ReadRefused) as refused:
-            world.access.open_session("citizen", organisation, practitioner, purpose)
-        assert isinstance(refused.value.told, NotCovered)
-    world.access.open_session("citizen", "org", "dr", "TREAT")
-    with pytest.raises(ReadRefused) as refused:
-        world.access.open_session("citizen", "org", "dr", "TREAT")
-    assert isinstance(refused.value.told, NotCovered)
-    world.consent.withdraw("citizen", grant.id, None, ACTOR)
-    with pytest.raises(ReadRefused) as refused:
-        world.access.open_session("citizen", "org", "dr", "TREAT")
-    assert isinstance(refused.value.told, ConsentEnded)
 
 
 def test_whoever_comes_second_is_told_that_the_request_is_closed_and_journals_nothing(world: World) -> None:
@@ -445,13 +302,6 @@ def test_taking_back_works_whatever_became_of_the_licence(world: World) -> None:
     world.licence = Licence()
     narrower = world.consent.narrow("citizen", grant.id, Answer("", "", uses=1, uses_given=True), 1, ACTOR)
     assert narrower.scope.uses == 1
-
-
-def test_a_session_given_back_leaves_its_use(world: World) -> None:
-    world.grant(uses=1)
-    session = world.access.open_session("citizen", "org", "dr", "TREAT")
-    world.access.give_back(session)
-    assert world.access.open_session("citizen", "org", "dr", "TREAT").grant_ids == session.grant_ids
 
 
 def test_a_text_of_an_old_version_stays_readable() -> None:
