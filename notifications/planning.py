@@ -131,7 +131,7 @@ class Planning:
             for citizen_id in fresh:
                 try:
                     planned += self.review(citizen_id, day)
-                except Exception:
+                except Exception:  # whatever is wrong with one book, the next person's reminder must go out
                     failed += 1
                     if failed == _TOO_MANY:
                         raise

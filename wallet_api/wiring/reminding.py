@@ -199,7 +199,7 @@ def _quietly(event: str, work: Callable[[str], object], citizen_id: str) -> None
     """What was asked for is done already: work that follows from it may fail, but must be heard of."""
     try:
         work(citizen_id)
-    except Exception as why:
+    except Exception as why:  # a sign-in must not fail because a plan did; the daily review plans again
         say_error(event, why)
 
 
