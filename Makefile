@@ -6,13 +6,15 @@ SHELL := /bin/bash
 
 VENV := .venv
 PY := $(VENV)/bin/python
+SCAN := $(VENV)/scanners
 LOCKS := requirements.txt requirements-embedded.txt
 FIND_PYTHON := for p in $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11 python; do \
 	if "$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then echo "$$p"; exit 0; fi; done; \
 	echo "The wallet needs Python 3.11 or newer and found none: install it, or name it with make PYTHON=/path/to/python." >&2; exit 1
-INSTALL := $(PY) -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --only-binary :all:
+PIP := -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --only-binary :all:
+INSTALL := $(PY) $(PIP)
 
-.PHONY: help run test story bench soak lint format lock clean
+.PHONY: help run test story bench soak lint scan format lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' Makefile
@@ -20,8 +22,8 @@ help: ## this list
 run: $(VENV)/.run ## start everything on this machine with demo people (PORT, WALLET_DATA_DIR); Ctrl-C stops it
 	@WALLET_ENV=$${WALLET_ENV:-dev} exec $(PY) -m wallet_api.infra.tether $$PPID -- $(PY) -m wallet_api run
 
-test: lint ## lint, types, import contracts, all tests
-	@$(PY) -m pytest $(ARGS)
+test: lint scan ## lint, types, import contracts, scanners, all tests
+	@$(PY) -m pytest -n 2 --dist loadfile $(ARGS)
 
 story: $(VENV)/.run ## the main job from end to end over HTTP, each step printed
 	@WALLET_ENV=dev exec $(PY) -m wallet_api story
@@ -38,12 +40,15 @@ lint: $(VENV)/.test ## style, types and import contracts only
 	@$(PY) -m mypy
 	@$(VENV)/bin/lint-imports --no-logo
 
+scan: $(VENV)/.scan ## scanners: bad habits, injection, secrets, licences, the list of parts
+	@$(PY) -m tests.scanners $(SCAN)/bin
+
 format: $(VENV)/.test ## put the code into the house format
 	@$(PY) -m ruff check --fix .
 	@$(PY) -m ruff format .
 
 lock: $(VENV)/.lock ## pin and hash what the .in files ask for
-	@for name in requirements requirements-embedded tests/requirements; do \
+	@for name in requirements requirements-embedded requirements-tracing tests/requirements tests/scanners; do \
 		UV_CUSTOM_COMPILE_COMMAND="make lock" $(PY) -m uv pip compile --quiet --no-config --universal --python-version 3.11 \
 			--generate-hashes --no-emit-index-url --no-emit-find-links $(ARGS) $$name.in -o $$name.txt; done
 
@@ -62,6 +67,12 @@ $(VENV)/.run: $(LOCKS) | $(PY)
 $(VENV)/.test: tests/requirements.txt $(VENV)/.run
 	@echo "Installing what the checks need (once)."
 	@$(INSTALL) -r tests/requirements.txt
+	@touch $@
+
+$(VENV)/.scan: tests/scanners.txt $(VENV)/.test
+	@echo "Installing the scanners (once)."
+	@$(PY) -m venv --clear $(SCAN)
+	@$(SCAN)/bin/python $(PIP) -r tests/scanners.txt
 	@touch $@
 
 $(VENV)/.lock: | $(PY)
