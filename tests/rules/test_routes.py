@@ -6,12 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from flask import Flask
+from flask import Blueprint, Flask
 
 from tests.world import World, found_in
 from wallet_api.app import create_app
 from wallet_api.infra.ids import new_id
 from wallet_api.routes import BLUEPRINTS, PUBLIC
+from wallet_api.routes.edge import taken_by
 from wallet_api.routes.guarded import GuardedBlueprint, anybody
 
 
@@ -114,3 +115,72 @@ def test_two_applications_live_in_one_process(world: World) -> None:
     second = create_app(world.settings, world.services)
     assert strangers_who_got_in(second) == []
     assert second.test_client().get(f"/api/v1/code-systems/{new_id()}").status_code == 404
+
+
+def past_the_kit(app: Flask, world: World) -> list[str]:
+    """Every operation that takes what nobody declared: a query name, a body, a name of control characters."""
+    client, urls, found = app.test_client(), app.url_map.bind("localhost"), []
+    tokens = {
+        "/api/v1/citizens": world.person().token,
+        "/api/v1/provider": world.doctor().token,
+        "/api/v1/ops": world.ops("operator", "reviewer", "registrar").token,
+        "/api/v1/": world.person().token,
+    }
+    for rule in app.url_map.iter_rules():
+        path = urls.build(rule.endpoint, dict.fromkeys(rule.arguments, "a" * 26))
+        token = next((tokens[part] for part in tokens if path.startswith(part)), "")
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
+            taken = taken_by(app.view_functions[rule.endpoint], method)
+            tries: dict[str, tuple[int, dict[str, Any]]] = {}
+            if not taken.any_query:
+                tries["query"] = (422, {"query_string": "nobody=declared"})
+            tries["no text"] = (400, {"query_string": "%ff=%ff"})
+            if not taken.body:
+                tries["body"] = (400, {"data": b"{}", "content_type": "application/json"})
+            if rule.arguments:
+                hostile = urls.build(rule.endpoint, dict.fromkeys(rule.arguments, "b\x00" + "a" * 24))
+                tries["path"] = (404, {"path": hostile})
+            tries["packed"] = (415, {"headers": headers | {"Content-Encoding": "gzip"}})
+            for name, (status, sent) in tries.items():
+                answer = client.open(**{"path": path, "method": method, "headers": headers} | sent)
+                # RFC 6749 knows no status but 400 for what is wrong with a request.
+                told = 400 if rule.rule.startswith("/oauth/") and name == "query" else status
+                if answer.status_code != told:
+                    found.append(f"{method} {rule} ({name}): {answer.status_code}")
+    return found
+
+
+def test_no_route_is_reached_past_the_edge_kit(world: World) -> None:
+    assert past_the_kit(world.app, world) == []
+
+
+def test_a_route_added_later_passes_through_the_kit_by_itself(world: World) -> None:
+    app = create_app(world.settings, world.services)
+    late = Blueprint("late", __name__)
+    late.add_url_rule("/late/<name>", "plain", lambda name: name, methods=["GET", "POST"])
+    app.register_blueprint(late)
+    app.add_url_rule("/later", "later", lambda: "no blueprint at all")
+    assert past_the_kit(app, world) == []
+
+
+def test_the_census_sees_an_application_without_the_kit(world: World) -> None:
+    app = Flask("open", static_folder=None)
+    app.add_url_rule("/bare/<name>", "bare", lambda name: name)
+    assert len(past_the_kit(app, world)) == 5
+
+
+def test_only_oauth_judges_its_query_itself_and_only_intake_takes_more_than_64_kb(world: World) -> None:
+    taken = {
+        (rule.endpoint, method): taken_by(world.app.view_functions[rule.endpoint], method)
+        for rule in world.app.url_map.iter_rules()
+        for method in rule.methods or ()
+    }
+    assert {name for (name, _), one in taken.items() if one.any_query} == {
+        "oauth.authorize",
+        "oauth.vneid_callback",
+        "oauth.ops_callback",
+    }
+    assert {name: one.limit for (name, _), one in taken.items() if one.limit != 64 * 1024} == {
+        "writing.FhirIntake": 10 * 2**20
+    }

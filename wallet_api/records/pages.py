@@ -7,12 +7,22 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from wallet_api.infra.crypto.cursors import CursorSealer
+from wallet_api.records.windows import Viewer
 
 CURSOR_LASTS = timedelta(hours=1)
 
 
+def bound(listed: str, reader: Viewer, citizen_id: str, *asked: str) -> tuple[str, ...]:
+    """What a cursor is good for: one list, one reader, one citizen, one question.
+
+    The organisation is part of who reads: rosters name their practitioners themselves, so two of them may
+    use one name.
+    """
+    return (listed, reader.kind, reader.organisation_id or "", reader.id, citizen_id, *asked)
+
+
 class PageCursors:
-    """Turns where a page ended into the text its reader brings back. `binding` names list, reader, filter."""
+    """Turns where a page ended into the text its reader brings back. `binding` comes from `bound`."""
 
     def __init__(self, sealer: CursorSealer, now: Callable[[], datetime]) -> None:
         self._sealer = sealer

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from flask import Request, abort, g, request
+from flask import Request, g, request
 from flask_smorest import Blueprint
 from flask_smorest.arguments import FlaskParser
 from marshmallow import RAISE
@@ -17,8 +17,8 @@ from wallet_api.errors import MEDIA_TYPE, Refusal
 from wallet_api.identity.errors import StepUpNeeded, TokenRefused
 from wallet_api.identity.model import Caller, Role
 from wallet_api.infra.strict_json import strict_json
-
-JSON_TYPES = frozenset({"application/json", "application/merge-patch+json", "application/fhir+json"})
+from wallet_api.routes.edge import check_json_type, takes_schema
+from wallet_api.routes.limits import Counted, address, count_by, spend
 
 
 class StrictParser(FlaskParser):
@@ -35,19 +35,31 @@ class StrictParser(FlaskParser):
         raw = req.get_data(cache=True)
         if not raw:
             return core.missing
-        if req.mimetype not in JSON_TYPES:
-            abort(415)
+        check_json_type()
         return strict_json(raw)
 
 
 class GuardedBlueprint(Blueprint):
-    """A blueprint whose guard runs before every view. `guard` raises, or sets the caller."""
+    """A blueprint whose guard runs before every view. `guard` raises, or sets the caller.
+
+    `budget` is the family of budgets its requests are counted against: `<budget>_read` and `<budget>_act`.
+    """
 
     ARGUMENTS_PARSER = StrictParser()
 
-    def __init__(self, name: str, import_name: str, *, guard: Callable[[], None], **options: Any) -> None:
+    def __init__(
+        self, name: str, import_name: str, *, guard: Callable[[], None], budget: str, **options: Any
+    ) -> None:
         super().__init__(name, import_name, **options)
+        self.guard = guard
         self.before_request(guard)  # here, not in the factory: an application may be built twice
+        count_by(self, Counted(budget))  # after the guard: it is the caller who is counted
+
+    def arguments(self, schema: Any, *, location: str = "json", **options: Any) -> Any:
+        """Read a schema from the body or the query, and declare it to the edge kit: the rest is refused."""
+        reads = super().arguments(schema, location=location, **options)
+        declares = takes_schema(schema, location)
+        return lambda view: declares(reads(view))
 
     def alt_response(self, status_code: int, *args: Any, **options: Any) -> Any:
         """Document another answer; a problem with the media type it really has."""
@@ -92,6 +104,7 @@ def step_up() -> None:
     Raises:
         StepUpNeeded: the last one is older.
     """
+    spend("step_up")
     if not g.caller.stepped_up(services().now()):
         raise StepUpNeeded("auth_time")
 
@@ -116,13 +129,16 @@ def _caller() -> Caller:
     scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not bearer:
         raise TokenRefused("absent")
-    return services().identity.authenticator.caller(bearer)
+    try:
+        return services().identity.authenticator.caller(bearer)
+    except TokenRefused:
+        spend("stranger", address())
+        raise
 
 
 def body_json() -> Any:
     """The body as strict JSON, for what has no marshmallow schema (FHIR)."""
-    if request.mimetype not in JSON_TYPES:
-        abort(415)
+    check_json_type()
     return strict_json(request.get_data(cache=False))
 
 

@@ -14,6 +14,7 @@ from wallet_api.infra.strict_json import clean_text
 FIRST_YEAR, LAST_YEAR = 1900, 2200
 # Python's own readers take week dates and unpunctuated forms as well.
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_DIGITS = re.compile(r"0|[1-9][0-9]{0,17}")
 _INSTANT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:Z|[+-][0-9]{2}:[0-9]{2})"
 )
@@ -28,7 +29,15 @@ class StrictSchema(Schema):
         unknown = RAISE
 
 
-class WireSchema(Schema):
+class ReplySchema(Schema):
+    """A schema of what we send: every member is always there, unless its metadata say `absent`, and why."""
+
+    def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
+        """Publish the member as required; nothing is ever read by such a schema."""
+        field_obj.required = "absent" not in field_obj.metadata
+
+
+class WireSchema(ReplySchema):
     """A schema of answers that are already in their wire form: it documents them and leaves them alone.
 
     For the long lists of the read path, where walking every field again costs more than the decision.
@@ -54,17 +63,33 @@ class Text(fields.String):
 
 
 class Whole(fields.Integer):
-    """A whole number within bounds, as a JSON number (or digits, in a query)."""
+    """A whole number within bounds, as a JSON number."""
 
     def __init__(self, lowest: int, highest: int, **options: Any) -> None:
         super().__init__(validate=validate.Range(lowest, highest), **options)
 
     def _deserialize(self, value: Any, *args: Any, **more: Any) -> Any:
-        plain = isinstance(value, int) and not isinstance(value, bool)
-        digits = isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) < 19
-        if not plain and not digits:
+        if type(value) is not int:
             raise self.make_error("invalid", input="")
         return super()._deserialize(value, *args, **more)
+
+
+class Digits(Whole):
+    """A whole number within bounds, as a query writes it: ASCII digits."""
+
+    def _deserialize(self, value: Any, *args: Any, **more: Any) -> Any:
+        if not isinstance(value, str) or not _DIGITS.fullmatch(value):
+            raise self.make_error("invalid", input="")
+        return super()._deserialize(int(value), *args, **more)
+
+
+class Flag(fields.Boolean):
+    """JSON's true or false, and nothing that Python takes for them."""
+
+    def _deserialize(self, value: Any, *args: Any, **more: Any) -> Any:
+        if not isinstance(value, bool):
+            raise self.make_error("invalid", input="")
+        return value
 
 
 class Day(fields.Field[date]):
@@ -95,10 +120,10 @@ class Instant(fields.Field[datetime]):
         try:
             if not isinstance(value, str) or not _INSTANT.fullmatch(value):
                 raise ValueError("form")
-            found = datetime.fromisoformat(value)
+            found = datetime.fromisoformat(value).astimezone(UTC)
             if not FIRST_YEAR <= found.year <= LAST_YEAR:
                 raise ValueError("year")
-            return found.astimezone(UTC)
+            return found
         except (ValueError, OverflowError) as why:
             raise ValidationError(
                 "An instant is RFC 3339 with an offset, like 2026-11-21T08:00:00Z."
@@ -123,17 +148,18 @@ class PeriodSchema(StrictSchema):
 class LimitQuery(StrictSchema):
     """How much of a list."""
 
-    limit = Whole(1, 100, load_default=20)
+    limit = Digits(1, 100, load_default=20)
 
 
 class PageQuery(LimitQuery):
     """How much of a list, and from where."""
 
-    cursor = Text(longest=4096, load_default=None)
+    # Shorter than a request line may be at the server, or the longest could never be sent.
+    cursor = Text(longest=2048, load_default=None)
 
 
 def page_of(
-    item: type[Schema], name: str, says: str, base: type[Schema] = Schema, **more: fields.Field[Any]
+    item: type[Schema], name: str, says: str, base: type[Schema] = ReplySchema, **more: fields.Field[Any]
 ) -> type[Schema]:
     """The schema of a list answer: items, the cursor to the next page, and what `more` there is."""
     members: dict[str, object] = {
@@ -146,7 +172,7 @@ def page_of(
     return type(name, (base,), members)
 
 
-class ProblemFieldSchema(Schema):
+class ProblemFieldSchema(ReplySchema):
     """One thing that is wrong, and where."""
 
     pointer = fields.String()
@@ -154,7 +180,7 @@ class ProblemFieldSchema(Schema):
     message = fields.String()
 
 
-class ProblemSchema(Schema):
+class ProblemSchema(ReplySchema):
     """RFC 9457 problem details. `code` is stable; `title` and `detail` are in the reader's language."""
 
     type = fields.String()
@@ -163,7 +189,7 @@ class ProblemSchema(Schema):
     code = fields.String()
     detail = fields.String()
     request_id = fields.String()
-    errors = fields.List(fields.Nested(ProblemFieldSchema))
+    errors = fields.List(fields.Nested(ProblemFieldSchema), metadata={"absent": "nothing more is to be said"})
 
 
 def instant(moment: datetime) -> str:

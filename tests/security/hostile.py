@@ -1,0 +1,298 @@
+"""The corpus of hostile input: bodies, values, queries, path values, headers and forms, each with its name.
+
+What broke plain stacks is marked in the names by what it is; none of it may be answered with a crash.
+"""
+
+from __future__ import annotations
+
+import json
+
+HUGE = "9" * 5000
+
+
+def nested(levels: int, opening: str = "[", closing: str = "]") -> bytes:
+    """Brackets in brackets."""
+    return (opening * levels + closing * levels).encode()
+
+
+def reason(value: str) -> bytes:
+    """A body whose one text is this, unescaped."""
+    return f'{{"reason": "{value}"}}'.encode()
+
+
+BODIES: dict[str, bytes] = {
+    "empty": b"",
+    "blank": b"  \n",
+    "bare word": b"hello",
+    "half an object": b'{"purpose": "TREAT"',
+    "two objects": b"{}{}",
+    "trailing comma": b'{"purpose": "TREAT",}',
+    "single quotes": b"{'purpose': 'TREAT'}",
+    "comment": b"{/* x */}",
+    "nesting of 33": nested(33),
+    "nesting of 30,000": nested(30_000),
+    "nesting of 60,000, never closed": b"[" * 60_000,
+    "nesting of 12,000 objects": b'{"a":' * 12_000,
+    "nesting of 100,000 lists": nested(100_000),
+    "nesting of 100,000 lists, never closed": b"[" * 100_000,
+    "nesting of 100,000 objects": b'{"a":' * 100_000,
+    "deep object": nested(33, '{"a":', "1}")[:-1] + b"}",
+    "deep with a quote": b'{"a":"[' + nested(40) + b'"}',
+    "NaN": b'{"reason": NaN}',
+    "Infinity": b'{"reason": Infinity}',
+    "-Infinity": b'{"reason": -Infinity}',
+    "float overflow": b'{"reason": 1e999}',
+    "exponent of 5,000 digits": f'{{"reason": 1e{HUGE}}}'.encode(),
+    "integer of 5,000 digits": f'{{"reason": {HUGE}}}'.encode(),
+    "integer 2^63": b'{"reason": 9223372036854775808}',
+    "integer -2^63-1": b'{"reason": -9223372036854775809}',
+    "integer 10^18, to hide": b'{"hidden": 1000000000000000000}',
+    "bigint in an object": b'{"citizen": {"national_id": 99999999999999999999}}',
+    "repeated key": b'{"purpose": "TREAT", "purpose": "HRESCH"}',
+    "repeated key by escape": b'{"a": 1, "\\u0061": 2}',
+    "repeated key by spelling": b'{"\\u00e9": 1, "e\\u0301": 2}',
+    "repeated key, inside": b'{"citizen": {"national_id": "1", "national_id": "2"}}',
+    "NUL raw": b'{"reason": "a\x00b"}',
+    "NUL escaped": b'{"reason": "a\\u0000b"}',
+    "NUL in a key": b'{"a\\u0000": 1}',
+    "escape character": b'{"reason": "a\\u001bb"}',
+    "next-line character": b'{"reason": "a\\u0085b"}',
+    "high lone surrogate": b'{"reason": "\\ud800"}',
+    "low lone surrogate": b'{"reason": "\\udc00x"}',
+    "surrogate key": b'{"\\ud800": 1}',
+    "swapped surrogates": b'{"reason": "\\udc00\\ud800"}',
+    "surrogates in UTF-8": b'{"reason": "\xed\xa0\x80"}',
+    "not UTF-8": b'{"reason": "\xff\xfe"}',
+    "UTF-16": '{"reason": "x"}'.encode("utf-16"),
+    "UTF-32": '{"reason": "x"}'.encode("utf-32"),
+    "overlong UTF-8": b'{"reason": "\xc0\xaf"}',
+    "BOM": b"\xef\xbb\xbf{}",
+    "gzip": b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03",
+    "a pile of accents": reason("e" + "\u0301\u0323" * 7_000),
+    "a pile of rare marks": reason("e" + "\u0323\U0001e948" * 5_000),
+    "list": b"[]",
+    "text": b'"x"',
+    "number": b"1",
+    "null": b"null",
+    "true": b"true",
+    "operator $where": b'{"$where": "sleep(1000)"}',
+    "operator $ne inside": b'{"citizen": {"national_id": {"$ne": ""}}}',
+    "operator $regex inside": b'{"citizen": {"national_id": {"$regex": ".*"}}}',
+    "operator $gt for a list": b'{"categories": {"$gt": ""}}',
+    "dotted key": b'{"a.b": 1}',
+    "prototype": b'{"__proto__": {"kind": "ops"}}',
+    "python object": b'{"py/object": "os.system", "__class__": 1}',
+    "many keys": json.dumps({f"k{index}": index for index in range(3000)}).encode(),
+    "keys of slashes": b'{"/~/~1": {"~": 1}}',
+    "a key of 60,000 characters": json.dumps({"k" * 60_000: 1}).encode(),
+    "one long text": json.dumps({"reason": "x" * 60_000}).encode(),
+    "quotes that never end": b'{"a": "' + b'\\"' * 30_000,
+    "too large": json.dumps({"reason": "x" * 70_000}).encode(),
+    "wrong types": b'{"purpose": 1, "categories": "condition", "expires_at": 5, "reason": {}, "citizen": []}',
+    "nulls": b'{"purpose": null, "categories": [null], "citizen": null, "reason": null}',
+    "lists of lists": b'{"categories": [["condition"]], "labels": [{}]}',
+    "year 10000": b'{"expires_at": "10000-01-01T00:00:00Z"}',
+    "date 9999-12-31-14:00": b'{"expires_at": "9999-12-31T23:59:59-14:00"}',
+    "date 0001+14:00": b'{"expires_at": "0001-01-01T00:00:00+14:00"}',
+    "date just past 2200": b'{"expires_at": "2200-12-31T23:59:59-14:00"}',
+}
+SOLE = {"empty", "blank"}
+"""Bodies that some operations may take: there, nothing is asked for."""
+NO_BODY_HERE = ("null", "list", "NUL raw", "too large", "operator $where", "many keys")
+"""What an operation that reads no body is tried with; that it does not read makes the others alike."""
+
+VALUES: dict[str, object] = {
+    "operator $ne": {"$ne": ""},
+    "operator $gt": {"$gt": ""},
+    "operator $regex": {"$regex": ".*"},
+    "operator $where": {"$where": "1"},
+    "operator $in": {"$in": ["a"]},
+    "an object": {"a": 1},
+    "a list of lists": [[["x"]]],
+    "a list of operators": [{"$ne": None}],
+    "a fraction": 1.5,
+    "a whole fraction": 8.0,
+    "the largest integer": 2**63 - 1,
+    "the smallest integer": -(2**63),
+    "minus one": -1,
+    "an integer as text": "8",
+    "an integer with blanks": " 7 ",
+    "an Arabic digit": "٣",
+    "a full-width digit": "８",
+    "an underscored integer": "1_0",
+    "one for true": 1,
+    "text for true": "true",
+}
+"""Values put into each place of a well-formed body; `fits` says where one is right."""
+KEYS: dict[str, object] = {
+    "$where": "sleep(1000)",
+    "$set": {"version": 1},
+    "[$ne]": "x",
+    "a.b": 1,
+    "citizen_id": "me",
+    "_id": "x",
+    "": 1,
+}
+"""Members put into each object of a well-formed body."""
+
+QUERIES: dict[str, str] = {
+    "page -1": "page=-1",
+    "page 2^63": "page=9223372036854775808",
+    "page 10^18": "page=1000000000000000000",
+    "limit 0": "limit=0",
+    "limit 101": "limit=101",
+    "limit -1": "limit=-1",
+    "limit 1.5": "limit=1.5",
+    "limit ' 7 '": "limit=%207%20",
+    "limit with a plus": "limit=+7",
+    "limit in Arabic digits": "limit=%D9%A3",
+    "limit 007": "limit=007",
+    "limit 2^63": "limit=9223372036854775808",
+    "limit of 400 digits": "limit=" + "9" * 400,
+    "limit of nothing": "limit=",
+    "limit 1e1": "limit=1e1",
+    "limit 0x1": "limit=0x1",
+    "limit twice": "limit=1&limit=2",
+    "limit twice, in two spellings": "limit=1&%6Cimit=1",
+    "limit[$gt]": "limit[$gt]=1",
+    "limit[]": "limit[]=1",
+    "query[$ne]": "query[$ne]=x",
+    "query of NUL": "query=%00",
+    "query of surrogates": "query=%ED%A0%80",
+    "query that is no UTF-8": "query=%ff",
+    "name that is no UTF-8": "%ff=1",
+    "query of a pile of accents": "query=" + "%CC%81%CC%A3" * 40,
+    "query twice": "query=a&query=b",
+    "category of no list": "category=everything",
+    "category[$ne]": "category[$ne]=x",
+    "category and another": "category=condition&category=x",
+    "from no month": "from=2026-13-01",
+    "from in basic form": "from=20260101",
+    "from year 1": "from=0001-01-01",
+    "from year 9999": "from=9999-12-31",
+    "from twice": "from=2026-01-01&from=2026-01-02",
+    "locale twice": "locale=vi&locale=en",
+    "locale of NUL": "locale=vi%00",
+    "$where": "$where=sleep(1000)",
+    "$regex": "$regex=.*",
+    "unknown name": "nobody=declared+this",
+    "name of NUL": "%00=1",
+    "no name": "=1",
+    "name of slashes": "/~/=1",
+    "name of 4,000 characters": "n" * 4000 + "=1",
+    "a thousand names": "&".join(f"n{index}=1" for index in range(1000)),
+    "cursor of nothing": "cursor=",
+    "cursor that is none": "cursor=AAAA",
+    "cursor twice": "cursor=a&cursor=b",
+    "cursor of 5,000 characters": "cursor=" + "a" * 5000,
+    "cursor that is no base64": "cursor=%C3%A9%3D%3D",
+}
+"""Raw query strings; no operation takes one of them."""
+NO_QUERY_HERE = ("$where", "limit 0", "name of NUL", "query that is no UTF-8", "a thousand names", "no name")
+"""What an operation that changes something is tried with: none of them reads a query."""
+
+PATHS: dict[str, str] = {
+    "NUL": "%00",
+    "NUL inside": "me%00",
+    "line break": "me%0A",
+    "carriage return and header": "me%0D%0ASet-Cookie:%20a=b",
+    "not UTF-8": "%ff",
+    "surrogates": "%ED%A0%80",
+    "overlong": "%C0%AE%C0%AE",
+    "dots": "..",
+    "dots, written out": "%2e%2e",
+    "dots and a slash": "%2e%2e%2fops",
+    "backslash": "..%5Cops",
+    "10 kB": "a" * 10_000,
+    "300 characters": "a" * 300,
+    "blank": "%20",
+    "blanks around": "%20me%20",
+    "accents": "m%C3%AA",
+    "wide letters": "%EF%BD%8D%EF%BD%85",
+    "an operator": "%7B%22$ne%22:null%7D",
+    "an operator in brackets": "[$ne]",
+    "$where": "$where",
+    "a wildcard": "*",
+    "a pattern": ".%2a",
+    "a format": "%25s%25n",
+    "a template": "%7B%7B7*7%7D%7D",
+    "2^63": "9223372036854775808",
+    "minus one": "-1",
+    "upper-case me": "ME",
+    "a list": "me,me",
+}
+"""Path values, percent-encoded as on the wire; no operation knows one of them."""
+
+HEADERS: dict[str, dict[str, str]] = {
+    "Accept-Language of 8 kB": {"Accept-Language": "vi;q=0.1," * 900},
+    "Accept-Language of junk": {"Accept-Language": "\xff\xfe;;q=x,,*;q=9e99,en;q=nan,vi;q=-1"},
+    "Accept of junk": {"Accept": "*/*;q=" + "9" * 4000},
+    "If-Match of junk": {"If-Match": '"""\\"'},
+    "If-Match of 8 kB": {"If-Match": '"1",' * 2000},
+    "If-Match any": {"If-Match": "*"},
+    "If-Match weak": {"If-Match": 'W/"1"'},
+    "If-Match latin-1": {"If-Match": '"\xe9"'},
+    "If-None-Match of junk": {"If-None-Match": "*,*,W/,\xff"},
+    "If-None-Match of 8 kB": {"If-None-Match": '"a" ' * 2000},
+    "If-Modified-Since of junk": {
+        "If-Modified-Since": "Thu, 99 Foo 99999 99:99:99 GMT",
+        "Range": "bytes=-9-9",
+    },
+    "Content-Type of junk": {"Content-Type": ';;;"\\'},
+    "Content-Type UTF-16": {"Content-Type": "application/json; charset=utf-16"},
+    "Content-Type unknown charset": {"Content-Type": 'application/json; charset="\xff"'},
+    "Content-Type of 8 kB": {"Content-Type": "application/json;" + 'a="' * 2600},
+    "Content-Type multipart without boundary": {"Content-Type": "multipart/form-data"},
+    "Content-Encoding gzip": {"Content-Encoding": "gzip"},
+    "Content-Encoding of junk": {"Content-Encoding": "\xff, identity"},
+    "Access-Session of junk": {"Access-Session": "\xff" * 100},
+    "Access-Session of 8 kB": {"Access-Session": "A" * 8000},
+    "Idempotency-Key of 8 kB": {"Idempotency-Key": "k" * 8000},
+    "Idempotency-Key latin-1": {"Idempotency-Key": "\xe9\xff"},
+    "Idempotency-Key of nothing": {"Idempotency-Key": ""},
+    "Cookie of junk": {"Cookie": 'a="\\777"; \xff\xfe; =; ;;; $Version=1'},
+    "Host of junk": {"Host": "a b\xff<>"},
+    "X-Forwarded-For of junk": {"X-Forwarded-For": "\xff, ::ffff:999.1.1.1, " + "1," * 3000},
+    "X-HTTP-Method-Override": {"X-HTTP-Method-Override": "DELETE", "X-Original-URL": "/api/v1/ops/delivery"},
+    "traceparent of junk": {"traceparent": "00-" + "g" * 400, "tracestate": "\xff=" * 100},
+    "Origin of somebody": {"Origin": "https://evil.example", "Access-Control-Request-Method": "PUT"},
+}
+"""Headers beside valid credentials."""
+AUTHORIZATIONS: dict[str, str] = {
+    "nothing": "",
+    "no token": "Bearer",
+    "a blank": "Bearer ",
+    "another scheme": "Basic YTpi",
+    "a word": "Bearer x",
+    "three parts": "Bearer a.b.c",
+    "8 kB": "Bearer " + "x" * 8000,
+    "a tab": "bearer\tx",
+    "latin-1": "Bearer \xe9\xff.\xff.\xff",
+    "a deep header": "Bearer W1tbW1tbW1tbW1tbW1tb.e30.AAAA",
+    "two of them": "Bearer a.b.c, Bearer d.e.f",
+    "no algorithm": "Bearer eyJhbGciOiJub25lIiwidHlwIjoiYXQrand0In0.e30.",
+}
+
+FORMS: dict[str, bytes] = {
+    "nothing": b"",
+    "no pair": b"grant_type",
+    "repeated parameter": b"grant_type=refresh_token&grant_type=refresh_token&client_id=app&refresh_token=x",
+    "NUL": b"grant_type=refresh_token&client_id=app&refresh_token=%00",
+    "surrogates": b"grant_type=refresh_token&client_id=app&refresh_token=%ED%A0%80",
+    "not UTF-8": b"grant_type=refresh_token&client_id=app&refresh_token=\xff%ff",
+    "a quote": b"grant_type=%22&client_id=app",
+    "operator": b"grant_type[$ne]=x&client_id[$gt]=&refresh_token[$regex]=.*",
+    "client that is an operator": b"grant_type=refresh_token&client_id=%7B%22$ne%22:1%7D&refresh_token=x",
+    "a thousand fields": b"&".join(b"k%d=1" % index for index in range(5000)),
+    "60 kB of one field": b"grant_type=refresh_token&client_id=app&refresh_token=" + b"x" * 60_000,
+    "code that is none": b"grant_type=authorization_code&client_id=app&code=%F0%9F%98%80&code_verifier=x",
+    "assertion that is none": b"grant_type=client_credentials&client_assertion=a.b.c&client_assertion_type="
+    b"urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+    "assertion of brackets": b"grant_type=client_credentials&client_assertion=W1tbW1tb.W1tbW1tb.&"
+    b"client_assertion_type=urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+    "grant of no list": b"grant_type=password&username=a&password=b",
+    "token of no kind": b"token=%00&token_type_hint=%ff&client_id=app",
+    "JSON": b'{"grant_type": "refresh_token"}',
+    "5 MB": b"grant_type=" + b"x" * 5_000_000,
+}
+"""Form bodies for the OAuth endpoints; none holds valid credentials."""
