@@ -8,7 +8,8 @@ way is stopped if its answer had not been handed over yet.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from consent.decision import Ask, Decision, decide
@@ -32,6 +33,21 @@ class AccessSession:
     purpose: str
     grant_ids: frozenset[str]
     expires_at: datetime
+
+
+def _untold(session: AccessSession) -> None:
+    """Nobody has to be told."""
+
+
+@dataclass(frozen=True)
+class Act:
+    """One request to open a session, by whatever number of attempts. Without an id each attempt counts."""
+
+    id: str | None = None
+    begun: Callable[[AccessSession], None] = _untold
+
+
+_NO_ACT = Act()
 
 
 @dataclass(frozen=True)
@@ -69,9 +85,17 @@ class AccessService:
         self._now = now
 
     def open_session(
-        self, citizen_id: str, organisation_id: str, practitioner_id: str | None, purpose: str
+        self,
+        citizen_id: str,
+        organisation_id: str,
+        practitioner_id: str | None,
+        purpose: str,
+        act: Act = _NO_ACT,
     ) -> AccessSession:
         """Count one use of every grant that covers the ask and hand out the session for it.
+
+        `act` names the act, so that counting again counts nothing, and is told of the session before
+        anything is counted: with what it was told, `reopen` finishes what was broken off.
 
         Raises:
             ReadRefused: no grant covers it, or another call took the last use.
@@ -82,21 +106,36 @@ class AccessService:
         decision = decide(ask, standing, self._licence_of(organisation_id))
         if not decision.permit or practitioner_id is None:
             raise _refused(decision, standing, opening=True)
-        paid = [
-            grant for grant in decision.grant_ids if self._consents.use(citizen_id, organisation_id, grant)
-        ]
+        wanted = frozenset(decision.grant_ids)
+        ends = min(each.scope.expires_at for each in standing.live if each.id in wanted)
+        expires_at = min(now + SESSION_LASTS, ends)
+        asked = AccessSession(citizen_id, organisation_id, practitioner_id, purpose, wanted, expires_at)
+        act.begun(asked)
+        return self._paid(asked, standing, act)
+
+    def reopen(self, session: AccessSession, act: Act) -> AccessSession:
+        """Open once more a session this act had begun: what was counted is not counted again.
+
+        Raises:
+            ReadRefused: it is over, or what it was opened under is not in force any more.
+        """
+        self.authorise(session)
+        return self._paid(session, self._standing(session), act)
+
+    def _paid(self, asked: AccessSession, standing: Standing, act: Act) -> AccessSession:
+        paid = frozenset(
+            grant
+            for grant in sorted(asked.grant_ids)
+            if self._consents.use(asked.citizen_id, asked.organisation_id, grant, act.id)
+        )
         if not paid:
             raise _refused(Decision(reason="used_up"), standing, opening=True)
-        ends = min(each.scope.expires_at for each in standing.live if each.id in paid)
-        expires_at = min(now + SESSION_LASTS, ends)
-        return AccessSession(
-            citizen_id, organisation_id, practitioner_id, purpose, frozenset(paid), expires_at
-        )
+        return replace(asked, grant_ids=paid)
 
-    def give_back(self, session: AccessSession) -> None:
+    def give_back(self, session: AccessSession, act: Act = _NO_ACT) -> None:
         """Undo the counting of a session that could not be handed out."""
         for grant_id in session.grant_ids:
-            self._consents.unuse(session.citizen_id, session.organisation_id, grant_id)
+            self._consents.unuse(session.citizen_id, session.organisation_id, grant_id, act.id)
 
     def authorise(self, session: AccessSession) -> Permission:
         """Decide a read inside a session, on the standing of this moment.

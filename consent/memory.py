@@ -8,6 +8,7 @@ from threading import RLock
 
 from consent.errors import StaleVersion
 from consent.model import ConsentRequest, Grant, LiveGrant, Standing
+from consent.ports import Spend, Unit
 
 
 class MemoryConsents:
@@ -18,10 +19,15 @@ class MemoryConsents:
         self._requests: dict[str, ConsentRequest] = {}
         self._grants: dict[str, Grant] = {}
         self._standings: dict[tuple[str, str], Standing] = {}
+        self._used: set[tuple[str, str]] = set()
 
-    def add_request(self, request: ConsentRequest) -> None:
-        """Keep a new request."""
+    def add_request(self, request: ConsentRequest, spend: Spend | None = None) -> None:
+        """Keep a new request, and spend what it was bought with."""
         with self._lock:
+            if request.id in self._requests:
+                return
+            if spend is not None:
+                spend(None)
             self._requests[request.id] = request
 
     def request(self, citizen_id: str, request_id: str) -> ConsentRequest | None:
@@ -87,19 +93,26 @@ class MemoryConsents:
         """The same: this memory has no other state."""
         return self.standing(citizen_id, organisation_id)
 
-    def use(self, citizen_id: str, organisation_id: str, grant_id: str) -> bool:
-        """Count one use, atomically."""
+    def use(self, citizen_id: str, organisation_id: str, grant_id: str, act: str | None = None) -> bool:
+        """Count one use, atomically; an act counts once."""
         with self._lock:
+            if act is not None and (grant_id, act) in self._used:
+                return any(each.id == grant_id for each in self.standing(citizen_id, organisation_id).live)
             standing = self.standing(citizen_id, organisation_id)
             for grant in standing.live:
                 if grant.id == grant_id and grant.uses_left != 0:
                     self._count(citizen_id, organisation_id, standing, grant, -1)
+                    if act is not None:
+                        self._used.add((grant_id, act))
                     return True
             return False
 
-    def unuse(self, citizen_id: str, organisation_id: str, grant_id: str) -> None:
+    def unuse(self, citizen_id: str, organisation_id: str, grant_id: str, act: str | None = None) -> None:
         """Give one counted use back."""
         with self._lock:
+            if act is not None and (grant_id, act) not in self._used:
+                return
+            self._used.discard((grant_id, act or ""))
             standing = self.standing(citizen_id, organisation_id)
             for grant in standing.live:
                 if grant.id == grant_id and grant.uses_left is not None:
@@ -148,17 +161,25 @@ class MemoryVisitCodes:
     def __init__(self) -> None:
         self._lock = RLock()
         self._codes: dict[str, tuple[str, datetime]] = {}
+        self._taken: set[str] = set()
 
     def add(self, digest: str, citizen_id: str, expires_at: datetime) -> None:
         """Keep a new code."""
         with self._lock:
-            self._codes[digest] = (citizen_id, expires_at)
+            self._codes.setdefault(digest, (citizen_id, expires_at))
 
-    def take(self, digest: str, now: datetime) -> str | None:
-        """The citizen behind a live code, once."""
+    def shown(self, digest: str, now: datetime) -> str | None:
+        """The citizen behind a live code, which stays live."""
         with self._lock:
-            citizen_id, expires_at = self._codes.pop(digest, (None, now))
-            return citizen_id if now < expires_at else None
+            citizen_id, expires_at = self._codes.get(digest, (None, now))
+            return citizen_id if now < expires_at and digest not in self._taken else None
+
+    def take(self, digest: str, now: datetime, unit: Unit = None) -> bool:
+        """Use a live code up, once."""
+        with self._lock:
+            live = self.shown(digest, now) is not None
+            self._taken.add(digest)
+            return live
 
 
 def _live(grant: Grant, left: int | None = None) -> LiveGrant:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from consent.model import ConsentRequest, Grant, Licence, Standing
 
 Now = Callable[[], datetime]
 NewId = Callable[[], str]
 Digest = Callable[[str], str]
+Unit = Any
+"""What several writes are done in as one; None where there is nothing to hold together."""
+Spend = Callable[[Unit], None]
+"""Spends something inside the unit it is given, or raises, which undoes the unit."""
 
 
 class Consents(Protocol):
@@ -20,8 +24,14 @@ class Consents(Protocol):
     of them or none.
     """
 
-    def add_request(self, request: ConsentRequest) -> None:
-        """Keep a new request."""
+    def add_request(self, request: ConsentRequest, spend: Spend | None = None) -> None:
+        """Keep a new request, and spend what it was bought with, in one step: both or neither.
+
+        A request whose id is there already is kept as it is.
+
+        Raises:
+            VisitCodeInvalid: what `spend` raises; nothing was kept.
+        """
 
     def request(self, citizen_id: str, request_id: str) -> ConsentRequest | None:
         """One request of this citizen."""
@@ -75,10 +85,13 @@ class Consents(Protocol):
     def settled_standing(self, citizen_id: str, organisation_id: str) -> Standing:
         """The same, linearizable: it sees every change whose call returned before this one began."""
 
-    def use(self, citizen_id: str, organisation_id: str, grant_id: str) -> bool:
-        """Count one use, atomically; False when none was left or the grant is not live."""
+    def use(self, citizen_id: str, organisation_id: str, grant_id: str, act: str | None = None) -> bool:
+        """Count one use, atomically; False when none was left or the grant is not live.
 
-    def unuse(self, citizen_id: str, organisation_id: str, grant_id: str) -> None:
+        An `act` that has counted its use of this grant counts none again: True.
+        """
+
+    def unuse(self, citizen_id: str, organisation_id: str, grant_id: str, act: str | None = None) -> None:
         """Give one counted use back, because nothing could be had for it; no more than were counted."""
 
     def set_blocked(self, citizen_id: str, organisation_id: str, *, blocked: bool) -> None:
@@ -92,10 +105,13 @@ class VisitCodes(Protocol):
     """One-time codes a citizen shows in the surgery, kept as digests only."""
 
     def add(self, digest: str, citizen_id: str, expires_at: datetime) -> None:
-        """Keep a new code."""
+        """Keep a new code. One that is there already stays as it is."""
 
-    def take(self, digest: str, now: datetime) -> str | None:
-        """The citizen behind a live code, once: of all callers, however many at once, one gets it."""
+    def shown(self, digest: str, now: datetime) -> str | None:
+        """The citizen behind a live code, which stays live."""
+
+    def take(self, digest: str, now: datetime, unit: Unit = None) -> bool:
+        """Use a live code up, once: of all callers, however many at once, one is told True."""
 
 
 LicenceOf = Callable[[str], Licence]

@@ -27,7 +27,7 @@ from consent.model import (
     Step,
 )
 from consent.notices import Notice, notice_for
-from consent.ports import Consents, LicenceOf, NewId, Now
+from consent.ports import Consents, LicenceOf, NewId, Now, Spend
 from consent.rules import answered, check_actor, check_codes, check_scope, narrowed
 
 REQUEST_STAYS_OPEN = timedelta(days=7)
@@ -52,6 +52,10 @@ class Proposal:
     requested_by: str
     reason: str
     in_visit: bool = False
+    id: str | None = None
+    """What to name the request; a new id if nothing is given. The same id again makes no second one."""
+    spend: Spend | None = None
+    """Spends, together with the request, what it was bought with: a visit code."""
 
 
 class ConsentService:
@@ -71,12 +75,13 @@ class ConsentService:
         Raises:
             UnknownCode: purpose, category or label not on its list, or no category named.
             NotLicensed: the organisation may not ask for this purpose or one of these categories.
+            VisitCodeInvalid: the visit code was used by another request in the meantime.
         """
         now = self._now()
         self.check(proposal.scope)
         stays = VISIT_REQUEST_STAYS_OPEN if proposal.in_visit else REQUEST_STAYS_OPEN
         request = ConsentRequest(
-            id=self._new_id(),
+            id=proposal.id or self._new_id(),
             citizen_id=proposal.citizen_id,
             scope=proposal.scope,
             requested_by=proposal.requested_by,
@@ -88,7 +93,7 @@ class ConsentService:
             in_visit=proposal.in_visit,
             history=(Step("consent:request:created", proposal.requested_by, now),),
         )
-        self._consents.add_request(request)
+        self._consents.add_request(request, proposal.spend)
         return request
 
     def check(self, scope: Scope) -> None:
@@ -136,9 +141,15 @@ class ConsentService:
         return notice_for(purpose, locale)
 
     def approve(
-        self, citizen_id: str, request_id: str, answer: Answer, actor: Actor, journal: Journal = _no_journal
+        self,
+        citizen_id: str,
+        request_id: str,
+        answer: Answer,
+        actor: Actor,
+        journal: Journal = _no_journal,
+        grant_id: str | None = None,
     ) -> Grant:
-        """Grant what was asked, or less; never more.
+        """Grant what was asked, or less; never more. `grant_id` names the grant; else it gets a new id.
 
         `journal` is told of the grant right before it comes into force; if it raises, nothing is granted.
         So the log may tell of a grant that then failed, but no grant is in force that the log lacks.
@@ -158,7 +169,7 @@ class ConsentService:
         notice = notice_for(scope.purpose, answer.locale)
         if notice.version != answer.notice_version:
             raise NoticeOutdated(notice.version)
-        grant = self._new_grant(request, scope, notice, actor, now)
+        grant = self._new_grant(request, scope, notice, actor, now, grant_id or self._new_id())
         # Of all who answer at once one gets past this line, so that the log tells of one grant.
         claimed = self._save(replace(request, version=request.version + 1), request)
         journal(grant)
@@ -285,10 +296,16 @@ class ConsentService:
         return request
 
     def _new_grant(
-        self, request: ConsentRequest, scope: Scope, notice: Notice, actor: Actor, now: datetime
+        self,
+        request: ConsentRequest,
+        scope: Scope,
+        notice: Notice,
+        actor: Actor,
+        now: datetime,
+        grant_id: str,
     ) -> Grant:
         return Grant(
-            id=self._new_id(),
+            id=grant_id,
             citizen_id=request.citizen_id,
             request_id=request.id,
             scope=scope,

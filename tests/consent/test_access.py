@@ -118,12 +118,16 @@ def test_visit_codes_work_once_and_for_five_minutes() -> None:
     codes = VisitCodeService(MemoryVisitCodes(), lambda text: f"digest of {text}", lambda: time[0])
     code, ends = codes.issue("citizen")
     assert ends - NOW == timedelta(minutes=5)
-    assert codes.redeem(f" {code[:5].lower()}-{code[5:]} ") == "citizen"
+    shown = codes.shown(f" {code[:5].lower()}-{code[5:]} ")
+    assert shown.citizen_id == codes.shown(code).citizen_id == "citizen"
+    codes.use(shown)
+    with pytest.raises(VisitCodeInvalid):
+        codes.use(shown)
     late, _ = codes.issue("citizen")
     time[0] += timedelta(minutes=5)
     for wrong in (code, late, "", "A" * 10, "x" * 10_000, "ABCDEFGHJ0"):
         with pytest.raises(VisitCodeInvalid):
-            codes.redeem(wrong)
+            codes.shown(wrong)
 
 
 def test_a_live_grant_that_does_not_cover_is_told_from_one_that_ended(world: World) -> None:

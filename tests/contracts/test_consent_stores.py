@@ -14,7 +14,7 @@ import pytest
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
-from consent.errors import StaleVersion
+from consent.errors import StaleVersion, VisitCodeInvalid
 from consent.memory import MemoryConsents, MemoryVisitCodes
 from consent.model import ConsentRequest, Grant, LiveGrant, NoticeShown, Period, Standing, Step
 from consent.ports import Consents, VisitCodes
@@ -340,10 +340,52 @@ def test_grants_of_many_requests_at_once_are_all_on_the_standing(consents: Conse
 def test_a_visit_code_is_taken_once_by_one_and_in_time(codes: VisitCodes) -> None:
     codes.add("one", "citizen", NOW + timedelta(minutes=5))
     codes.add("late", "citizen", NOW + timedelta(minutes=5))
-    assert codes.take("absent", NOW) is None
-    assert at_once(lambda _: codes.take("one", NOW), 20) == {"citizen": 1, "None": 19}
-    assert codes.take("late", NOW + timedelta(minutes=5)) is None
-    assert codes.take("late", NOW) is None, "a late attempt uses it up as well"
+    assert codes.shown("absent", NOW) is None and not codes.take("absent", NOW)
+    assert codes.shown("one", NOW) == codes.shown("one", NOW) == "citizen", "looking uses nothing up"
+    assert at_once(lambda _: codes.take("one", NOW), 50) == {"True": 1, "False": 49}
+    assert codes.shown("one", NOW) is None
+    late = NOW + timedelta(minutes=5)
+    assert codes.shown("late", late) is None and not codes.take("late", late)
+    codes.add("one", "another", late)
+    assert codes.shown("one", NOW) is None, "a used code stays used"
+
+
+def test_a_request_and_the_code_it_was_bought_with_go_together(consents: Consents, codes: VisitCodes) -> None:
+    codes.add("code", "citizen", NOW + timedelta(minutes=5))
+
+    def spend(unit: object) -> None:
+        if not codes.take("code", NOW, unit):
+            raise VisitCodeInvalid("code")
+
+    requests = [a_request() for _ in range(50)]
+
+    def ask(number: int) -> str:
+        try:
+            consents.add_request(requests[number], spend)
+        except VisitCodeInvalid:
+            return "refused"
+        return "kept"
+
+    assert at_once(ask, 50) == {"kept": 1, "refused": 49}
+    (kept,) = consents.requests_of("citizen", 100)
+    assert ask(requests.index(kept)) == "kept", "the same request once more"
+    assert len(consents.requests_of("citizen", 100)) == 1
+
+
+def test_a_use_counts_once_an_act(consents: Consents) -> None:
+    grant = granted(consents, uses=3)
+    args = (grant.citizen_id, grant.scope.organisation_id, grant.id)
+
+    def left() -> int | None:
+        return consents.standing("citizen", "org").live[0].uses_left
+
+    assert at_once(lambda _: consents.use(*args, "act"), 20) == {"True": 20} and left() == 2
+    assert consents.use(*args, "other") and left() == 1
+    consents.unuse(*args, "act")
+    consents.unuse(*args, "act")
+    assert left() == 2, "given back once"
+    assert consents.use(*args) and consents.use(*args) and not consents.use(*args)
+    assert consents.use(*args, "other") and not consents.use(*args, "third")
 
 
 def test_a_failure_in_the_middle_of_an_approval_leaves_no_trace(

@@ -63,6 +63,18 @@ def test_a_session_comes_back_and_ends_once(stores: IdentityStores) -> None:
     assert stores.sessions.get("nobody") is None
 
 
+def test_a_session_used_since_it_was_looked_at_does_not_end(stores: IdentityStores) -> None:
+    one = session()
+    stores.sessions.add(one, "d1")
+    stores.sessions.rotate(
+        one.id, before=RefreshLine(None, "d1"), after=RefreshLine("d1", "d2"), at=AT + timedelta(hours=1)
+    )
+    assert not stores.sessions.end(one.id, AT, unused_since=AT)
+    assert stores.sessions.of("subject") != []
+    assert stores.sessions.end(one.id, AT, unused_since=AT + timedelta(hours=1))
+    assert not stores.sessions.end(one.id, AT, unused_since=AT + timedelta(hours=1))
+
+
 def test_a_refresh_line_moves_from_where_it_is_for_one_of_sixteen(stores: IdentityStores) -> None:
     one = session()
     stores.sessions.add(one, "d1")

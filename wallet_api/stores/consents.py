@@ -7,19 +7,22 @@ same transaction as the grant itself. So the number of past grants never matters
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
 from pymongo.database import Database
+from pymongo.errors import DuplicateKeyError
 from pymongo.read_concern import ReadConcern
 
 from consent.errors import StaleVersion
 from consent.model import ConsentRequest, Grant, Scope, Standing
+from consent.ports import Spend
 from wallet_api.infra.crypto.blind import BlindIndex
 from wallet_api.infra.crypto.envelope import CitizenCipher, Place
 from wallet_api.infra.mongo import Index, transaction
+from wallet_api.stores.bulk import insert_new
 from wallet_api.stores.consent_documents import (
     LabelTokens,
     grant_document,
@@ -56,9 +59,22 @@ class MongoConsents:
         self._standings = db["standings"]
         self._settled = self._standings.with_options(read_concern=ReadConcern("linearizable"))
 
-    def add_request(self, request: ConsentRequest) -> None:
+    def add_request(self, request: ConsentRequest, spend: Spend | None = None) -> None:
         """Keep a new request; its free text is sealed under the asking organisation's key."""
-        self._requests.insert_one(self._request_document(request))
+        document = self._request_document(request)
+
+        def work(session: ClientSession) -> None:
+            self._requests.insert_one(document, session=session)
+            if spend is not None:
+                spend(session)
+
+        try:
+            if spend is None:
+                self._requests.insert_one(document)
+            else:
+                transaction(self._db, work)
+        except DuplicateKeyError:
+            return  # the same act, once more: nothing was spent a second time
 
     def request(self, citizen_id: str, request_id: str) -> ConsentRequest | None:
         """One request of this citizen."""
@@ -92,6 +108,24 @@ class MongoConsents:
             self._shift(grant, session, push=live_document(grant, grant.scope.uses, self._tokens))
 
         transaction(self._db, work)
+
+    def load(self, requests: Sequence[ConsentRequest], grants: Sequence[Grant]) -> None:
+        """Keep many with the standings that follow; what is there already stays. For filling a database.
+
+        All grants of a citizen to an organisation are to come in one call.
+        """
+        standings: dict[str, Document] = {}
+        for grant in grants:
+            organisation_id = grant.scope.organisation_id
+            key = standing_id(grant.citizen_id, organisation_id)
+            first = {"_id": key, "epoch": 0, "live": [], "blocked": False, "known": True}
+            standing = standings.setdefault(key, first | _owner(grant.citizen_id, organisation_id))
+            standing["epoch"] += grant.version
+            if grant.state == "granted":
+                standing["live"].append(live_document(grant, grant.scope.uses, self._tokens))
+        insert_new(self._requests, [self._request_document(each) for each in requests])
+        insert_new(self._grants, [grant_document(each, self._tokens) for each in grants])
+        insert_new(self._standings, list(standings.values()))
 
     def grant(self, citizen_id: str, grant_id: str) -> Grant | None:
         """One grant of this citizen."""
@@ -137,27 +171,33 @@ class MongoConsents:
         found = collection.find_one({"_id": standing_id(citizen_id, organisation_id)})
         return standing_of(found, self._tokens)
 
-    def use(self, citizen_id: str, organisation_id: str, grant_id: str) -> bool:
-        """Count one use: the condition and the count are one update of one document."""
-        key = standing_id(citizen_id, organisation_id)
-        counted = self._standings.update_one(
-            {"_id": key, "live": {"$elemMatch": {"id": grant_id, "uses_left": {"$gt": 0}}}},
-            {"$inc": {"live.$.uses_left": -1}},
-        )
+    def use(self, citizen_id: str, organisation_id: str, grant_id: str, act: str | None = None) -> bool:
+        """Count one use: the condition and the count are one update of one document.
+
+        The acts that counted stand beside the number: no more of them than the grant has uses.
+        """
+        key, left = standing_id(citizen_id, organisation_id), {"id": grant_id, "uses_left": {"$gt": 0}}
+        count: Document = {"$inc": {"live.$.uses_left": -1}}
+        if act is not None:
+            left |= {"acts": {"$ne": act}}
+            count |= {"$push": {"live.$.acts": act}}
+        counted = self._standings.update_one({"_id": key, "live": {"$elemMatch": left}}, count)
         if counted.modified_count == 1:
             return True
-        unlimited = {"_id": key, "live": {"$elemMatch": {"id": grant_id, "uses_left": None}}}
-        return self._standings.find_one(unlimited, {"_id": 1}) is not None
-
-    def unuse(self, citizen_id: str, organisation_id: str, grant_id: str) -> None:
-        """Give one counted use back; a grant without a limit counts none."""
-        self._standings.update_one(
-            {
-                "_id": standing_id(citizen_id, organisation_id),
-                "live": {"$elemMatch": {"id": grant_id, "uses_left": {"$gte": 0}}},
-            },
-            {"$inc": {"live.$.uses_left": 1}},
+        found = self._standings.find_one({"_id": key}, {"live": 1}) or {}
+        mine = next((each for each in found.get("live", ()) if each["id"] == grant_id), None)
+        return mine is not None and (
+            mine["uses_left"] is None or (act is not None and act in mine.get("acts", ()))
         )
+
+    def unuse(self, citizen_id: str, organisation_id: str, grant_id: str, act: str | None = None) -> None:
+        """Give one counted use back; a grant without a limit counts none."""
+        mine: Document = {"id": grant_id, "uses_left": {"$gte": 0}} | ({} if act is None else {"acts": act})
+        back: Document = {"$inc": {"live.$.uses_left": 1}}
+        if act is not None:
+            back |= {"$pull": {"live.$.acts": act}}
+        key = standing_id(citizen_id, organisation_id)
+        self._standings.update_one({"_id": key, "live": {"$elemMatch": mine}}, back)
 
     def set_blocked(self, citizen_id: str, organisation_id: str, *, blocked: bool) -> None:
         """Put the organisation on, or take it off, the deny list."""

@@ -1,0 +1,232 @@
+"""No door tells whether a person exists: the same bytes, the same status, the same work in the database."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from werkzeug.test import TestResponse
+
+from tests.listening import Operations, named
+from tests.world import START, Doctor, World, bundle, condition, found_in
+from wallet_api.infra.ids import new_id
+from wallet_api.wiring import licences
+
+ASK = "/provider/consent-requests"
+ABSENT = "001190{:06d}"
+SHOWN = 1000
+
+
+@pytest.fixture(scope="module")
+def operations() -> Operations:
+    return Operations()
+
+
+@pytest.fixture(scope="module")
+def world(
+    embedded_uri: str, operations: Operations, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[World]:
+    db = operations.open_database(embedded_uri, f"enumeration_{new_id()}")
+    made = World(db, tmp_path_factory.mktemp("wallet"))
+    made.clock.set_to(START)
+    # A licence is looked up every five seconds, whoever is asked about: not in the middle of a comparison.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(licences, "HELD_SECONDS", 3600.0)
+        yield made
+    made.services.log.close()
+    db.client.close()
+
+
+def work_of(operations: Operations, call: Callable[[], TestResponse]) -> tuple[TestResponse, Counter[str]]:
+    """The answer, and the database operations behind it. Those of the log go out together with others'."""
+    with operations.heard() as commands:
+        answer = call()
+    return answer, Counter(named(each) for each in commands)
+
+
+def plain(answer: TestResponse, *varying: str) -> tuple[object, ...]:
+    """All of an answer that tells something: ids are new each time, and so is what is sealed in them."""
+    body = answer.get_data()
+    for name in (*varying, "request_id"):
+        told = str(found_in(answer).get(name, ""))
+        body = body.replace(told.encode(), b"-" * len(told)) if told else body
+    headers = tuple(
+        sorted((name, text) for name, text in answer.headers if name not in ("Request-Id", "Date"))
+    )
+    return answer.status_code, body, headers
+
+
+def people(world: World, doctor: Doctor) -> dict[str, str]:
+    """Numbers of every kind of person there is, and of nobody."""
+    an, blocker = world.person(), world.person()
+    path = f"/citizens/me/blocked-organisations/{doctor.organisation_id}"
+    assert world.call("PUT", path, blocker).status_code == 204
+    child = world.child_of(an)
+    refuser = world.person()
+    world.ask(doctor, refuser)
+    request = world.newest_request(refuser)
+    world.post(f"/citizens/me/consent-requests/{request['id']}/refusal", refuser)
+    dead = world.person()
+    world.services.identity.people.record_death(dead.id, world.now().date())
+    granted = world.person()
+    world.grant(doctor, granted)
+    return {
+        "known": world.person().number,
+        "blocking": blocker.number,
+        "under age": child.number,
+        "refusing": refuser.number,
+        "dead": dead.number,
+        "granted": granted.number,
+        "absent": ABSENT.format(1),
+        "other absent": ABSENT.format(2),
+    }
+
+
+def test_asking_is_the_same_whoever_is_meant(world: World, operations: Operations) -> None:
+    doctor = world.doctor()
+    world.ask(doctor, world.person())
+    seen: dict[str, Any] = {}
+    for who, number in people(world, doctor).items():
+        body = world.proposal(world_person(number), citizen={"national_id": number})
+        token = doctor.token
+        answer, work = work_of(operations, lambda token=token, body=body: world.post(ASK, token, body))  # type: ignore[misc]  # defaults bind
+        polled, asked = work_of(
+            operations,
+            lambda token=token, answer=answer: world.get(f"{ASK}/{found_in(answer)['id']}", token),  # type: ignore[misc]  # as above
+        )
+        seen[who] = plain(answer, "id"), work, plain(polled, "id"), asked
+    assert seen["known"][0][0] == 202 and sum(seen["known"][1].values()) >= 4
+    assert {who: each for who, each in seen.items() if each != seen["known"]} == {}
+
+
+def world_person(number: str) -> Any:
+    """What `proposal` needs of somebody: a number."""
+    return type("Named", (), {"number": number})()
+
+
+def test_a_thousand_known_and_a_thousand_unknown_numbers_are_answered_alike(
+    world: World, operations: Operations, record_property: Any
+) -> None:
+    doctor, known = world.doctor(), [world.person().number for _ in range(20)]
+    token = doctor.token
+    kinds: dict[str, Counter[object]] = {"known": Counter(), "unknown": Counter()}
+    world.post(ASK, token, world.proposal(world_person(known[0])))  # its licence is known from here on
+    for turn in range(SHOWN // 10):
+        for kind, number in (("known", known[turn % 20]), ("unknown", ABSENT.format(1000 + turn))):
+            body = world.proposal(world_person(number), citizen={"national_id": number})
+            answer, work = work_of(operations, lambda body=body: world.post(ASK, token, body))  # type: ignore[misc]  # a default binds
+            kinds[kind][(plain(answer, "id"), frozenset(work.items()))] += 1
+    record_property("lookups", 2 * (SHOWN // 10))
+    assert kinds["known"] == kinds["unknown"] and len(kinds["known"]) == 1
+
+
+def test_wrong_codes_are_one_answer(world: World, operations: Operations) -> None:
+    doctor, an = world.doctor(), world.person()
+    used = found_in(world.post("/citizens/me/visit-codes", an))["visit_code"]
+    assert world.post(ASK, doctor, world.proposal(an, citizen={"visit_code": used})).status_code == 202
+    late = found_in(world.post("/citizens/me/visit-codes", an))["visit_code"]
+    world.forward(minutes=6)
+    token = doctor.token
+    seen = []
+    for code in (used, late, "ABCDEFGHJK", "ABCDE-FGHJK", "00000-00000", "abc"):
+        body = world.proposal(an, citizen={"visit_code": code})
+        answer, work = work_of(operations, lambda body=body: world.post(ASK, token, body))  # type: ignore[misc]  # a default binds
+        seen.append((plain(answer), work))
+    assert seen[0][0][0] == 422 and seen == [seen[0]] * len(seen)
+
+
+def test_every_path_to_somebody_else_is_the_path_to_nobody(world: World, operations: Operations) -> None:
+    an, binh, doctor = world.person(), world.person(), world.doctor()
+    world.send(doctor, bundle(binh, condition()))
+    theirs = world.grant(doctor, binh)
+    record = found_in(world.get("/citizens/me/records", binh))["items"][0]["id"]
+    child = world.child_of(binh)
+    token = an.token
+    pairs = [
+        (f"/citizens/{binh.id}{rest}", f"/citizens/{new_id()}{rest}")
+        for rest in (
+            "",
+            "/records",
+            "/grants",
+            "/consent-requests",
+            "/access-log",
+            "/family",
+            "/sessions",
+            "/inbox",
+        )
+    ]
+    pairs += [
+        (f"/citizens/{child.id}/records", f"/citizens/{new_id()}/records"),
+        (f"/citizens/me/grants/{theirs.grant['id']}", f"/citizens/me/grants/{new_id()}"),
+        (f"/citizens/me/records/{record}", f"/citizens/me/records/{new_id()}"),
+        (f"/citizens/me/records/{record}/versions", f"/citizens/me/records/{new_id()}/versions"),
+    ]
+    for other, absent in pairs:
+        mine = work_of(operations, lambda path=other: world.get(path, token))  # type: ignore[misc]  # a default binds
+        nobody = work_of(operations, lambda path=absent: world.get(path, token))  # type: ignore[misc]  # as above
+        assert mine[0].status_code == 404, other
+        assert (plain(mine[0]), mine[1]) == (plain(nobody[0]), nobody[1]), other
+
+
+def test_references_of_others_are_references_to_nothing(world: World, operations: Operations) -> None:
+    ours, theirs = world.doctor(), world.doctor()
+    made = world.grant(theirs, world.person())
+    token = ours.token
+    seals = world.services.references
+    nobody = seals.seal(ours.organisation_id, "request", new_id(), new_id())
+    seen = [
+        work_of(operations, lambda ref=ref: world.get(f"{ASK}/{ref}", token))  # type: ignore[misc]  # a default binds
+        for ref in (nobody, seals.seal(ours.organisation_id, "request", made.person.id, new_id()))
+    ]
+    assert seen[0][0].status_code == 404
+    assert (plain(seen[0][0]), seen[0][1]) == (plain(seen[1][0]), seen[1][1])
+    foreign = world.get(f"{ASK}/{made.request_ref}", token)
+    assert plain(foreign) == plain(seen[0][0])
+    for path in ("/provider/access-sessions",):
+        body = {"citizen_ref": made.citizen_ref, "purpose": "TREAT"}
+        absent = {"citizen_ref": "A" * 43, "purpose": "TREAT"}
+        assert plain(world.post(path, token, body)) == plain(world.post(path, token, absent))
+
+
+def test_sending_records_tells_nothing_about_the_person(world: World, operations: Operations) -> None:
+    doctor = world.doctor()
+    an, absent = world.person(), world.person()
+    nobody = type("Nobody", (), {"number": ABSENT.format(7), "born": an.born})()
+    stranger = type("Wrong", (), {"number": absent.number, "born": an.born.replace(year=1960)})()
+    token, seen = doctor.token, {}
+    for who, person in (("known", an), ("absent", nobody), ("another's number", stranger)):
+        sent = bundle(person, condition())
+        answer, work = work_of(
+            operations,
+            lambda sent=sent: world.post(
+                "/provider/intake/fhir-bundles", token, sent, kind="application/fhir+json"
+            ),  # type: ignore[misc]  # a default binds
+        )
+        rows = found_in(answer)["rows"]
+        seen[who] = plain(answer, "id")[0], [(row["accepted"], row["code"]) for row in rows], work
+    print({who: dict(work) for who, (_, _, work) in seen.items()})
+    assert len({str(each[:2]) for each in seen.values()}) == 1
+
+
+def test_clients_that_do_not_exist_are_refused_like_those_that_do(
+    world: World, operations: Operations
+) -> None:
+    doctor, client = world.doctor(), world.app.test_client()
+    seen = []
+    for client_id in (doctor.client_id, new_id(), "app"):
+        form = {"grant_type": "client_credentials", "client_id": client_id, "client_assertion": "x.y.z"}
+        answer, work = work_of(operations, lambda form=form: client.post("/oauth/token", data=form))  # type: ignore[misc]  # a default binds
+        seen.append((answer.status_code, answer.get_data(), work))
+    assert seen[0][0] in (400, 401) and seen == [seen[0]] * 3
+    refused = [
+        client.post(
+            "/oauth/token", data={"grant_type": "refresh_token", "client_id": "app", "refresh_token": each}
+        )
+        for each in ("x" * 43, new_id())
+    ]
+    assert (
+        refused[0].get_data() == refused[1].get_data()
+        and refused[0].status_code == refused[1].status_code == 400
+    )
