@@ -11,7 +11,17 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey, OctKey
 
-from tests.identity.world import BASE, REDIRECT, World, authorize_query, make_world, settings_for, told_in
+from tests.identity.world import (
+    BASE,
+    REDIRECT,
+    World,
+    authorize_query,
+    bare_app,
+    make_world,
+    settings_for,
+    told_in,
+)
+from wallet_api.identity.oidc.breaker import Breaker
 from wallet_api.identity.oidc.discovery import Discovery
 
 
@@ -76,12 +86,7 @@ def test_the_cookie_is_bound_to_the_attempt_and_hidden_from_scripts(world: World
 
 def test_outside_development_the_cookie_is_secure_and_host_locked(world: World) -> None:
     object.__setattr__(world.identity.oauth.sign_in, "dev", False)
-    from flask import Flask
-
-    from wallet_api.routes.oauth import oauth_blueprint
-
-    app = Flask("prod")
-    app.register_blueprint(oauth_blueprint(world.identity.oauth, dev=False))
+    app = bare_app(world.identity, dev=False)
     answer = app.test_client().get("/oauth/authorize", query_string=authorize_query("v" * 43))
     assert answer.headers["Set-Cookie"].startswith("__Host-")
     assert "Secure" in answer.headers["Set-Cookie"]
@@ -105,7 +110,7 @@ FORGERIES: dict[str, dict[str, Any]] = {
     "low acr": {"acr": "1"},
     "no acr": {"acr": None},
     "other at_hash": {"at_hash": "AAAAAAAAAAAAAAAAAAAAAA"},
-    "no at_hash": {"at_hash": None},
+    "at_hash as a list": {"at_hash": []},
     "authenticated before we asked": {"auth_time": -31},
     "no auth_time": {"auth_time": None},
 }
@@ -123,6 +128,11 @@ def test_a_forged_claim_signs_nobody_in(world: World, forgery: dict[str, Any]) -
 
     world.upstream.forge = forge
     assert refused(world)["error_description"] == "sign_in_refused"
+
+
+def test_a_provider_that_leaves_the_optional_at_hash_out_is_understood(world: World) -> None:
+    world.upstream.forge = lambda _header, claims: claims.pop("at_hash")
+    assert world.signed_in()["token_type"] == "Bearer"
 
 
 def unsigned(header: dict[str, Any], claims: dict[str, Any]) -> str:
@@ -237,7 +247,7 @@ def test_an_upstream_that_fails_is_told_as_unavailable(world: World) -> None:
 def test_a_gone_upstream_is_told_as_unavailable(world: World) -> None:
     gone = make_world(world.upstream, world.clock)
     sign_in = gone.identity.oauth.sign_in
-    sign_in.providers["vneid"]._discovery = Discovery("http://127.0.0.1:9", dev=True)  # type: ignore[index]  # a dict within
+    sign_in.providers["vneid"]._discovery = Discovery("http://127.0.0.1:9", Breaker(), dev=True)  # type: ignore[index]  # a dict within
     answer = gone.browser().get("/oauth/authorize", query_string=authorize_query("v" * 43))
     assert told_in(answer.headers["Location"])["error"] == "temporarily_unavailable"
 

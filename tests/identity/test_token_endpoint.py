@@ -185,7 +185,14 @@ class RefreshLines(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.store, self.told = MemorySessions(), []
-        self.sessions = Sessions(self.store, Clock(), lambda *told: self.told.append(told))
+        self.sessions = Sessions(
+            self.store,
+            Clock(),
+            lambda *_: True,
+            tell=self.told.append,
+            tell_crowded=self.told.append,
+            tell_started=lambda session: None,
+        )
         opened = self.sessions.open(
             "s", SignedIn("citizen", "c", "2", START), Client("app", "app", "App", ("https://a.vn/",))
         )

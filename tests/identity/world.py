@@ -87,6 +87,7 @@ class World:
     keys: MemoryKeyStore
     app: Flask
     stolen: list[Session]
+    crowded: list[Session]
     provider_key: ECKey = field(default_factory=lambda: ECKey.generate_key("P-256", {"kid": "p1"}))
 
     def __post_init__(self) -> None:
@@ -196,7 +197,8 @@ class World:
 def make_world(upstream: Any, clock: Any, stores: IdentityStores | None = None) -> World:
     """`upstream`: the forging provider, or the address of another one."""
     issuer = upstream if isinstance(upstream, str) else upstream.issuer
-    settings, keys, stolen = settings_for(issuer), MemoryKeyStore(), list[Session]()
+    settings, keys = settings_for(issuer), MemoryKeyStore()
+    stolen, crowded = list[Session](), list[Session]()
     identity = build_identity(
         settings,
         stores or memory_stores(),
@@ -204,10 +206,19 @@ def make_world(upstream: Any, clock: Any, stores: IdentityStores | None = None) 
         now=clock,
         new_id=new_id,
         tell_theft=stolen.append,
+        tell_crowded=crowded.append,
+        tell_started=lambda session: None,
     )
+    app = bare_app(identity, dev=settings.dev)
+    return World(upstream, clock, identity, keys, app, stolen, crowded)
+
+
+def bare_app(identity: Identity, *, dev: bool) -> Flask:
+    """The OAuth endpoints alone, without budgets: these have tests of their own, here hundreds arrive."""
     app = Flask("identity")
-    app.register_blueprint(oauth_blueprint(identity.oauth, dev=settings.dev))
-    return World(upstream, clock, identity, keys, app, stolen)
+    app.register_blueprint(oauth_blueprint(identity.oauth, dev=dev))
+    app.before_request_funcs.pop("oauth", None)
+    return app
 
 
 def authorize_query(verifier: str, **over: str | None) -> dict[str, str]:

@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime
+
 from wallet_api.identity.clients import Clients
-from wallet_api.identity.errors import TokenRefused
+from wallet_api.identity.errors import OffRoster, TokenRefused
 from wallet_api.identity.model import Caller
+from wallet_api.identity.organisations import Organisations
 from wallet_api.identity.sessions import Sessions
 from wallet_api.identity.tokens import AccessClaims, AccessTokens
 
 
 class Authenticator:
-    """Tells who is calling. One database operation: the session, or for a provider its client."""
+    """Tells who is calling. One database operation: the session, or for a provider its client; for a
+    practitioner one more, the roster, so that a dismissal works at once."""
 
-    def __init__(self, tokens: AccessTokens, sessions: Sessions, clients: Clients) -> None:
+    def __init__(
+        self,
+        tokens: AccessTokens,
+        sessions: Sessions,
+        clients: Clients,
+        organisations: Organisations,
+        now: Callable[[], datetime],
+    ) -> None:
         self._tokens = tokens
         self._sessions = sessions
         self._clients = clients
+        self._organisations = organisations
+        self._now = now
 
     def caller(self, bearer: str) -> Caller:
         """The caller behind an access token.
@@ -52,6 +66,8 @@ class Authenticator:
             raise TokenRefused("the client was suspended or changed")
         if client.organisation_id is None or client.organisation_id != claims.subject_id:
             raise TokenRefused("the token does not fit its client")
+        if claims.practitioner_id is not None:
+            self._check_roster(client.organisation_id, claims.practitioner_id)
         return Caller(
             kind="provider",
             subject_id=client.organisation_id,
@@ -60,3 +76,9 @@ class Authenticator:
             organisation_id=client.organisation_id,
             practitioner_id=claims.practitioner_id,
         )
+
+    def _check_roster(self, organisation_id: str, practitioner_id: str) -> None:
+        try:
+            self._organisations.practitioner(organisation_id, practitioner_id, self._now())
+        except OffRoster as why:
+            raise TokenRefused("the practitioner has left the roster") from why

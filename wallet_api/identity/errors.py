@@ -47,6 +47,18 @@ class UnderAge(IdentityError):
     code: ClassVar[str] = "under_age"
 
 
+class AccountClosed(IdentityError):
+    """The person has died: nobody signs in as them (403)."""
+
+    code: ClassVar[str] = "account_closed"
+
+
+class AccountLocked(IdentityError):
+    """The account was locked, say after a phone was lost; ops unlock it (403)."""
+
+    code: ClassVar[str] = "account_locked"
+
+
 class ClaimsRefused(IdentityError):
     """The sign-in provider's claims lack a name or a birth date, or hold a malformed number (403)."""
 

@@ -85,8 +85,11 @@ class Family:
         evidence_kind: str,
         valid_from: date,
         verified_by: str,
+        new_id: str | None = None,
     ) -> Guardianship:
         """A registrar has the evidence: the relation stands, in one write. A waiting one is confirmed.
+
+        `new_id` names a relation that did not wait; else it gets a new id.
 
         Raises:
             CitizenUnknown: either person is unknown.
@@ -99,7 +102,7 @@ class Family:
             if one.state == "active":
                 raise GuardianshipRefused("the pair already has a relation")
         fresh = Guardianship(
-            self._new_id(),
+            new_id or self._new_id(),
             guardian_id,
             dependent_id,
             relation,

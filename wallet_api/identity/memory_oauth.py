@@ -81,11 +81,13 @@ class MemorySessions:
         ]
         return sorted(found, key=lambda one: one.created_at, reverse=True)
 
-    def end(self, session_id: str, at: datetime) -> bool:
-        """End it; False if it was not live."""
+    def end(self, session_id: str, at: datetime, unused_since: datetime | None = None) -> bool:
+        """End it; False if it was not live, or was used after `unused_since`."""
         with self._lock:
             found = self._rows.get(session_id)
             if found is None or found.ended_at is not None:
+                return False
+            if unused_since not in (None, found.last_used_at):
                 return False
             self._rows[session_id] = replace(found, ended_at=at, version=found.version + 1)
             return True

@@ -112,7 +112,7 @@ class Account:
 
 @dataclass(frozen=True)
 class Citizen:
-    """A person with a health book. `version` counts changes."""
+    """A person with a health book. `version` counts changes; `locked` keeps everybody from signing in."""
 
     id: str
     profile: Profile
@@ -121,6 +121,12 @@ class Citizen:
     deceased_on: date | None = None
     created_at: datetime | None = None
     version: int = 1
+    locked: bool = False
+
+    @property
+    def may_be_signed_in(self) -> bool:
+        """Whether somebody may hold a session as this person: alive and not locked."""
+        return self.deceased_on is None and not self.locked
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from wallet_api.identity.ages import AGES, has_reached
 from wallet_api.identity.errors import (
+    AccountClosed,
+    AccountLocked,
     CitizenUnknown,
     IdentityConflict,
     IdentityMismatch,
@@ -50,11 +53,13 @@ class People:
         reviews: ReviewStore,
         now: Callable[[], datetime],
         new_id: Callable[[], str],
+        end_sessions: Callable[[str], int],
     ) -> None:
         self._citizens = citizens
         self._reviews = reviews
         self._now = now
         self._new_id = new_id
+        self._end_sessions = end_sessions
 
     def sign_in(self, account: Account, claims: PersonClaims) -> str:
         """The citizen id behind an account, linked or created at the first sign-in.
@@ -65,6 +70,7 @@ class People:
             IdentityMismatch: the number is known with another birth date; a review is open.
             IdentityConflict: the number or the person already belongs to another account; a review is open.
             UnderAge: the person is too young for an account of their own.
+            AccountClosed: the person has died. AccountLocked: the account is locked.
         """
         if not has_reached(claims.profile.birth_date, AGES.own_account, vn_day(self._now())):
             raise UnderAge("a guardian acts for people of this age")
@@ -136,9 +142,27 @@ class People:
         self._save(replace(found, identifiers=numbers), found)
 
     def record_death(self, citizen_id: str, day: date) -> None:
-        """Note that the person died. Raises CitizenUnknown, StaleVersion."""
+        """Note that the person died: their sessions end, nobody signs in as them. Raises as `lock`."""
+        self._shut_out(citizen_id, deceased_on=day)
+
+    def lock(self, citizen_id: str) -> None:
+        """Keep everybody from signing in as this person, say after a phone was lost; their sessions end.
+
+        Raises:
+            CitizenUnknown, StaleVersion.
+        """
+        self._shut_out(citizen_id, locked=True)
+
+    def unlock(self, citizen_id: str) -> None:
+        """Let the person sign in again. Raises CitizenUnknown, StaleVersion."""
         found = self.citizen(citizen_id)
-        self._save(replace(found, deceased_on=day), found)
+        self._save(replace(found, locked=False), found)
+
+    def _shut_out(self, citizen_id: str, **change: Any) -> None:
+        found = self.citizen(citizen_id)
+        # The state first: a session that opens meanwhile looks at it, and what opened before is ended here.
+        self._save(replace(found, **change), found)
+        self._end_sessions(citizen_id)
 
     def _sign_in(self, account: Account, claims: PersonClaims) -> str:
         known = self._citizens.by_account(account)
@@ -162,6 +186,7 @@ class People:
         if not stands or any(one.issuer == account.issuer for one in found.accounts):
             self._review("account_conflict", found.id)
             raise IdentityConflict("the number belongs to a person with another account")
+        _refuse_unless_open(found)
         changed = replace(
             found, profile=_merged(found.profile, claims.profile), accounts=(*found.accounts, account)
         )
@@ -172,6 +197,7 @@ class People:
         if found.profile.birth_date != claims.profile.birth_date:
             self._review("birth_date_changed", found.id)
             raise IdentityMismatch("the account now tells another birth date")
+        _refuse_unless_open(found)
         changed = replace(found, profile=_merged(found.profile, claims.profile))
         if claims.number and not any(one.value == claims.number for one in found.identifiers):
             changed = self._with_claimed(changed, claims.number)
@@ -196,6 +222,13 @@ class People:
 
     def _review(self, kind: ReviewKind, citizen_id: str) -> None:
         self._reviews.add(Review(self._new_id(), kind, citizen_id, self._now()))
+
+
+def _refuse_unless_open(found: Citizen) -> None:
+    if found.deceased_on is not None:
+        raise AccountClosed("the person has died")
+    if found.locked:
+        raise AccountLocked("the account is locked")
 
 
 def _with_number(found: Citizen, number: Identifier, start: date) -> tuple[Identifier, ...]:

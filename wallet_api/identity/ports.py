@@ -27,6 +27,10 @@ from wallet_api.identity.oauth.model import (
 
 TellTheft = Callable[[Session], None]
 """Called with the session that a stolen refresh token ended."""
+TellCrowded = Callable[[Session], None]
+"""Called with the session that had to make room for a newer one."""
+TellStarted = Callable[[Session], None]
+"""Called with a session before it opens; what it raises keeps it from opening."""
 
 
 class CitizenStore(Protocol):
@@ -177,8 +181,8 @@ class SessionStore(Protocol):
     def of(self, subject_id: str) -> list[Session]:
         """The subject's sessions that have not ended, newest first."""
 
-    def end(self, session_id: str, at: datetime) -> bool:
-        """End it and move its version; False if it was not live."""
+    def end(self, session_id: str, at: datetime, unused_since: datetime | None = None) -> bool:
+        """End it and move its version; False if it was not live, or was used after `unused_since`."""
 
     def end_all(self, subject_id: str, at: datetime) -> int:
         """End every live session of the subject; how many there were."""

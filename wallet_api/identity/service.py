@@ -36,9 +36,11 @@ from wallet_api.identity.ports import (
     ReviewStore,
     RosterStore,
     SessionStore,
+    TellCrowded,
+    TellStarted,
     TellTheft,
 )
-from wallet_api.identity.sessions import Sessions
+from wallet_api.identity.sessions import Sessions, standing_of
 from wallet_api.identity.tokens import AccessTokens
 from wallet_api.infra.crypto.jws import Signer, signer_from_pem
 from wallet_api.infra.crypto.keystore import KeyStore
@@ -131,12 +133,21 @@ def build_identity(
     now: Callable[[], datetime],
     new_id: Callable[[], str],
     tell_theft: TellTheft,
+    tell_crowded: TellCrowded,
+    tell_started: TellStarted,
 ) -> Identity:
     """Put the services together. Nothing is connected or fetched here."""
-    people = People(stores.citizens, stores.reviews, now, new_id)
+    sessions = Sessions(
+        stores.sessions,
+        now,
+        standing_of(stores.citizens),
+        tell=tell_theft,
+        tell_crowded=tell_crowded,
+        tell_started=tell_started,
+    )
+    people = People(stores.citizens, stores.reviews, now, new_id, sessions.end_all)
     clients = Clients(stores.clients, dev=settings.dev)
     organisations = Organisations(stores.organisations, stores.rosters, clients, now)
-    sessions = Sessions(stores.sessions, now, tell_theft)
     tokens = AccessTokens(settings.public_url, keys, now)
     desk = Desk(
         issuer=settings.public_url,
@@ -159,7 +170,7 @@ def build_identity(
         clients=clients,
         sessions=sessions,
         tokens=tokens,
-        authenticator=Authenticator(tokens, sessions, clients),
+        authenticator=Authenticator(tokens, sessions, clients, organisations, now),
         oauth=OAuth(server, sign_in, keys, settings.public_url),
         reviews=stores.reviews,
     )

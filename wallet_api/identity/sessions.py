@@ -8,12 +8,18 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from wallet_api.identity.errors import SessionUnknown, TokenRefused
-from wallet_api.identity.model import Session
+from wallet_api.identity.model import CallerKind, Session
 from wallet_api.identity.oauth.model import Client, RefreshLine, SignedIn, digest
-from wallet_api.identity.ports import SessionStore, TellTheft
+from wallet_api.identity.ports import CitizenStore, SessionStore, TellCrowded, TellStarted, TellTheft
 
 IDLE = timedelta(days=30)
 ABSOLUTE = timedelta(days=90)
+OPS_IDLE = timedelta(minutes=15)
+OPS_ABSOLUTE = timedelta(hours=8)
+MOST_SESSIONS = 5
+"""Places where one person may be signed in at a time (ASVS 7.1.2); one more ends the one unused longest."""
+MayHold = Callable[[CallerKind, str], bool]
+"""Whether a subject may hold a session at all."""
 _ROUNDS = 64
 _LONGEST = 128
 
@@ -29,16 +35,34 @@ class OpenSession:
 class Sessions:
     """Opens, refreshes, lists and ends sessions. What it ends has ended when it returns.
 
-    `tell` is called with the session that a stolen refresh token ended.
+    `may_hold` is asked about a subject at each opening and refresh. `tell` is called with the session that
+    a stolen refresh token ended, `tell_crowded` with one that made room for a newer one, `tell_started`
+    with one that is about to open: what it raises keeps the session from opening.
     """
 
-    def __init__(self, sessions: SessionStore, now: Callable[[], datetime], tell: TellTheft) -> None:
+    def __init__(
+        self,
+        sessions: SessionStore,
+        now: Callable[[], datetime],
+        may_hold: MayHold,
+        *,
+        tell: TellTheft,
+        tell_crowded: TellCrowded,
+        tell_started: TellStarted,
+    ) -> None:
         self._sessions = sessions
         self._now = now
+        self._may_hold = may_hold
         self._tell = tell
+        self._tell_crowded = tell_crowded
+        self._tell_started = tell_started
 
     def open(self, session_id: str, person: SignedIn, client: Client) -> OpenSession:
-        """A new session for somebody who has just authenticated."""
+        """A new session for somebody who has just authenticated; beyond five, the one unused longest ends.
+
+        Raises:
+            TokenRefused: the person has died or is locked since.
+        """
         now, token = self._now(), _new_token()
         session = Session(
             id=session_id,
@@ -52,7 +76,11 @@ class Sessions:
             acr=person.acr,
             roles=person.roles,
         )
+        self._tell_started(session)
         self._sessions.add(session, digest(token))
+        # Asked once the session stands: a death or a lock that came between ended only what it could see.
+        self._refuse_unless_held_rightly(session)
+        self._make_room(session)
         return OpenSession(session, token)
 
     def refresh(self, token: str, client_id: str) -> OpenSession:
@@ -62,7 +90,7 @@ class Sessions:
         it gets a fresh successor and the earlier one is void. From then on, presenting it ends the session.
 
         Raises:
-            TokenRefused: unknown, void, another client's, idle for 30 days, older than 90, or ended.
+            TokenRefused: unknown, void, another client's, run out, ended, or its person died or is locked.
         """
         presented = digest(token[:_LONGEST])
         for _ in range(_ROUNDS):
@@ -74,6 +102,7 @@ class Sessions:
                 if found.successor_of != line.used:
                     self._stolen(session)
                 raise TokenRefused("the refresh token was replaced")
+            self._refuse_unless_held_rightly(session)
             fresh, now = _new_token(), self._now()
             after = RefreshLine(used=presented, waiting=digest(fresh))
             if self._sessions.rotate(session.id, before=line, after=after, at=now):
@@ -81,12 +110,13 @@ class Sessions:
         raise TokenRefused("too many parties present this refresh token")
 
     def live(self, session: Session) -> bool:
-        """Whether the session has neither ended nor run out (30 days idle, 90 in all)."""
+        """Whether it has neither ended nor run out: 30 days idle, 90 in all; for ops 15 minutes, 8 hours."""
         now = self._now()
+        idle, absolute = (OPS_IDLE, OPS_ABSOLUTE) if session.kind == "ops" else (IDLE, ABSOLUTE)
         return (
             session.ended_at is None
-            and now < session.last_used_at + IDLE
-            and now < session.created_at + ABSOLUTE
+            and now < session.last_used_at + idle
+            and now < session.created_at + absolute
         )
 
     def get(self, session_id: str) -> Session | None:
@@ -121,6 +151,25 @@ class Sessions:
         if found is not None and found.session.client_id == client_id:
             self.revoke(found.session.id)
 
+    def _refuse_unless_held_rightly(self, session: Session) -> None:
+        if not self._may_hold(session.kind, session.subject_id):
+            self.revoke(session.id)
+            raise TokenRefused("nobody may be signed in as this person")
+
+    def _make_room(self, opened: Session) -> None:
+        for _ in range(_ROUNDS):
+            by_use = sorted(self.of(opened.subject_id), key=_freshness, reverse=True)
+            # Only what is still unused as seen: a place refreshed meanwhile is not the one to go.
+            ended = [self._crowd_out(one) for one in by_use[MOST_SESSIONS:]]
+            if all(ended):
+                return
+
+    def _crowd_out(self, session: Session) -> bool:
+        if not self._sessions.end(session.id, self._now(), unused_since=session.last_used_at):
+            return False
+        self._tell_crowded(session)
+        return True
+
     def _stolen(self, session: Session) -> None:
         if self._sessions.end(session.id, self._now()):
             self._tell(session)
@@ -128,3 +177,19 @@ class Sessions:
 
 def _new_token() -> str:
     return secrets.token_urlsafe(32)
+
+
+def _freshness(session: Session) -> tuple[datetime, datetime, str]:
+    return session.last_used_at, session.created_at, session.id
+
+
+def standing_of(citizens: CitizenStore) -> MayHold:
+    """`MayHold` by the register of people: a citizen who is known, alive and not locked; ops always."""
+
+    def may_hold(kind: CallerKind, subject_id: str) -> bool:
+        if kind != "citizen":
+            return True
+        found = citizens.get(subject_id)
+        return found is not None and found.may_be_signed_in
+
+    return may_hold

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
@@ -17,6 +17,7 @@ from wallet_api.identity.model import LEEWAY, CallerKind
 from wallet_api.infra.crypto.framing import from_base64url
 from wallet_api.infra.crypto.jws import sign_compact
 from wallet_api.infra.crypto.keystore import KeyStore
+from wallet_api.infra.strict_json import MalformedBody, strict_json
 
 ACCESS_LIFE = timedelta(minutes=5)
 TYP = "at+jwt"
@@ -51,7 +52,7 @@ class AccessTokens:
         self._audience = f"{issuer}/api"
         self._keys = keys
         self._now = now
-        # Whether the key is still one of ours is asked each time, before what is remembered.
+        # What is remembered is that a key signed these bytes; whether it is still ours is asked each time.
         self._proven = lru_cache(maxsize=_REMEMBERED)(self._prove)
 
     def issue(self, claims: AccessClaims) -> str:
@@ -83,17 +84,23 @@ class AccessTokens:
         if len(token) > _LARGEST or not token.isascii():
             raise TokenRefused("not an access token of ours")
         try:
-            payload = self._proven(token, self._kid(_header(token)))
+            kid, payload = self._proven(token)
+            self._key(kid)
             self._check_times(payload)
             return _claims(payload)
-        except (jwt.PyJWTError, ValueError, TypeError, KeyError, RecursionError) as why:
+        except (jwt.PyJWTError, MalformedBody, ValueError, TypeError, KeyError, ArithmeticError) as why:
             raise TokenRefused("not an access token of ours") from why
 
-    def _prove(self, token: str, kid: str) -> Mapping[str, Any]:
-        """The payload of a token that this key signed for us. Remembered: the same bytes stay proven."""
-        return jwt.decode(
+    def _prove(self, token: str) -> tuple[str, Mapping[str, Any]]:
+        """Key id and payload of a token that this key signed for us. The same bytes stay proven."""
+        head, body, signature = token.split(".")
+        kid = _kid(strict_json(from_base64url(head)))
+        # The library reads over padding, blanks and repeated names: one token must have one spelling.
+        strict_json(from_base64url(body))
+        from_base64url(signature)
+        payload = jwt.decode(
             token,
-            cast(EllipticCurvePublicKey, self._keys.public_key("token", kid)),
+            self._key(kid),
             algorithms=["ES256"],
             issuer=self._issuer,
             audience=self._audience,
@@ -106,20 +113,21 @@ class AccessTokens:
                 "strict_aud": True,
             },
         )
+        return kid, payload
 
-    def _kid(self, header: dict[str, Any]) -> str:
-        if header.get("alg") != "ES256" or header.get("typ") != TYP or not header.keys() <= _HEADER:
-            raise ValueError("header")
-        kid = header.get("kid")
-        if not isinstance(kid, str) or self._keys.public_key("token", kid) is None:
+    def _key(self, kid: str) -> EllipticCurvePublicKey:
+        found = self._keys.public_key("token", kid)
+        if not isinstance(found, EllipticCurvePublicKey):
             raise ValueError("kid")
-        return kid
+        return found
 
     def _check_times(self, payload: Mapping[str, Any]) -> None:
         moments = [payload[name] for name in ("iat", "nbf", "exp")]
         if not all(type(moment) is int for moment in moments):
             raise ValueError("times are whole seconds")
         issued, begins, ends = moments
+        if ends - issued > ACCESS_LIFE.total_seconds():
+            raise ValueError("longer-lived than any of ours")
         now, leeway = self._now().timestamp(), LEEWAY.total_seconds()
         if max(issued, begins) > now + leeway or now >= ends + leeway:
             raise ValueError("not good now")
@@ -138,11 +146,13 @@ def _optional(claims: AccessClaims) -> dict[str, object]:
     return found
 
 
-def _header(token: str) -> dict[str, Any]:
-    header = json.loads(from_base64url(token.partition(".")[0]))
-    if not isinstance(header, dict):
+def _kid(header: object) -> str:
+    if not isinstance(header, dict) or header.get("alg") != "ES256" or header.get("typ") != TYP:
         raise ValueError("header")
-    return header
+    kid = header.get("kid")
+    if not header.keys() <= _HEADER or not isinstance(kid, str):
+        raise ValueError("header")
+    return kid
 
 
 def _claims(payload: Mapping[str, Any]) -> AccessClaims:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
@@ -23,6 +24,7 @@ from wallet_api.identity.model import (
 from wallet_api.infra.crypto.blind import BlindIndex
 from wallet_api.infra.crypto.envelope import CitizenCipher, Place
 from wallet_api.infra.mongo import Index, transaction
+from wallet_api.stores.bulk import insert_new
 
 INDEXES = (
     Index("identifiers", ("citizen_id",)),
@@ -54,6 +56,16 @@ class MongoCitizens:
             transaction(self._db, work)
         except DuplicateKeyError as why:
             raise Taken("citizen, number or account") from why
+
+    def load(self, citizens: Sequence[Citizen]) -> None:
+        """Add many people with their numbers; those that are there already stay. For filling a database."""
+        insert_new(self._db[_CITIZENS], [self._sealed(each) for each in citizens])
+        numbers = [
+            {"_id": self._number_tokens(one.kind, one.value)[0], "citizen_id": each.id, **_number_facts(one)}
+            for each in citizens
+            for one in each.identifiers
+        ]
+        insert_new(self._db[_IDENTIFIERS], numbers)
 
     def save(self, citizen: Citizen, *, expected: int) -> None:
         """Replace the citizen, all or nothing."""
@@ -93,9 +105,8 @@ class MongoCitizens:
 
     def _claim(self, citizen: Citizen, session: ClientSession) -> None:
         for one in citizen.identifiers:
-            days = {"valid_from": _text(one.valid_from), "valid_to": _text(one.valid_to)}
             tokens = self._number_tokens(one.kind, one.value)
-            self._claim_token(_IDENTIFIERS, tokens, citizen.id, {"kind": one.kind, **days}, session)
+            self._claim_token(_IDENTIFIERS, tokens, citizen.id, _number_facts(one), session)
         for account in citizen.accounts:
             self._claim_token(_ACCOUNTS, self._account_tokens(account), citizen.id, {}, session)
 
@@ -172,6 +183,7 @@ def _told(citizen: Citizen) -> Document:
         "province": profile.province,
         "nationality": profile.nationality,
         "deceased_on": _text(citizen.deceased_on),
+        "locked": citizen.locked,
         "identifiers": [
             [one.kind, one.value, _text(one.valid_from), _text(one.valid_to)] for one in citizen.identifiers
         ],
@@ -197,9 +209,14 @@ def _citizen(citizen_id: str, found: Document, told: Document) -> Citizen:
         ),
         accounts=tuple(Account(issuer, subject) for issuer, subject in told["accounts"]),
         deceased_on=_day(told["deceased_on"]),
+        locked=told.get("locked", False),  # people written by older code are not locked
         created_at=found["created_at"],
         version=found["version"],
     )
+
+
+def _number_facts(one: Identifier) -> Document:
+    return {"kind": one.kind, "valid_from": _text(one.valid_from), "valid_to": _text(one.valid_to)}
 
 
 def _text(day: date | None) -> str | None:

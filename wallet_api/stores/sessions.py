@@ -63,9 +63,11 @@ class MongoSessions:
         rows = self._sessions.find({"subject_id": subject_id, "ended_at": None})
         return sorted((_session(row) for row in rows), key=lambda one: one.created_at, reverse=True)
 
-    def end(self, session_id: str, at: datetime) -> bool:
-        """End it; False if it was not live."""
-        live = {"_id": session_id, "ended_at": None}
+    def end(self, session_id: str, at: datetime, unused_since: datetime | None = None) -> bool:
+        """End it; False if it was not live, or was used after `unused_since`."""
+        live: Document = {"_id": session_id, "ended_at": None}
+        if unused_since is not None:
+            live["last_used_at"] = unused_since
         done = self._sessions.update_one(live, {"$set": {"ended_at": at}, "$inc": {"version": 1}})
         return done.modified_count == 1
 

@@ -1,4 +1,4 @@
-"""Telling that somebody used a stolen sign-in: an entry in the access log, a message to the citizen."""
+"""Telling of sessions: one began (log), was stolen (log, message), or made room for a newer one (log)."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from datetime import datetime
 from notifications.outgoing import Message
 from notifications.ports import Inbox, PreferenceStore
 from wallet_api.audit.log import AccessLog
-from wallet_api.audit.model import Action, ActorKind, AuditEvent
+from wallet_api.audit.model import Action, ActorKind, AuditEvent, Decision
 from wallet_api.identity.model import Session
-from wallet_api.identity.ports import TellTheft
+from wallet_api.identity.ports import TellCrowded, TellStarted, TellTheft
 from wallet_api.infra.ids import new_id
 from wallet_api.infra.logs import say
 
@@ -39,8 +39,38 @@ def theft_teller(
     def tell(session: Session) -> None:
         if session.kind == "citizen":
             inbox.add([_message(session, preferences.of(session.subject_id).locale, now())])
-        log.append(_event(session, now()))
+        log.append(_event(session, now(), Action.SESSION_THEFT_SUSPECTED, "refuse", "refresh_token_reused"))
         say("session_theft_told")
+
+    return tell
+
+
+def crowd_teller(now: Callable[[], datetime], log: AccessLog) -> TellCrowded:
+    """What is called with a session that made room for a newer one: the citizen finds it in the log."""
+
+    def tell(session: Session) -> None:
+        log.append(_event(session, now(), Action.SESSION_ENDED, "permit", "too_many_sessions"))
+
+    return tell
+
+
+def start_teller(log: AccessLog) -> TellStarted:
+    """What is called with a session that is about to open: no row in the log, no session (ASVS 16.3.1)."""
+
+    def tell(session: Session) -> None:
+        mine = session.kind == "citizen"
+        event = AuditEvent(
+            at=session.created_at,
+            request_id=new_id(),
+            action=Action.SESSION_STARTED,
+            actor_kind=ActorKind.CITIZEN if mine else ActorKind.OPS,
+            actor_id=session.subject_id,
+            decision="permit",
+            reason="signed_in",
+            citizen_id=session.subject_id if mine else None,
+            client_id=session.client_id,
+        )
+        log.append(event)
 
     return tell
 
@@ -61,15 +91,15 @@ def _message(session: Session, locale: str, at: datetime) -> Message:
     )
 
 
-def _event(session: Session, at: datetime) -> AuditEvent:
+def _event(session: Session, at: datetime, action: Action, decision: Decision, reason: str) -> AuditEvent:
     return AuditEvent(
         at=at,
         request_id=new_id(),
-        action=Action.SESSION_THEFT_SUSPECTED,
+        action=action,
         actor_kind=ActorKind.SYSTEM,
         actor_id="sessions",
-        decision="refuse",
-        reason="refresh_token_reused",
+        decision=decision,
+        reason=reason,
         citizen_id=session.subject_id if session.kind == "citizen" else None,
         client_id=session.client_id,
         detail={"session": session.id, "subject": session.subject_id},

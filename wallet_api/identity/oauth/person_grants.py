@@ -91,7 +91,10 @@ class CodeGrant(AuthorizationCodeGrant):
         if not self._desk.codes.use(found.digest):
             self._revoke(found)
             raise InvalidGrantError()
-        opened = self._desk.sessions.open(found.session_id, found.person, self.request.client.registered)
+        try:
+            opened = self._desk.sessions.open(found.session_id, found.person, self.request.client.registered)
+        except TokenRefused as why:
+            raise InvalidGrantError() from why
         self._refuse_if_replayed(found, opened)
         return 200, self._desk.session_answer(opened), []
 

@@ -102,12 +102,13 @@ class SignIn:
     def _answered(self, attempt: LoginAttempt, ask: Ask, told: Mapping[str, str]) -> Answer:
         try:
             provider = self._provider(attempt.upstream)
-            if not provider.names_right_issuer(told.get("iss")):
+            deadline = provider.deadline()
+            if not provider.names_right_issuer(told.get("iss"), deadline):
                 raise UpstreamRefused("iss")
             if "error" in told or "code" not in told:
                 denied = told.get("error") == "access_denied"
                 return self._refuse_at_app(attempt, "access_denied" if denied else "server_error")
-            person = self._person(attempt.upstream, provider.claims(told["code"], ask))
+            person = self._person(attempt.upstream, provider.claims(told["code"], ask, deadline))
             return self._code_for(attempt, person)
         except UpstreamUnavailable:
             return self._refuse_at_app(attempt, "temporarily_unavailable")
