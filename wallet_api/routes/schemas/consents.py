@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar, get_args
 
-from marshmallow import Schema, fields, validate
+from marshmallow import fields, validate
 
 from consent.codes import CATEGORIES, FREQUENCIES, LABELS, PURPOSES, REFUSAL_REASONS, uses_of
-from consent.model import Answer, ConsentRequest, Grant, Period, Scope
-from wallet_api.routes.schemas.base import Code, Day, Instant, PeriodSchema, StrictSchema, Text
+from consent.model import Answer, ConsentRequest, Grant, GrantState, Period, RequestState, Scope
+from wallet_api.routes.schemas.base import (
+    Code,
+    Day,
+    Flag,
+    Instant,
+    PeriodSchema,
+    ReplySchema,
+    StrictSchema,
+    Text,
+)
+from wallet_api.routes.schemas.organisations import OrganisationSchema
+
+REQUESTABLE = tuple(one.code for one in PURPOSES.codes.values() if one.more["requestable"])
+ONCE_GRANTED = {"description": "only when granted", "absent": "there is no grant"}
 
 
 def code_set(allowed: Any, **options: Any) -> fields.List[str]:
@@ -53,46 +66,63 @@ class RefusalSchema(StrictSchema):
 class PersonMeantSchema(StrictSchema):
     """Who is meant: exactly one of the three."""
 
-    visit_code = Text(longest=20)
-    national_id = Text(longest=12)
-    insurance_number = Text(longest=15)
+    visit_code = Text(longest=20, metadata={"description": "as the citizen shows it, with or without dash"})
+    national_id = Text(longest=12, metadata={"pattern": "^[0-9]{12}$"})
+    insurance_number = Text(longest=15, metadata={"pattern": "^([A-Z]{2}[1-5][0-9]{2})?[0-9]{10}$"})
+
+    class Meta(StrictSchema.Meta):
+        """What the document says of the whole."""
+
+        published: ClassVar[dict[str, Any]] = {"minProperties": 1, "maxProperties": 1}
 
 
 class ProposalSchema(StrictSchema):
     """What a provider asks for."""
 
     citizen = fields.Nested(PersonMeantSchema, required=True)
-    purpose = Code(PURPOSES.codes, required=True)
+    purpose = Code(PURPOSES.codes, required=True, metadata={"json_schema": {"enum": sorted(REQUESTABLE)}})
     categories = code_set(CATEGORIES, required=True)
     record_period = fields.Nested(PeriodSchema, load_default=None)
     expires_at = Instant(required=True)
     frequency = Code(FREQUENCIES.codes, load_default="unlimited")
     labels = fields.List(Code(LABELS.codes), load_default=list)
-    only_me = fields.Boolean(load_default=False, truthy={True}, falsy={False})
+    only_me = Flag(load_default=False)
     reason = Text(longest=500, required=True)
 
 
-class ScopeSchema(Schema):
+class WrittenPeriodSchema(ReplySchema):
+    """Inclusive Vietnamese days; an absent end is open."""
+
+    first = Day(data_key="from", allow_none=True)
+    last = Day(data_key="to", allow_none=True)
+
+
+class ScopeSchema(ReplySchema):
     """What is asked for or given."""
 
-    organisation = fields.Dict()
-    practitioner = fields.String(allow_none=True)
-    purpose = fields.String()
-    categories = fields.List(fields.String())
-    record_period = fields.Dict()
+    organisation = fields.Nested(OrganisationSchema)
+    practitioner = fields.String(
+        allow_none=True,
+        metadata={"description": "the only practitioner who may read; null: all of its roster"},
+    )
+    purpose = fields.String(metadata={"description": "a code of the list `purposes`"})
+    categories = fields.List(fields.String(), metadata={"description": "codes of the list `categories`"})
+    record_period = fields.Nested(WrittenPeriodSchema)
     expires_at = Instant()
-    uses = fields.Integer(allow_none=True)
-    labels = fields.List(fields.String())
+    uses = fields.Integer(allow_none=True, metadata={"description": "uses in all; null: no limit"})
+    labels = fields.List(
+        fields.String(), metadata={"description": "codes of the list `labels`: restricted records included"}
+    )
 
 
 class ConsentRequestSchema(ScopeSchema):
     """A request as the citizen sees it."""
 
     id = fields.String()
-    state = fields.String()
+    state = Code(get_args(RequestState))
     version = fields.Integer()
-    reason = fields.String()
-    in_visit = fields.Boolean()
+    reason = fields.String(metadata={"description": "why, in the asker's words"})
+    in_visit = fields.Boolean(metadata={"description": "made with a visit code the citizen showed"})
     created_at = Instant()
     closes_at = Instant()
     grant_id = fields.String(allow_none=True)
@@ -102,32 +132,42 @@ class GrantSchema(ScopeSchema):
     """A grant as the citizen sees it."""
 
     id = fields.String()
-    state = fields.String()
-    version = fields.Integer()
+    state = Code(get_args(GrantState))
+    version = fields.Integer(metadata={"description": "what `If-Match` names, in quotes"})
     granted_at = Instant()
     ended_at = Instant(allow_none=True)
-    held_back = fields.List(fields.String())
+    held_back = fields.List(
+        fields.String(), metadata={"description": "what was given less of than was asked for"}
+    )
     request_id = fields.String(allow_none=True)
 
 
-class PreviewSchema(Schema):
+class PreviewedRecordSchema(ReplySchema):
+    """One record the organisation would see."""
+
+    id = fields.String()
+    category = fields.String()
+    occurred_on = fields.String(metadata={"description": "YYYY, YYYY-MM or YYYY-MM-DD"})
+
+
+class PreviewSchema(ReplySchema):
     """What exactly the organisation would see today, were the request granted as asked."""
 
     counts = fields.Dict(keys=fields.String(), values=fields.Integer())
-    records = fields.List(fields.Dict())
+    records = fields.List(fields.Nested(PreviewedRecordSchema))
 
 
-class OutcomeSchema(Schema):
+class OutcomeSchema(ReplySchema):
     """A request as its asker sees it: refused and expired look alike."""
 
     id = fields.String()
     state = fields.String(validate=validate.OneOf(["requested", "granted", "closed"]))
-    grant_id = fields.String()
-    citizen_ref = fields.String()
-    expires_at = Instant()
+    grant_id = fields.String(metadata=ONCE_GRANTED)
+    citizen_ref = fields.String(metadata=ONCE_GRANTED)
+    expires_at = Instant(metadata=ONCE_GRANTED)
 
 
-class NoticeSchema(Schema):
+class NoticeSchema(ReplySchema):
     """The text to show before consenting."""
 
     purpose = fields.String()
@@ -161,16 +201,12 @@ def answer_of(form: dict[str, Any]) -> Answer:
 
 def scope_view(scope: Scope, organisation: dict[str, Any]) -> dict[str, Any]:
     """A scope ready to be written."""
-    period = scope.record_period
     return {
         "organisation": organisation,
         "practitioner": scope.practitioner_id,
         "purpose": scope.purpose,
         "categories": sorted(scope.categories),
-        "record_period": {
-            "from": period.first.isoformat() if period.first else None,
-            "to": period.last.isoformat() if period.last else None,
-        },
+        "record_period": scope.record_period,
         "expires_at": scope.expires_at,
         "uses": scope.uses,
         "labels": sorted(scope.labels),

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from marshmallow import Schema, fields
+from typing import get_args
 
-from wallet_api.routes.schemas.base import Day, Instant, page_of
+from marshmallow import fields
+
+from wallet_api.audit.model import ActorKind, Decision
+from wallet_api.identity.model import GuardianshipState, IdentifierKind, Relation, Sex
+from wallet_api.routes.schemas.base import Code, Day, Instant, ReplySchema, page_of
 from wallet_api.routes.schemas.consents import ConsentRequestSchema, GrantSchema
 
 ConsentRequestPage = page_of(ConsentRequestSchema, "ConsentRequestPage", "Requests.")
@@ -13,33 +17,20 @@ ConsentRequestPage = page_of(ConsentRequestSchema, "ConsentRequestPage", "Reques
 GrantPage = page_of(GrantSchema, "GrantPage", "Grants.")
 
 
-class ReceiptSchema(Schema):
+class ReceiptSchema(ReplySchema):
     """A signed receipt."""
 
     receipt = fields.String(metadata={"description": "compact JWS, ES256 over RFC 8785 JSON"})
 
 
-class VisitCodeSchema(Schema):
+class VisitCodeSchema(ReplySchema):
     """A one-time code."""
 
     visit_code = fields.String()
     expires_at = Instant()
 
 
-class OrganisationSchema(Schema):
-    """Who is who."""
-
-    id = fields.String()
-    name_vi = fields.String()
-    name_en = fields.String()
-    kind = fields.String()
-    facility_code = fields.String(allow_none=True)
-
-
-OrganisationPage = page_of(OrganisationSchema, "OrganisationPage", "Organisations.")
-
-
-class CodeSchema(Schema):
+class CodeSchema(ReplySchema):
     """One code with its names."""
 
     code = fields.String()
@@ -50,23 +41,37 @@ class CodeSchema(Schema):
 CodePage = page_of(CodeSchema, "CodePage", "A code list.", id=fields.String(), source=fields.String())
 
 
-class KeySetSchema(Schema):
+class KeySetSchema(ReplySchema):
     """A JWK set."""
 
     keys = fields.List(fields.Dict(keys=fields.String(), values=fields.String()))
 
 
-class LogEntrySchema(Schema):
+class ActorSchema(ReplySchema):
+    """Who acted, by name."""
+
+    name = fields.String()
+
+
+class NamesSchema(ReplySchema):
+    """An organisation's names."""
+
+    id = fields.String()
+    name_vi = fields.String()
+    name_en = fields.String()
+
+
+class LogEntrySchema(ReplySchema):
     """One line of who looked."""
 
     id = fields.String()
     at = Instant()
     action = fields.String()
-    decision = fields.String()
+    decision = Code(get_args(Decision))
     reason = fields.String()
-    actor_kind = fields.String()
-    actor = fields.Dict()
-    organisation = fields.Dict(allow_none=True)
+    actor_kind = Code(tuple(ActorKind))
+    actor = fields.Nested(ActorSchema)
+    organisation = fields.Nested(NamesSchema, allow_none=True)
     purpose = fields.String(allow_none=True)
     grant_id = fields.String(allow_none=True)
     categories = fields.List(fields.String())
@@ -77,7 +82,7 @@ class LogEntrySchema(Schema):
 LogPage = page_of(LogEntrySchema, "LogPage", "Who looked, newest first.")
 
 
-class SessionSchema(Schema):
+class SessionSchema(ReplySchema):
     """Where somebody is signed in."""
 
     id = fields.String()
@@ -90,32 +95,32 @@ class SessionSchema(Schema):
 SessionPage = page_of(SessionSchema, "SessionPage", "Sessions.")
 
 
-class IdentifierSchema(Schema):
+class IdentifierSchema(ReplySchema):
     """A number, masked."""
 
-    kind = fields.String()
+    kind = Code(get_args(IdentifierKind))
     masked = fields.String()
 
 
-class CitizenSchema(Schema):
+class CitizenSchema(ReplySchema):
     """A person's profile."""
 
     id = fields.String()
     name = fields.String()
     birth_date = Day()
-    sex = fields.String()
+    sex = Code(get_args(Sex))
     province = fields.String(allow_none=True)
     identifiers = fields.List(fields.Nested(IdentifierSchema))
 
 
-class GuardianshipSchema(Schema):
+class GuardianshipSchema(ReplySchema):
     """A guardian and a dependent."""
 
     id = fields.String()
     guardian_id = fields.String()
     dependent_id = fields.String()
-    relation = fields.String()
-    state = fields.String()
+    relation = Code(get_args(Relation))
+    state = Code(get_args(GuardianshipState))
     valid_from = Day()
     valid_to = Day(allow_none=True)
 
@@ -124,7 +129,7 @@ class FamilyMemberSchema(GuardianshipSchema):
     """A guardianship with the other person's name."""
 
     name = fields.String()
-    role = fields.String(metadata={"description": "dependent | guardian: what the other is to the caller"})
+    role = Code(("dependent", "guardian"), metadata={"description": "what the other person is to the caller"})
 
 
 FamilyPage = page_of(FamilyMemberSchema, "FamilyPage", "Family.")

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
-from marshmallow import Schema, ValidationError, fields, validate
+from marshmallow import ValidationError, fields, validate
 
 from consent.codes import CATEGORIES, PURPOSES
-from notifications.schedule import Programme
-from wallet_api.routes.schemas.base import Code, Day, StrictSchema, Text, page_of
+from notifications.schedule import Kind, Programme, ProgrammeStatus
+from wallet_api.identity.model import OrganisationStatus
+from wallet_api.routes.schemas.base import Code, Day, ReplySchema, StrictSchema, Text, page_of
 from wallet_api.routes.schemas.lists import GuardianshipSchema
+from wallet_api.routes.schemas.organisations import ORGANISATION_KINDS
+from wallet_api.routes.schemas.published import ID_PATTERN, TEXT_PATTERN
 
+_ID = {"pattern": ID_PATTERN}
 EVIDENCE = ("birth_certificate", "court_order", "residence_register", "adoption_decision")
-ORGANISATION_KINDS = ("hospital", "commune_station", "clinic", "insurer", "research", "other")
 
 
-class ProgrammeSchema(Schema):
+class ProgrammeSchema(ReplySchema):
     """One programme."""
 
     id = fields.String()
-    kind = fields.String()
+    kind = Code(get_args(Kind))
     title_vi = fields.String()
     title_en = fields.String()
-    status = fields.String()
+    status = Code(get_args(ProgrammeStatus))
     sources = fields.List(fields.String())
     valid_from = Day()
     valid_to = Day(allow_none=True)
@@ -31,7 +34,7 @@ class ProgrammeSchema(Schema):
 ProgrammePage = page_of(ProgrammeSchema, "ProgrammePage", "Programmes.")
 
 
-class DeliverySchema(Schema):
+class DeliverySchema(ReplySchema):
     """Counts only."""
 
     reminders = fields.Dict(keys=fields.String(), values=fields.Integer())
@@ -43,11 +46,11 @@ class RunForm(StrictSchema):
     """Nothing to choose: a run is always of today."""
 
 
-class RunSchema(Schema):
+class RunSchema(ReplySchema):
     """A run that was queued."""
 
     day = Day()
-    state = fields.String()
+    state = Code(("queued",))
 
 
 class OrganisationForm(StrictSchema):
@@ -56,14 +59,14 @@ class OrganisationForm(StrictSchema):
     name_vi = Text(required=True)
     name_en = Text(required=True)
     kind = Code(ORGANISATION_KINDS, required=True)
-    facility_code = Text(longest=5, load_default=None)
-    gln = Text(longest=13, load_default=None)
+    facility_code = Text(longest=5, load_default=None, metadata={"pattern": "^[0-9A-Z]{5}$"})
+    gln = Text(longest=13, load_default=None, metadata={"pattern": "^[0-9]{13}$"})
     purposes = fields.List(Code(PURPOSES.codes), required=True)
     read_categories = fields.List(Code(CATEGORIES.codes), required=True)
     write_categories = fields.List(Code(CATEGORIES.codes), required=True)
 
 
-class RegisteredSchema(Schema):
+class RegisteredSchema(ReplySchema):
     """A registered organisation."""
 
     id = fields.String()
@@ -72,18 +75,50 @@ class RegisteredSchema(Schema):
     kind = fields.String()
     facility_code = fields.String(allow_none=True)
     gln = fields.String(allow_none=True)
-    status = fields.String()
+    status = Code(get_args(OrganisationStatus))
+
+
+_COORDINATE = {"type": "string", "pattern": "^[A-Za-z0-9_-]{43}$"}
+_JWK_SET: dict[str, Any] = {
+    "type": "object",
+    "required": ["keys"],
+    "additionalProperties": False,
+    "properties": {
+        "keys": {
+            "type": "array",
+            "minItems": 1,
+            "maxItems": 8,
+            "items": {
+                "type": "object",
+                "required": ["crv", "kid", "kty", "x", "y"],
+                "additionalProperties": False,
+                "properties": {
+                    "kty": {"type": "string", "enum": ["EC"]},
+                    "crv": {"type": "string", "enum": ["P-256"]},
+                    "x": _COORDINATE,
+                    "y": _COORDINATE,
+                    "kid": {"type": "string", "minLength": 1, "maxLength": 100, "pattern": TEXT_PATTERN},
+                    "use": {"type": "string", "enum": ["sig"]},
+                    "alg": {"type": "string", "enum": ["ES256"]},
+                },
+            },
+        }
+    },
+}
 
 
 class JwkSet(fields.Field[dict[str, Any]]):
-    """A public JWK set of at most ten keys; only the members of a public EC key are taken."""
+    """A public JWK set of at most eight keys; only the members of a public P-256 key are taken."""
 
     _MEMBERS = frozenset({"kty", "crv", "x", "y", "kid", "use", "alg"})
 
+    def __init__(self, **options: Any) -> None:
+        super().__init__(metadata={"json_schema": _JWK_SET}, **options)
+
     def _deserialize(self, value: Any, *args: Any, **more: Any) -> dict[str, Any]:
         keys = value.get("keys") if isinstance(value, dict) and set(value) == {"keys"} else None
-        if not isinstance(keys, list) or not 0 < len(keys) <= 10:
-            raise ValidationError("A JWK set holds 1 to 10 keys.")
+        if not isinstance(keys, list) or not 0 < len(keys) <= 8:
+            raise ValidationError("A JWK set holds 1 to 8 keys.")
         for key in keys:
             texts = isinstance(key, dict) and all(isinstance(each, str) for each in key.values())
             if not texts or not set(key) <= self._MEMBERS:
@@ -97,7 +132,7 @@ class KeysForm(StrictSchema):
     jwks = JwkSet(required=True)
 
 
-class KeysSchema(Schema):
+class KeysSchema(ReplySchema):
     """A registered client system."""
 
     client_id = fields.String()
@@ -113,7 +148,7 @@ class RosterForm(StrictSchema):
     valid_to = Day(load_default=None)
 
 
-class RosterSchema(Schema):
+class RosterSchema(ReplySchema):
     """A practitioner on a roster."""
 
     id = fields.String()
@@ -126,8 +161,8 @@ class RosterSchema(Schema):
 class GuardianshipForm(StrictSchema):
     """A guardianship seen in evidence."""
 
-    guardian_id = Text(longest=26, required=True)
-    dependent_id = Text(longest=26, required=True)
+    guardian_id = Text(longest=26, required=True, metadata=_ID)
+    dependent_id = Text(longest=26, required=True, metadata=_ID)
     relation = Code(("minor", "adult"), required=True)
     evidence_kind = Code(EVIDENCE, required=True)
     valid_from = Day(required=True)

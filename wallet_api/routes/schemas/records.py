@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields, validate, validates_schema
+from marshmallow import ValidationError, fields, validate, validates_schema
 
 from consent.codes import CATEGORIES, PURPOSES
 from wallet_api.records.model import Filter, Record
 from wallet_api.routes.schemas.base import (
     Code,
     Day,
+    Flag,
     Instant,
     PageQuery,
+    ReplySchema,
     StrictSchema,
     WireSchema,
     instant,
     page_of,
 )
+from wallet_api.routes.schemas.published import REFERENCE_PATTERN
 
 
 class RecordsQuery(PageQuery):
@@ -34,7 +37,7 @@ class RecordsQuery(PageQuery):
             raise ValidationError("The first day must not be after the last.", "from")
 
 
-class SourceSchema(Schema):
+class SourceSchema(ReplySchema):
     """Where a record came from."""
 
     organisation = fields.String(allow_none=True)
@@ -65,10 +68,10 @@ class VisibilitySchema(StrictSchema):
     """Hide a record from an audience, or show it again."""
 
     audience = Code(("guardians", "providers"), required=True)
-    hidden = fields.Boolean(required=True, truthy={True}, falsy={False})
+    hidden = Flag(required=True)
 
 
-class IntakeRowSchema(Schema):
+class IntakeRowSchema(ReplySchema):
     """What became of one row."""
 
     index = fields.Integer()
@@ -78,7 +81,7 @@ class IntakeRowSchema(Schema):
     message = fields.String(allow_none=True)
 
 
-class IntakeSchema(Schema):
+class IntakeSchema(ReplySchema):
     """The report on something sent."""
 
     id = fields.String()
@@ -92,11 +95,15 @@ class IntakeSchema(Schema):
 class AccessSessionQuery(StrictSchema):
     """To open an access session: whose book, what for."""
 
-    citizen_ref = fields.String(required=True, validate=validate.Length(min=1, max=100))
+    citizen_ref = fields.String(
+        required=True,
+        validate=validate.Length(min=1, max=100),
+        metadata={"json_schema": {"pattern": REFERENCE_PATTERN}},
+    )
     purpose = Code(PURPOSES.codes, required=True)
 
 
-class AccessSessionSchema(Schema):
+class AccessSessionSchema(ReplySchema):
     """One counted use; the reads below name it in the header `Access-Session`."""
 
     id = fields.String()

@@ -5,36 +5,45 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from marshmallow import Schema, fields, validate
+from marshmallow import fields, validate
 
-from notifications.model import DueItem, Preferences
+from notifications.model import DueItem, Preferences, Status, Verdict
 from notifications.outgoing import Message
 from notifications.programmes import load_programmes
-from notifications.reminders import Reminder
-from wallet_api.routes.schemas.base import Code, Day, Instant, PageQuery, StrictSchema, Whole, page_of
+from notifications.reminders import Reminder, State
+from wallet_api.routes.schemas.base import (
+    Code,
+    Day,
+    Instant,
+    PageQuery,
+    ReplySchema,
+    StrictSchema,
+    Whole,
+    page_of,
+)
 
 LANGUAGES = ("vi", "en")
 TOPICS = frozenset(each.topic for each in load_programmes())
 
 
-class EvidenceSchema(Schema):
+class EvidenceSchema(ReplySchema):
     """One record the planner looked at."""
 
     record_id = fields.String()
     on = Day()
     what = fields.String()
-    verdict = fields.String()
+    verdict = Code(tuple(Verdict))
     valid_from = Day(allow_none=True)
 
 
-class DueItemSchema(Schema):
+class DueItemSchema(ReplySchema):
     """One dose or check-up, where it stands today, and why."""
 
     programme = fields.String()
     series = fields.String()
     dose = fields.Integer()
     title = fields.String()
-    status = fields.String()
+    status = Code(tuple(Status))
     earliest = Day(allow_none=True)
     recommended = Day(allow_none=True)
     overdue = Day(allow_none=True)
@@ -46,7 +55,7 @@ class DueItemSchema(Schema):
 ForecastSchema = page_of(DueItemSchema, "ForecastSchema", "All that is due, was given, or is to come.")
 
 
-class ReminderSchema(Schema):
+class ReminderSchema(ReplySchema):
     """One reminder that was planned or sent."""
 
     id = fields.String()
@@ -54,14 +63,14 @@ class ReminderSchema(Schema):
     dose = fields.Integer()
     offset = fields.String()
     send_on = Day()
-    state = fields.String()
+    state = Code(tuple(State))
     reason = fields.String()
 
 
 ReminderPage = page_of(ReminderSchema, "ReminderPage", "Reminders.")
 
 
-class MessageSchema(Schema):
+class MessageSchema(ReplySchema):
     """One message of the inbox."""
 
     id = fields.String()
@@ -93,7 +102,7 @@ class DeviceForm(StrictSchema):
     )
 
 
-class DeviceSchema(Schema):
+class DeviceSchema(ReplySchema):
     """A registered app."""
 
     installation_id = fields.String()
@@ -111,7 +120,7 @@ class PreferencesForm(StrictSchema):
     locale = Code(LANGUAGES, load_default="vi")
 
 
-class PreferencesSchema(Schema):
+class PreferencesSchema(ReplySchema):
     """What a person chose."""
 
     opted_out = fields.List(fields.String())

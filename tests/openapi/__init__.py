@@ -1,0 +1,1 @@
+"""The published document: valid, complete, and true of a running wallet."""

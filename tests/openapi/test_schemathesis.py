@@ -1,0 +1,77 @@
+"""Requests made up from the published document, sent to a running wallet: nothing may be found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.openapi import peopled
+from tests.openapi.fuzzing import CHECKS, Finding, Run
+from tests.openapi.served import served
+from tests.world import World
+
+Record = Callable[[str, object], None]
+PARTS: dict[str, tuple[str, ...]] = {
+    "citizen": ("citizens", "records", "consents", "reminders", "directory"),
+    "provider": ("provider", "writing"),
+    "ops": ("ops", "registry", "breaches"),
+    "public": ("code-systems", "proofs", "oauth", "service"),
+}
+"""Tags of the document, by who is sent to them."""
+IDENTITIES: dict[str, Callable[[World], list[peopled.Identity]]] = {
+    "citizen": peopled.citizens,
+    "provider": peopled.practitioners,
+    "ops": lambda world: [peopled.registrar(world)],
+    "public": lambda world: [peopled.nobody()],
+}
+EXAMPLES = {"citizen": 3, "provider": 8, "ops": 5, "public": 5}
+"""Made-up requests an operation in the phase that makes them up freely; the other phases count their own."""
+FEWEST = {"citizen": 1000, "provider": 250, "ops": 300, "public": 200}
+
+
+def told(part: str, found: Finding, record: Record) -> None:
+    """Print what a run did."""
+    statuses = ", ".join(f"{status}: {count}" for status, count in sorted(found.statuses.items()))
+    print(f"\nschemathesis {part}: {found.requests} requests, {len(CHECKS)} checks on each; {statuses}")
+    record(f"requests_{part}", found.requests)
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_nothing_is_found(
+    part: str, running: tuple[World, str], tmp_path: Path, record_property: Record
+) -> None:
+    world, url = running
+    identities = IDENTITIES[part](world)
+    throwaways = peopled.throwaways(world, 60) if part == "citizen" else ()
+    run = Run(url, tmp_path / part, identities, PARTS[part], examples=EXAMPLES[part])
+    found = run.start(throwaways)
+    told(part, found, record_property)
+    assert found.code == 0, found.said
+    assert found.requests >= FEWEST[part], found.statuses
+    assert found.statuses[200] > 20, "the requests reach something"
+
+
+def test_every_tag_is_sent_to(running: tuple[World, str]) -> None:
+    world, _ = running
+    spec: dict[str, Any] = world.app.test_client().get("/api/openapi.json").get_json()
+    assert {each["name"] for each in spec["tags"]} == {tag for tags in PARTS.values() for tag in tags}
+
+
+def test_planted_faults_are_found(embedded_uri: str, tmp_path: Path, record_property: Record) -> None:
+    folder = tmp_path / "wallet"
+    folder.mkdir()
+    with served(embedded_uri, folder, "tests.openapi.broken:app") as (world, url):
+        identities = [peopled.Identity(name, world.person().token) for name in ("alice", "bob")]
+        found = Run(url, tmp_path / "run", identities, ["broken"], examples=5).start()
+    told("broken", found, record_property)
+    assert found.code == 1
+    for planted in (
+        "ST101 Server error",
+        "ST103 Undocumented status code",
+        "ST401",
+        "ST402",
+    ):
+        assert planted in found.said, found.said
