@@ -6,6 +6,7 @@ import os
 import stat
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -169,9 +170,62 @@ def test_a_kek_is_not_destroyed_while_a_slow_writer_may_use_it(store: FileKeySto
 def test_rotation_signs_with_the_new_key_and_still_publishes_the_old(folder: Path, store: FileKeyStore):
     old = store.signer("token").kid
     new = store.rotate("token")
-    assert store.signer("token").kid == new != old
     assert [jwk["kid"] for jwk in store.jwks("token")["keys"]] == [new, old]
+    assert FileKeyStore(folder).signer("token").kid == old, "published before it signs"
+    aged(folder, "token-1", 300)
+    aged(folder, "token-2", 121)
+    assert FileKeyStore(folder).signer("token").kid == new != old
+
+
+def aged(folder: Path, name: str, seconds: float) -> None:
+    then = time.time() - seconds
+    os.utime(folder / f"{name}.key", (then, then))
+
+
+def test_an_older_key_is_destroyed_only_when_nothing_it_signed_lives(folder: Path, store: FileKeyStore):
+    old = store.signer("token").kid
+    new = store.rotate("token")
+    assert store.prune("token") == ()
+    aged(folder, "token-2", 3600 + 120)
+    assert store.prune("token") == (), "a minute is added for what others hold"
+    aged(folder, "token-2", 3600 + 181)
+    assert store.prune("token") == ("token-1",)
+    assert [jwk["kid"] for jwk in store.jwks("token")["keys"]] == [new] and old != new
+    for use in ("receipt", "checkpoint", "backup"):
+        with pytest.raises(KekInUse, match="for years"):
+            store.prune(use)
+        with pytest.raises(KekInUse, match="for years"):
+            store.replace_at_once(use)
+
+
+def test_a_key_somebody_else_holds_is_refused_at_once(folder: Path, store: FileKeyStore):
+    old = store.signer("token").kid
+    new = store.replace_at_once("token")
     assert FileKeyStore(folder).signer("token").kid == new
+    assert FileKeyStore(folder).public_key("token", old) is None
+
+
+def test_a_key_encryption_key_is_replaced_within_its_month(folder: Path, store: FileKeyStore):
+    before = store.kek_for(NOW)
+    wrapped = before.wrap(b"k" * 32, b"here")
+    assert store.replace_kek(NOW) == "2026-11.2"
+    assert (store.kek_for(NOW).id, FileKeyStore(folder).kek_for(NOW).id) == ("2026-11.2", "2026-11.2")
+    assert FileKeyStore(folder).kek("2026-11").unwrap(wrapped, b"here") == b"k" * 32
+    with pytest.raises(KekInUse):
+        store.destroy_kek("2026-11", NOW)
+    aged(folder, "kek-2026-11.2", 3601)
+    with pytest.raises(KekInUse):
+        store.destroy_kek("2026-11.2", NOW)
+    store.destroy_kek("2026-11", NOW)
+    assert FileKeyStore(folder).kek_ids() == ("2026-11.2",)
+
+
+def test_a_folder_open_to_others_stops_the_start(folder: Path, store: FileKeyStore):
+    store.prepare(NOW)
+    store.check_private()
+    (folder / "etag-1.key").chmod(0o604)
+    with pytest.raises(KeyUnavailable, match="open to other users"):
+        FileKeyStore(folder).check_private()
 
 
 def test_a_key_rotated_elsewhere_is_known_at_once(folder: Path, store: FileKeyStore, monkeypatch):

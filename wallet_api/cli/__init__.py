@@ -10,27 +10,74 @@ import argparse
 from collections.abc import Callable, Sequence
 
 from notifications.errors import BadChannel
-from wallet_api.cli import audit, clients, keys, openapi, reminders, run, seed, story, token, worker
+from wallet_api.cli import (
+    audit,
+    backup,
+    clients,
+    keys,
+    migrate,
+    openapi,
+    reminders,
+    restore,
+    run,
+    seed,
+    story,
+    token,
+    worker,
+)
 from wallet_api.cli.screen import CannotDo, warn
+from wallet_api.infra.archive import ArchiveError
 from wallet_api.infra.crypto.errors import CryptoError
 from wallet_api.infra.embedded import EmbeddedError
-from wallet_api.infra.mongo import DATABASE_ERRORS
+from wallet_api.infra.migrations import MigrationError
+from wallet_api.infra.mongo import DATABASE_ERRORS, IndexConflict
 from wallet_api.infra.processes import ProcessError
 from wallet_api.settings import Settings, SettingsError
+from wallet_api.wiring.backups import RestoreRefused
 
 Work = Callable[[Settings], int]
-_GROUPS = (run, story, worker, seed, token, clients, reminders, audit, keys, openapi)
+_GROUPS = (
+    run,
+    story,
+    worker,
+    seed,
+    token,
+    clients,
+    reminders,
+    audit,
+    keys,
+    migrate,
+    backup,
+    restore,
+    openapi,
+)
+_REFUSALS = (
+    CannotDo,
+    BadChannel,
+    ProcessError,
+    EmbeddedError,
+    CryptoError,
+    ArchiveError,
+    MigrationError,
+    IndexConflict,
+    RestoreRefused,
+)
 
 
-def main(argv: Sequence[str], *, work: Work | None = None) -> int:
-    """Run one command and return its exit code. `work` is what the `worker` command starts."""
+def command_line() -> argparse.ArgumentParser:
+    """Every command with its options."""
     parser = argparse.ArgumentParser(
         prog="python -m wallet_api", description="The health wallet: start it, look after it, see it work."
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for group in _GROUPS:
         group.add(commands)
-    options = parser.parse_args(argv)
+    return parser
+
+
+def main(argv: Sequence[str], *, work: Work | None = None) -> int:
+    """Run one command and return its exit code. `work` is what the `worker` command starts."""
+    options = command_line().parse_args(argv)
     options.work = work
     try:
         return int(options.do(options))
@@ -38,7 +85,7 @@ def main(argv: Sequence[str], *, work: Work | None = None) -> int:
         for fault in why.faults:
             warn(f"{fault}.")
         return 2
-    except (CannotDo, BadChannel, ProcessError, EmbeddedError, CryptoError) as why:
+    except _REFUSALS as why:
         warn(str(why))
         return 1
     except DATABASE_ERRORS as why:

@@ -117,6 +117,7 @@ def station_records_dose(cast: Cast) -> None:
 def ops_see_figures(cast: Cast) -> None:
     """Counts, never people."""
     cast.journal.step("Ops see how sending went: counts, never people")
+    cast.ops.sign_in("ops-operator")  # the morning's session has ended: the console was left alone
     found = cast.journal.answered(cast.ops.call("GET", "/api/v1/ops/delivery"), 200)
     cast.journal.note(**{name: _counts(value) for name, value in found.items() if isinstance(value, dict)})
     cast.journal.must(found["pushes"] == {"accepted": 1}, "exactly the one push must be counted.")

@@ -72,6 +72,11 @@ class CitizenKeys:
         row = self._rows.find(citizen_id, retention_class) or self._make(citizen_id, retention_class)
         return self._hold(place, self._unwrap(place, row))
 
+    def known(self, citizen_id: str, retention_class: str) -> bool:
+        """Whether there is a key, be it one that opens or not."""
+        place = (citizen_id, retention_class)
+        return self._recall(place) is not None or self._rows.find(*place) is not None
+
     def destroy(self, citizen_id: str, retention_class: str) -> bool:
         """Delete the wrapped key and forget the open one; False when there was none.
 

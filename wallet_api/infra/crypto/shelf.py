@@ -7,9 +7,11 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
+from wallet_api.infra.clock import system_now
 from wallet_api.infra.crypto.errors import KeyUnavailable
 
 _OPEN_TO_OTHERS = 0o077
@@ -28,6 +30,9 @@ class KeyShelf(Protocol):
     def names(self) -> frozenset[str]:
         """Return the names that hold bytes."""
 
+    def made_at(self, name: str) -> datetime:
+        """When the bytes were put there, by the machine's clock. KeyUnavailable when there are none."""
+
     def destroy(self, name: str) -> None:
         """Forget the bytes for good and remember that the name is spent."""
 
@@ -38,6 +43,7 @@ class MemoryShelf:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._kept: dict[str, bytes] = {}
+        self._made: dict[str, datetime] = {}
         self._spent: set[str] = set()
 
     def get(self, name: str) -> bytes | None:
@@ -49,12 +55,19 @@ class MemoryShelf:
         with self._lock:
             if name in self._spent:
                 raise KeyUnavailable(f"Key {name} was destroyed and is never made again.")
+            self._made.setdefault(name, system_now())
             return self._kept.setdefault(name, value)
 
     def names(self) -> frozenset[str]:
         """Return the names that hold bytes."""
         with self._lock:
             return frozenset(self._kept)
+
+    def made_at(self, name: str) -> datetime:
+        """When the bytes were put there."""
+        if name not in self._made:
+            raise KeyUnavailable(f"Key {name} is absent.")
+        return self._made[name]
 
     def destroy(self, name: str) -> None:
         """Forget the bytes for good."""
@@ -98,6 +111,18 @@ class FileShelf:
     def names(self) -> frozenset[str]:
         """Return the names that hold bytes."""
         return frozenset(path.stem for path in self._directory.glob("*.key"))
+
+    def made_at(self, name: str) -> datetime:
+        """When the file was written."""
+        try:
+            return datetime.fromtimestamp(self._path(name).stat().st_mtime, UTC)
+        except OSError as error:
+            raise KeyUnavailable(f"Key {name} cannot be read ({error.strerror}).") from error
+
+    def check_private(self) -> None:
+        """Raise KeyUnavailable when the folder or any file in it is open to others or somebody else's."""
+        for path in (self._directory, *sorted(self._directory.glob("*.key"))):
+            self._check_private(path)
 
     def destroy(self, name: str) -> None:
         """Overwrite and remove the file; a `.destroyed` mark keeps the name from being used again."""
@@ -145,7 +170,10 @@ class FileShelf:
     @staticmethod
     def _check_private(path: Path) -> None:
         with suppress(FileNotFoundError):
-            if path.stat().st_mode & _OPEN_TO_OTHERS:
+            found = path.stat()
+            if found.st_mode & _OPEN_TO_OTHERS:
                 raise KeyUnavailable(
                     f"{path.name} is open to other users of this machine; close it to them first."
                 )
+            if found.st_uid != os.geteuid():
+                raise KeyUnavailable(f"{path.name} belongs to another user of this machine.")
