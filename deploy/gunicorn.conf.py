@@ -1,21 +1,39 @@
 """How gunicorn serves the wallet: `gunicorn -c deploy/gunicorn.conf.py wsgi:app`.
 
-It listens on this machine only: TLS and the outside world are the business of the proxy in front of it.
+It listens on this machine only, unless WALLET_BIND says otherwise (in a container, whose network is closed):
+TLS and the outside world are the business of the proxy in front of it.
 """
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
+import sys
+import tempfile
+import threading
+import time
 from typing import Any
 
 from gunicorn.http import wsgi
+from gunicorn.workers.gthread import ThreadWorker
+from prometheus_client import multiprocess
 
-from wallet_api.infra.logs import set_up_logs
+from wallet_api.infra.crypto.errors import CryptoError
+from wallet_api.infra.database_faults import meaning_of
+from wallet_api.infra.embedded import EmbeddedError, EmbeddedMissing
+from wallet_api.infra.logs import say, set_up_logs
+from wallet_api.infra.migrations import MigrationError
+from wallet_api.infra.mongo import DATABASE_ERRORS, IndexConflict
+from wallet_api.settings import SettingsError
 
-bind = f"127.0.0.1:{os.environ.get('PORT') or '8080'}"
-worker_class = "gthread"
+# The workers add up their numbers in this folder; before any of them counts, so at the very start.
+os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.mkdtemp(prefix="wallet-metrics-"))
+
+bind = f"{os.environ.get('WALLET_BIND') or '127.0.0.1'}:{os.environ.get('PORT') or '8080'}"
 workers = int(os.environ.get("WEB_CONCURRENCY") or "2")
-threads = 8
+threads = 40
+"""More than WALLET_CONCURRENT, so that who is one too many is told so at once, and never waits unseen."""
 timeout = 30
 """Seconds a worker may be silent before it is replaced; no answer of ours takes that long."""
 graceful_timeout = 8
@@ -42,9 +60,68 @@ class PlainResponse(wsgi.Response):  # type: ignore[misc]  # the library carries
 wsgi.Response = PlainResponse
 
 
+class PatientWorker(ThreadWorker):  # type: ignore[misc]  # as above
+    """gunicorn's threaded worker, which outlives what passes and says in one sentence what does not.
+
+    gunicorn ends the whole server when one worker cannot load its application. A database that is away just
+    then would end it too, so loading is tried again until the database answers.
+    """
+
+    def load_wsgi(self) -> None:
+        """Load the application; wait for its database. Exit code 3 ends the server: it can never load."""
+        loaded = threading.Event()
+        threading.Thread(target=self._beat, args=(loaded,), daemon=True).start()
+        try:
+            while self.alive and not self._loads():
+                time.sleep(1)
+        finally:
+            loaded.set()
+        if not self.alive:
+            sys.exit(0)
+
+    def accept(self, listener: Any) -> None:
+        """Take a connection; where no file descriptor is left for it, let the requests in hand end first."""
+        try:
+            super().accept(listener)
+        except OSError as fault:
+            if fault.errno not in (errno.EMFILE, errno.ENFILE):
+                raise
+            time.sleep(0.02)
+
+    def _loads(self) -> bool:
+        try:
+            super().load_wsgi()
+        except (SettingsError, CryptoError, EmbeddedMissing, MigrationError, IndexConflict) as why:
+            sys.stderr.write(f"The wallet does not start: {why}\n")
+            sys.exit(3)
+        except (EmbeddedError, *DATABASE_ERRORS) as why:
+            if not isinstance(why, EmbeddedError) and meaning_of(why) == "ours":
+                raise
+            say("database_awaited", error_type=type(why).__name__)
+            return False
+        return True
+
+    def _beat(self, loaded: threading.Event) -> None:
+        while not loaded.wait(1):
+            self.notify()  # waiting is no hanging
+
+
+worker_class = PatientWorker
+
+
 def post_fork(server: Any, worker: Any) -> None:
     """Every worker logs JSON lines."""
     set_up_logs((os.environ.get("WALLET_LOG_LEVEL") or "INFO").upper())
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    """What a worker that is gone was doing is not being done any more."""
+    multiprocess.mark_process_dead(worker.pid)
+
+
+def on_exit(server: Any) -> None:
+    """Numbers go with the server that counted them."""
+    shutil.rmtree(os.environ["PROMETHEUS_MULTIPROC_DIR"], ignore_errors=True)
 
 
 def worker_exit(server: Any, worker: Any) -> None:

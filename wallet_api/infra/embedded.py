@@ -14,6 +14,7 @@ import os
 import secrets
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ __all__ = ["EmbeddedError", "EmbeddedMissing", "EmbeddedServer", "server_at"]
 _USER = "wallet"
 _ROLES = ["readWriteAnyDatabase", "dbAdminAnyDatabase"]
 _PAUSES = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0)  # before the n-th restart in a row
-_STEADY = 60.0  # seconds without a restart that end such a row
+_STEADY = 5.0  # seconds of service that end such a row: what keeps failing sooner is not worth hurrying for
 
 
 class EmbeddedServer:
@@ -72,8 +73,8 @@ class EmbeddedServer:
 
     @property
     def pid(self) -> int:
-        """The daemon's process id, as last recorded by its owner; 0 if none runs."""
-        return self._recorded()[1]
+        """The daemon's process id, as its owner knows or last recorded it; 0 if none runs."""
+        return self._daemon.pid if self.owned and not self._daemon.ended else self._recorded()[1]
 
     def start(self) -> None:
         """Join the running daemon of this folder, or start one.
@@ -171,7 +172,8 @@ class EmbeddedServer:
 
     def _launch(self, *, auth: bool) -> None:
         self._daemon.launch(self._port, auth=auth)
-        self._record(self._daemon.pid)
+        with suppress(OSError):  # on a full disk a stale id beats no daemon; noted later
+            self._record(self._daemon.pid)
 
     def _watch(self, patience: float, every: float) -> None:
         silent_since: float | None = None
@@ -181,7 +183,10 @@ class EmbeddedServer:
                 fault = self._fault(client)
                 now = time.monotonic()
                 silent_since = (silent_since or now) if fault else None
-                if silent_since is None or (fault == "silent" and now - silent_since < patience):
+                if silent_since is None:
+                    self._note_anew()
+                    continue
+                if fault == "silent" and now - silent_since < patience:
                     continue
                 in_a_row = in_a_row + 1 if now - last < _STEADY else 0
                 if self._over.wait(_PAUSES[min(in_a_row, len(_PAUSES) - 1)]):
@@ -200,6 +205,11 @@ class EmbeddedServer:
             self._daemon.await_up(self._uri, self._over)
         except (EmbeddedError, OSError) as problem:
             say("embedded_restart_failed", logging.ERROR, error_type=type(problem).__name__, attempt=attempt)
+
+    def _note_anew(self) -> None:
+        if self._recorded()[1] != self._daemon.pid:
+            with suppress(OSError):
+                self._record(self._daemon.pid)
 
     def _uri_at(self, port: int) -> str:
         password = self._secret.read_text(encoding="ascii")
