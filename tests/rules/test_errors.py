@@ -20,6 +20,7 @@ PACKAGES = {
     "consent.errors": "ConsentError",
     "notifications.errors": "NotificationError",
     "wallet_api.audit.errors": "AuditError",
+    "wallet_api.breaches.errors": "BreachError",
     "wallet_api.identity.errors": "IdentityError",
     "wallet_api.infra.crypto.errors": "CryptoError",
     "wallet_api.records.errors": "RecordError",

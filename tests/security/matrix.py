@@ -1,0 +1,273 @@
+"""Runs the access matrix: every operation x every identity x every target, through the real application."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from flask import Flask
+from joserfc.jwk import ECKey
+from werkzeug.test import TestResponse
+
+from tests.security.matrix_cast import APP, ASSESSMENT, BREACH, Cast, Target
+from tests.security.matrix_table import CITIZENS, IDENTITIES, PROVIDERS, TARGETS, Row
+from tests.world import Json, bundle, condition, found_in, without_request_id
+from wallet_api.infra.ids import new_id
+
+BOOK_OF = {"citizen": CITIZENS, "citizen_ref": PROVIDERS}
+"""The argument that names a book, and who has one to put there."""
+NOT_THINGS = {"organisation_id", "name", "purpose", "breach_id"}
+"""Arguments that name what is nobody's."""
+CHOSEN = {"PUT /citizens/<citizen>/devices/<installation_id>"}
+"""The caller's app chooses this id; one that another had is the same phone in other hands."""
+_CONVERTER = re.compile(r"<[^<>:]+:")
+"""`<string(length=26):intake_id>` is `<intake_id>` in the table."""
+ENDING = {"DELETE /citizens/<citizen>/sessions"}
+"""Operations that end the caller's own session."""
+MANNERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "frame-ancestors 'none'",
+    "Strict-Transport-Security": "max-age=63072000",
+}
+"""What every answer tells a browser, whoever asked and whatever came of it."""
+LIVELY = {"audit_log": "a refused look is written down"}
+"""Collections that a refused call may change, and why."""
+
+Key = tuple[str, int, bool]
+"""Identity, target, and whether the target's thing was asked for within the own book."""
+Body = Callable[[Cast, dict[str, Any]], object]
+BODIES: dict[str, Body] = {
+    "PUT /citizens/<citizen>/records/<record_id>/visibility": lambda cast, meant: {
+        "audience": "providers",
+        "hidden": False,
+    },
+    "POST /citizens/<citizen>/consent-requests/<request_id>/approval": lambda cast, meant: (
+        cast.world.answer_to({"purpose": "TREAT"})
+    ),
+    "PATCH /citizens/<citizen>/grants/<grant_id>": lambda cast, meant: {"categories": ["condition"]},
+    "PUT /citizens/<citizen>/devices/<installation_id>": lambda cast, meant: APP | {"address": new_id()},
+    "POST /provider/consent-requests": lambda cast, meant: cast.world.proposal(meant["person"]),
+    "POST /provider/access-sessions": lambda cast, meant: {
+        "citizen_ref": meant["citizen"],
+        "purpose": "TREAT",
+    },
+    "POST /provider/intake/fhir-bundles": lambda cast, meant: bundle(meant["person"], condition("sent")),
+    "POST /ops/organisations": lambda cast, meant: ORGANISATION,
+    "POST /ops/organisations/<organisation_id>/keys": lambda cast, meant: {"jwks": {"keys": [_key()]}},
+    "POST /ops/organisations/<organisation_id>/roster": lambda cast, meant: {
+        "id": f"bs-{new_id()[:8]}",
+        "name": "BS. Thử",
+        "role": "physician",
+        "valid_from": "2026-01-01",
+    },
+    "POST /ops/guardianships": lambda cast, meant: {
+        "guardian_id": meant["guardian_id"],
+        "dependent_id": meant["dependent_id"],
+        "relation": "minor",
+        "evidence_kind": "birth_certificate",
+        "valid_from": "2026-01-01",
+    },
+    "POST /ops/breaches": lambda cast, meant: BREACH | {"detected_at": cast.world.now().isoformat()},
+    "POST /ops/breaches/<breach_id>/assessment": lambda cast, meant: ASSESSMENT,
+    "POST /ops/breaches/<breach_id>/notification": lambda cast, meant: {
+        "to": ["authority"],
+        "told_at": cast.world.now().isoformat(),
+        "reason": "form 08",
+    },
+    "POST /ops/breaches/<breach_id>/closure": lambda cast, meant: {"reason": "done"},
+}
+QUERIES = {"GET /organisations": "?query=thu"}
+BODILESS = {
+    "PUT /citizens/<citizen>/blocked-organisations/<organisation_id>",
+    "POST /oauth/token",
+    "POST /oauth/revoke",
+}
+ORGANISATION = {
+    "name_vi": "Trạm y tế Thử",
+    "name_en": "Test station",
+    "kind": "commune_station",
+    "purposes": ["TREAT"],
+    "read_categories": ["immunization"],
+    "write_categories": ["immunization"],
+}
+
+
+def operations(app: Flask) -> dict[str, list[str]]:
+    """ "METHOD /path" -> its arguments, of everything the application serves."""
+    return {
+        f"{method} {_CONVERTER.sub('<', rule.rule.removeprefix('/api/v1'))}": sorted(rule.arguments)
+        for rule in app.url_map.iter_rules()
+        for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})
+    }
+
+
+@dataclass
+class Outcome:
+    """What a run of the matrix found."""
+
+    cells: int = 0
+    calls: int = 0
+    twins: int = 0
+    faults: list[str] = field(default_factory=list)
+
+
+class Matrix:
+    """The policy against the application."""
+
+    def __init__(self, cast: Cast, *, watched: bool = True) -> None:
+        """`watched`: compare the whole database before and after what must not change it."""
+        self.cast = cast
+        self.watched = watched
+        self.world = cast.world
+        self.arguments = operations(self.world.app)
+
+    def run(self, rows: Iterable[Row]) -> Outcome:
+        """Check every cell of some rows. Refusals and reads first: they leave the database as it was."""
+        found, seen, rows = Outcome(), {row.name: dict[Key, object]() for row in rows}, list(rows)
+        for identity in IDENTITIES:
+            self.cast.token(identity)
+        before = self.stored()
+        for row in rows:
+            for letter, identity, position in self._cells(row):
+                if letter != "A":
+                    self._check(row, identity, position, seen[row.name], found)
+        rows.sort(key=lambda row: row.method != "GET")
+        looked = False
+        for row in rows:
+            if row.method != "GET" and not looked:
+                self._unchanged(before, "refused calls and reads", found)
+                looked = True
+            for letter, identity, position in self._cells(row):
+                if letter == "A":
+                    self._renew(row, identity)
+                    self._check(row, identity, position, seen[row.name], found)
+            self._compare_twins(row, seen[row.name], found)
+        if not looked:
+            self._unchanged(before, "refused calls and reads", found)
+        return found
+
+    def _unchanged(self, before: dict[str, list[str]], what: str, found: Outcome) -> None:
+        after = self.stored()
+        found.faults += [f"{what} changed {name}" for name in after if after[name] != before.get(name)]
+
+    def _cells(self, row: Row) -> Iterator[tuple[str, str, int]]:
+        for identity in IDENTITIES:
+            for position, letter in enumerate(row.cells[identity]):
+                if letter != "-":
+                    yield letter, identity, position
+
+    def _renew(self, row: Row, identity: str) -> None:
+        if row.method != "GET":
+            for name in self.arguments.get(row.name, ()):
+                self.cast.renew(identity, name, row.name)
+
+    def _check(self, row: Row, identity: str, position: int, seen: dict[Key, object], found: Outcome) -> None:
+        """One cell; where a thing of one book can be asked for within another, that as well."""
+        letters = row.cells[identity]
+        found.cells += 1
+        caller = self.cast.token(identity)
+        answer = self.call(row, caller, self.cast.target(identity, position))
+        seen[identity, position, False] = self._bytes(answer)
+        if letters[position] == "A" and row.name in ENDING:
+            self.cast.forget(identity)
+        self._compare(row, f"{identity} on {TARGETS[position]}", letters[position], answer, found)
+        if letters[position] == "A" and row.name == "POST /ops/guardianships":
+            self.cast.next_ward()
+        if position and self._has_thing(row, identity):
+            answer = self.call(row, caller, self._mixed(row, identity, position))
+            seen[identity, position, True] = self._bytes(answer)
+            # In a book whose grant has ended every record is answered alike, and with nobody named likewise.
+            within = {"-": letters[2], "P": "P"}.get(letters[0], letters[3])
+            self._compare(row, f"{identity} on {TARGETS[position]} within own", within, answer, found)
+
+    def _compare(self, row: Row, what: str, letter: str, answer: TestResponse, found: Outcome) -> None:
+        found.calls += 1
+        status, code = row.expected(letter)
+        said = found_in(answer).get("code", "") if answer.status_code >= 400 and code else ""
+        if (answer.status_code, said) != (status, code):
+            found.faults.append(
+                f"{row.name} as {what}: {status} {code} expected, "
+                f"{answer.status_code} {answer.get_data(as_text=True)[:200]}"
+            )
+        for name, value in MANNERS.items():
+            if value not in answer.headers.get(name, ""):
+                found.faults.append(f"{row.name} as {what}: {name} is {answer.headers.get(name)}")
+        answer.close()
+
+    def _compare_twins(self, row: Row, seen: dict[Key, object], found: Outcome) -> None:
+        """Other's and absent: one answer to the byte, whoever asks, wherever both exist."""
+        for (identity, position, mixed), theirs in seen.items():
+            nobodys = seen.get((identity, 3, mixed))
+            if position != 1 or nobodys is None:
+                continue
+            found.twins += 1
+            if theirs != nobodys:
+                where = " within own" if mixed else ""
+                found.faults.append(f"{row.name} as {identity}: other's{where} {theirs} and absent {nobodys}")
+
+    def _bytes(self, answer: TestResponse) -> object:
+        """All of an answer; of a permitted one the fresh ids are masked, their length kept."""
+        if answer.status_code >= 400 and answer.is_json:
+            return without_request_id(answer)
+        body = json.loads(answer.get_data() or b"{}") if answer.is_json else {}
+        for name in ("id", "installation_id", "received_at"):
+            if name in body:
+                body[name] = "-" * len(body[name])
+        return answer.status_code, json.dumps(body), sorted(answer.headers.keys())
+
+    def _has_thing(self, row: Row, identity: str) -> bool:
+        """Whether a thing of one book can be asked for within another."""
+        names = set(self.arguments.get(row.name, ()))
+        books = {name for name, who in BOOK_OF.items() if identity in who}
+        return bool(names & books) and bool(names - set(BOOK_OF) - NOT_THINGS) and row.name not in CHOSEN
+
+    def _mixed(self, row: Row, identity: str, position: int) -> Target:
+        """The own book, or one once granted, with a thing of another target in it."""
+        own = self.cast.target(identity, 2 if row.cells[identity][0] == "-" else 0)
+        things = self.cast.target(identity, position).path
+        books = {name: own.path[name] for name in BOOK_OF}
+        return Target(things | books, own.meant)
+
+    def call(self, row: Row, caller: str | None, target: Target) -> TestResponse:
+        """One request of the matrix."""
+        path = row.path
+        for name in self.arguments.get(row.name, ()):
+            path = path.replace(f"<{name}>", target.path[name])
+        if row.path == "/code-systems/<name>" and target.path["name"] == "swagger-ui.css":
+            path = "/code-systems/purposes"
+        headers = {"Access-Session": target.meant["session"]} if row.path.startswith("/provider") else {}
+        if row.method == "PATCH":
+            headers["If-Match"] = '"1"'
+        if row.path.startswith("/ops/breaches/<"):
+            headers["If-Match"] = '"1"' if row.path.endswith("/assessment") else '"2"'
+        body: Json | object | None = None
+        if row.method in ("POST", "PUT", "PATCH") and row.name not in BODILESS:
+            make = BODIES.get(row.name)
+            body = make(self.cast, target.meant) if make is not None else {}
+        return self._open(row, path + QUERIES.get(row.name, ""), caller, body, headers)
+
+    def _open(
+        self, row: Row, path: str, caller: str | None, body: object, headers: dict[str, str]
+    ) -> TestResponse:
+        if path in ("/", "/metrics"):  # the paths outside /api and /oauth that `World.call` leaves alone
+            return self.world.app.test_client().get(path)
+        return self.world.call(row.method, path, caller, body, headers=headers)
+
+    def stored(self) -> dict[str, list[str]]:
+        """Everything in the database but what lives by itself."""
+        db = self.world.db
+        if not self.watched:
+            return {}
+        return {
+            name: sorted(map(repr, db[name].find({})))
+            for name in db.list_collection_names()
+            if name not in LIVELY
+        }
+
+
+def _key() -> Json:
+    return dict(ECKey.generate_key("P-256", {"kid": "k1"}).as_dict(private=False))

@@ -1,0 +1,268 @@
+"""The people of the access matrix, and what each of the four targets is to each of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from notifications.outgoing import Message
+from tests.security.matrix_table import CITIZENS, OPS
+from tests.world import (
+    Caller,
+    Doctor,
+    Granted,
+    Person,
+    World,
+    bundle,
+    condition,
+    found_in,
+    immunization,
+)
+from wallet_api.infra.ids import new_id
+
+BREACH = {"kind": "confidentiality", "cause": "insider", "data": ["health"], "what": "Thử"}
+ASSESSMENT = {"risk": "none", "must_notify": False, "affected": 0, "reason": "read the log"}
+APP = {"platform": "ios", "address_kind": "fid", "address": "f" * 22, "locale": None}
+
+
+@dataclass(frozen=True)
+class Target:
+    """One target: what goes into the path, by argument, and into a body, by name."""
+
+    path: dict[str, str]
+    meant: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Absent:
+    """Somebody who was never there."""
+
+    number: str
+    born: date = date(1988, 8, 8)
+
+
+class Cast:
+    """Everybody in their place. `target` says what a target is; `renew` puts back what a call used up."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self._tokens: dict[str, str | None] = {}
+        self.hospital, self.other_hospital, self.left = world.doctor(), world.doctor(), world.doctor()
+        self.asker = world.doctor(name="Phòng khám Thử")
+        self.people = self._people()
+        self.records: dict[str, str] = {}
+        self.requests: dict[str, str] = {}
+        self.grants: dict[str, str] = {}
+        self.messages: dict[str, str] = {}
+        self.apps: dict[str, str] = {}
+        self.sessions: dict[str, str] = {}
+        for whose in self.people.values():
+            self._fill(whose)
+        self._hide("girl")
+        self.given = self._given()
+        self.intakes = self._intakes()
+        self.never = Absent("001088999999")
+        self.ended_session = world.person()
+        self._ended_token = self.ended_session.token
+        world.services.identity.sessions.end_all(self.ended_session.id)
+        self._wards()
+        self.breach = ""
+        self._open_breach("")
+
+    # --- who calls -------------------------------------------------------------------------------------
+
+    def caller(self, identity: str) -> Caller:
+        """Who an identity is; a person in a session of their own, opened this moment."""
+        if identity == "nobody":
+            return None
+        if identity == "signed_out":
+            return self._ended_token
+        if identity in CITIZENS:
+            return self.world.signed_in(self.people[identity])
+        if identity in OPS:
+            return self.world.ops(identity)  # type: ignore[arg-type]  # the names of the roles
+        return {"doctor": self.hospital, "ex_doctor": self.left, "system": self.hospital.system}[identity]
+
+    def token(self, identity: str) -> str | None:
+        """The token of an identity, kept until `forget`."""
+        if identity not in self._tokens:
+            who = self.caller(identity)
+            self._tokens[identity] = who if isinstance(who, str) or who is None else who.token
+        return self._tokens[identity]
+
+    def forget(self, identity: str) -> None:
+        """Sign in anew next time."""
+        self._tokens.pop(identity, None)
+
+    # --- what a target is ------------------------------------------------------------------------------
+
+    def target(self, identity: str, position: int) -> Target:
+        """The target of an identity at one of the four positions."""
+        book = self._book(identity if identity in CITIZENS else "citizen", position)
+        held = self._held("ex_doctor" if identity == "ex_doctor" else "doctor", position)
+        exists = position != 3
+        named = {
+            "organisation_id": self.asker.organisation_id if exists else new_id(),
+            "name": "swagger-ui.css" if exists else "no-such-file",
+            "breach_id": self.breach if exists else new_id(),
+            "purpose": "TREAT" if exists else "NO-SUCH-PURPOSE",
+        }
+        meant = held.meant | {"guardian_id": self.people["citizen"].id, "dependent_id": self._ward(exists)}
+        return Target(book | held.path | named, meant)
+
+    def renew(self, identity: str, name: str, operation: str) -> None:
+        """Put back a thing of the identity's own target that an allowed call may have used up."""
+        if name == "breach_id":
+            self._open_breach(operation)
+        if identity not in CITIZENS:
+            return
+        whose = self.people[_OWN[identity]]
+        renewed = {"request_id": self._ask, "grant_id": self._grant, "message_id": self._message}
+        renewed |= {"installation_id": self._app, "session_id": self._session}
+        if name in renewed:
+            renewed[name](whose)
+
+    def _book(self, identity: str, position: int) -> dict[str, str]:
+        role = (_OWN[identity], "other", "former")[position] if position < 3 else None
+        if role is None:
+            return dict.fromkeys(("citizen", *_THINGS), "") | {key: new_id() for key in ("citizen", *_THINGS)}
+        who = self.people[role]
+        found = {"citizen": who.id, "record_id": self.records[who.id], "request_id": self.requests[who.id]}
+        found |= {"grant_id": self.grants[who.id], "session_id": self.sessions[who.id]}
+        return found | {"installation_id": self.apps[who.id], "message_id": self.messages[who.id]}
+
+    def _held(self, holder: str, position: int) -> Target:
+        """What an organisation holds of a citizen: references, a session, its request and its intake."""
+        mine = self.given[holder, 0] if (holder, 0) in self.given else self.given[holder, 2]
+        seal = self.world.services.references.seal
+        if position == 3:
+            stranger = new_id()  # references of the right form that were never given to anybody
+            refs = {name: seal(stranger, kind, *ids) for name, kind, *ids in _nobodys()}
+            path = refs | {"intake_id": new_id()}
+            return Target(
+                path, {"person": self.never, "session": mine.session, "citizen": path["citizen_ref"]}
+            )
+        found = self.given["other", 0] if position == 1 else self.given.get((holder, position), mine)
+        path = {"citizen_ref": found.made.citizen_ref, "request_ref": found.made.request_ref}
+        path |= {"record_ref": found.record_ref, "intake_id": self.intakes[found.made.doctor.organisation_id]}
+        session = mine.session if position == 1 else found.session
+        who = found.made.person
+        return Target(path, {"person": who, "session": session, "citizen": found.made.citizen_ref})
+
+    # --- putting them there ----------------------------------------------------------------------------
+
+    def _people(self) -> dict[str, Person]:
+        world = self.world
+        made = {name: world.person() for name in ("citizen", "guardian", "companion", "other", "left_us")}
+        made["baby"] = world.child_of(made["guardian"])
+        made["girl"] = world.child_of(made["companion"], date(2011, 2, 1))
+        made["former"] = world.person("Bé Thử", date(2023, 2, 1))
+        for who in ("citizen", "guardian", "companion"):
+            world.services.identity.family.end(world.guard(made[who], made["former"]))
+        return made
+
+    def _fill(self, whose: Person) -> None:
+        world = self.world
+        world.send(self.asker, bundle(whose, condition(), immunization()))
+        items = found_in(world.get("/citizens/me/records?category=condition", whose))["items"]
+        self.records[whose.id] = items[0]["id"]
+        for step in (self._ask, self._grant, self._message, self._app, self._session):
+            step(whose)
+
+    def _ask(self, whose: Person) -> None:
+        self.world.ask(self.asker, whose)
+        self.requests[whose.id] = self.world.newest_request(self.world.signed_in(whose))["id"]
+
+    def _grant(self, whose: Person) -> None:
+        self.grants[whose.id] = self.world.grant(self.asker, self.world.signed_in(whose)).grant["id"]
+
+    def _message(self, whose: Person) -> None:
+        one = new_id()
+        texts = {"topic": "t", "nid": new_id(), "title": "t", "body": "b", "template": "t"}
+        sent = Message(one, whose.id, whose.id, created_at=self.world.now(), reminder_id=None, **texts)
+        self.world.services.reminding.inbox.add([sent])
+        self.messages[whose.id] = one
+
+    def _app(self, whose: Person) -> None:
+        self.apps[whose.id] = app = new_id()
+        path = f"/citizens/me/devices/{app}"
+        answer = self.world.call("PUT", path, self.world.signed_in(whose), APP | {"address": app})
+        assert answer.status_code == 200, answer.get_data(as_text=True)
+
+    def _session(self, whose: Person) -> None:
+        self.sessions[whose.id] = self.world.signed_in(whose).session_id
+
+    def _hide(self, name: str) -> None:
+        whose = self.people[name]
+        path = f"/citizens/me/records/{self.records[whose.id]}/visibility"
+        body = {"audience": "guardians", "hidden": True}
+        assert self.world.call("PUT", path, self.world.signed_in(whose), body).status_code == 204
+
+    def _given(self) -> dict[tuple[str, int], Held]:
+        made = {
+            ("doctor", 0): self._held_by(self.hospital, self.people["citizen"]),
+            ("doctor", 2): self._held_by(self.hospital, self.people["left_us"]),
+            ("ex_doctor", 2): self._held_by(self.left, self.people["citizen"]),
+            ("other", 0): self._held_by(self.other_hospital, self.people["other"]),
+        }
+        for (_, position), held in made.items():
+            if position == 2:
+                assert held.made.withdraw().status_code == 200
+        return made
+
+    def _held_by(self, doctor: Doctor, person: Person) -> Held:
+        made = self.world.grant(doctor, self.world.signed_in(person))
+        session = made.session()
+        items = found_in(made.read(session))["items"]
+        return Held(made, session, items[0]["id"])
+
+    def _intakes(self) -> dict[str, str]:
+        sent = {self.hospital: "citizen", self.left: "citizen", self.other_hospital: "other"}
+        return {
+            doctor.organisation_id: self.world.send(doctor, bundle(self.people[who], condition("own")))["id"]
+            for doctor, who in sent.items()
+        }
+
+    def _open_breach(self, operation: str) -> None:
+        """An entry that is ready for the step of an operation: found out about, unless that is the step."""
+        reviewer = self.token("reviewer")
+        made = self.world.post(
+            "/ops/breaches", reviewer, BREACH | {"detected_at": self.world.now().isoformat()}
+        )
+        self.breach = found_in(made)["id"]
+        if operation.endswith(("/notification", "/closure")):
+            body = ASSESSMENT | {"must_notify": operation.endswith("/notification")}
+            path, tag = f"/ops/breaches/{self.breach}/assessment", {"If-Match": '"1"'}
+            assert self.world.post(path, reviewer, body, headers=tag).status_code == 200
+
+    def _wards(self) -> None:
+        self._ward_ids = [self.world.person("Bé", date(2025, 1, 1)).id for _ in range(4)]
+
+    def _ward(self, exists: bool) -> str:
+        return self._ward_ids[-1] if exists else new_id()
+
+    def next_ward(self) -> None:
+        """A child whom nobody was made guardian of yet."""
+        self._ward_ids.pop()
+
+
+@dataclass(frozen=True)
+class Held:
+    """A grant, a session opened under it, and a reference to a record it covered."""
+
+    made: Granted
+    session: str
+    record_ref: str
+
+
+_OWN = {"citizen": "citizen", "guardian": "baby", "companion": "girl"}
+_THINGS = ("record_id", "request_id", "grant_id", "session_id", "installation_id", "message_id")
+
+
+def _nobodys() -> list[tuple[str, ...]]:
+    return [
+        ("citizen_ref", "citizen", new_id()),
+        ("request_ref", "request", new_id(), new_id()),
+        ("record_ref", "record", new_id(), new_id()),
+    ]

@@ -1,0 +1,189 @@
+"""Who may do what to whose: the policy, one line an operation. The test beside it checks every cell.
+
+A cell is one letter for each of four targets, in this order:
+
+1. own: what is the caller's, or what the caller was granted;
+2. other's: what exists and is not the caller's;
+3. formerly granted: what the caller was granted (or guardian of) until it ended;
+4. absent: what never was.
+
+One letter alone: the operation names nothing. `-`: for this caller there is no such target.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+TARGETS: Final = ("own", "other's", "formerly granted", "absent")
+OUTSIDERS: Final = ("nobody", "signed_out")
+CITIZENS: Final = ("citizen", "guardian", "companion")
+PROVIDERS: Final = ("doctor", "ex_doctor", "system")
+OPS: Final = ("registrar", "operator", "reviewer")
+IDENTITIES: Final = (*OUTSIDERS, *CITIZENS, *PROVIDERS, *OPS)
+
+LETTERS: Final[dict[str, tuple[int, str]]] = {
+    ".": (404, "not_found"),
+    "U": (401, "invalid_token"),
+    "F": (403, "forbidden"),
+    "R": (403, "role_missing"),
+    "P": (403, "practitioner_needed"),
+    "S": (403, "access_session_invalid"),
+    "E": (403, "consent_ended"),
+    "C": (409, "co_consent_required"),
+    "I": (422, "unknown_code"),
+}
+"""What a letter stands for. A is the status in the column `ok`."""
+
+# A guardian's `own` is the book of the child of two they act for; a companion's is the book of a girl of
+# fifteen, and in it the record that she hid from guardians. Both were once guardians of somebody else.
+# Everybody of a provider or of ops is answered F, and U whoever has no live token.
+BOOKS: Final = """
+                                                                    ok  citizen guardian companion
+GET    /citizens/<citizen>                                          200 A...    A...     A...
+GET    /citizens/<citizen>/access-log                               200 A...    A...     A...
+GET    /citizens/<citizen>/records                                  200 A...    A...     A...
+GET    /citizens/<citizen>/records/<record_id>                      200 A...    A...     ....
+GET    /citizens/<citizen>/records/<record_id>/versions             200 A...    A...     ....
+PUT    /citizens/<citizen>/records/<record_id>/visibility           204 A...    ....     ....
+GET    /citizens/<citizen>/forecast                                 200 A...    A...     A...
+GET    /citizens/<citizen>/reminders                                200 A...    A...     A...
+GET    /citizens/<citizen>/consent-requests                         200 A...    A...     A...
+GET    /citizens/<citizen>/consent-requests/<request_id>            200 A...    A...     A...
+GET    /citizens/<citizen>/consent-requests/<request_id>/preview    200 A...    A...     A...
+POST   /citizens/<citizen>/consent-requests/<request_id>/approval   201 A...    A...     C...
+POST   /citizens/<citizen>/consent-requests/<request_id>/refusal    200 A...    A...     A...
+GET    /citizens/<citizen>/grants                                   200 A...    A...     A...
+GET    /citizens/<citizen>/grants/<grant_id>                        200 A...    A...     A...
+PATCH  /citizens/<citizen>/grants/<grant_id>                        200 A...    A...     A...
+GET    /citizens/<citizen>/grants/<grant_id>/receipt                200 A...    A...     A...
+POST   /citizens/<citizen>/grants/<grant_id>/withdrawal             200 A...    A...     A...
+POST   /citizens/<citizen>/visit-codes                              201 A...    A...     A...
+GET    /citizens/<citizen>/blocked-organisations                    200 A...    A...     A...
+PUT    /citizens/<citizen>/blocked-organisations/<organisation_id>  204 A...    A...     A...
+DELETE /citizens/<citizen>/blocked-organisations/<organisation_id>  204 A...    A...     C...
+GET    /citizens/<citizen>/family                                   200 A...    ....     ....
+GET    /citizens/<citizen>/sessions                                 200 A...    ....     ....
+DELETE /citizens/<citizen>/sessions                                 204 A...    ....     ....
+DELETE /citizens/<citizen>/sessions/<session_id>                    204 A...    ....     ....
+GET    /citizens/<citizen>/inbox                                    200 A...    ....     ....
+POST   /citizens/<citizen>/inbox/<message_id>/read                  200 A...    ....     ....
+GET    /citizens/<citizen>/notification-preferences                 200 A...    ....     ....
+PUT    /citizens/<citizen>/notification-preferences                 200 A...    ....     ....
+PUT    /citizens/<citizen>/devices/<installation_id>                200 A...    ....     ....
+DELETE /citizens/<citizen>/devices/<installation_id>                204 A...    ....     ....
+"""
+
+# `own` is what a live grant covers, `formerly granted` what one covered until the citizen ended it.
+# An ex-doctor's organisation was granted one book and holds no other. `system` is the doctor's
+# organisation with nobody named. All citizens and ops are answered F, and U whoever has no live token.
+# A request, an intake and what one wrote stay the organisation's own after a grant has ended.
+PROVIDER: Final = """
+                                                                    ok  doctor ex_doctor system
+POST   /provider/consent-requests                                   202 AAAA   AAAA      PPPP
+GET    /provider/consent-requests/<request_ref>                     200 A.A.   -.A.      A.A.
+POST   /provider/access-sessions                                    201 A.E.   -.E.      P.P.
+GET    /provider/citizens/<citizen_ref>/records                     200 A.E.   -.E.      P.P.
+GET    /provider/citizens/<citizen_ref>/records/<record_ref>        200 A.E.   -.E.      P.P.
+GET    /provider/own-records                                        200 A      A         P
+POST   /provider/intake/fhir-bundles                                202 AAAA   AAAA      AAAA
+GET    /provider/intake/<intake_id>                                 200 A.A.   -.A.      A.A.
+"""
+
+# Ops hold nobody's book: what exists is theirs to manage, or not. Citizens and providers are answered F.
+REGISTRY: Final = """
+                                                                    ok  registrar operator reviewer
+GET    /ops/programmes                                              200 A         A        A
+GET    /ops/delivery                                                200 A         A        A
+POST   /ops/reminder-runs                                           202 A         A        A
+POST   /ops/organisations                                           201 A         R        R
+POST   /ops/organisations/<organisation_id>/keys                    201 A--.      R--R     R--R
+POST   /ops/organisations/<organisation_id>/roster                  201 A--.      R--R     R--R
+GET    /ops/guardianships                                           200 A         R        R
+POST   /ops/guardianships                                           201 A--.      R--R     R--R
+GET    /ops/breaches                                                200 R         R        A
+POST   /ops/breaches                                                201 R         R        A
+GET    /ops/breaches/<breach_id>                                    200 R--R      R--R     A--.
+POST   /ops/breaches/<breach_id>/assessment                         200 R--R      R--R     A--.
+POST   /ops/breaches/<breach_id>/notification                       200 R--R      R--R     A--.
+POST   /ops/breaches/<breach_id>/closure                            200 R--R      R--R     A--.
+"""
+
+# The same for everybody with a live token; U for the rest.
+DIRECTORY: Final = """
+                                                                    ok  all
+GET    /notices/<purpose>                                           200 A--I
+GET    /organisations                                               200 A
+"""
+
+# The same for everybody, whatever token they show, or none. The OAuth endpoints judge by what is in the
+# request; sent nothing, they refuse: that is their `ok` here.
+PUBLIC: Final = """
+                                                                    ok  all
+GET    /                                                            200 A
+GET    /healthz                                                     200 A
+GET    /readyz                                                      200 A
+GET    /metrics                                                     200 A
+GET    /api/docs/                                                   200 A
+GET    /api/docs/start.js                                           200 A
+GET    /api/docs/<name>                                             200 A--.
+GET    /api/openapi.json                                            200 A
+GET    /code-systems/<name>                                         200 A--.
+GET    /.well-known/jwks.json                                       200 A
+GET    /.well-known/receipt-jwks.json                               200 A
+GET    /.well-known/oauth-authorization-server                      200 A
+GET    /.well-known/smart-configuration                             200 A
+GET    /oauth/authorize                                             400 A
+GET    /oauth/vneid/callback                                        400 A
+GET    /oauth/ops/callback                                          400 A
+POST   /oauth/token                                                 400 A
+POST   /oauth/revoke                                                401 A
+"""
+
+
+@dataclass(frozen=True)
+class Row:
+    """What one operation answers to each identity: a letter, or one for each target."""
+
+    method: str
+    path: str
+    ok: int
+    cells: dict[str, str]
+
+    @property
+    def name(self) -> str:
+        """The operation, as in the table."""
+        return f"{self.method} {self.path}"
+
+    def expected(self, letter: str) -> tuple[int, str]:
+        """(status, code) that a letter stands for here; an allowed answer has no code."""
+        return (self.ok, "") if letter == "A" else LETTERS[letter]
+
+
+def rows() -> list[Row]:
+    """The whole policy."""
+    return [
+        *_rows(BOOKS, {**_all(OUTSIDERS, "U"), **_all((*PROVIDERS, *OPS), "F")}),
+        *_rows(PROVIDER, {**_all(OUTSIDERS, "U"), **_all((*CITIZENS, *OPS), "F")}),
+        *_rows(REGISTRY, {**_all(OUTSIDERS, "U"), **_all((*CITIZENS, *PROVIDERS), "F")}),
+        *_rows(DIRECTORY, _all(OUTSIDERS, "U")),
+        *_rows(PUBLIC, {}),
+    ]
+
+
+def _all(names: tuple[str, ...], letter: str) -> dict[str, str]:
+    return dict.fromkeys(names, letter)
+
+
+def _rows(table: str, others: dict[str, str]) -> list[Row]:
+    """`others`: one letter for who has no column, spread over as many targets as the row has."""
+    head, *lines = (line.split() for line in table.strip().splitlines())
+    found = []
+    for method, path, ok, *cells in lines:
+        named = dict(zip(head[1:], cells, strict=True))
+        if "all" in named:
+            named = dict.fromkeys(IDENTITIES, named["all"])
+        whole = "".join("-" if letter == "-" else "x" for letter in next(iter(named.values())))
+        spread = {who: "".join("-" if x == "-" else one for x in whole) for who, one in others.items()}
+        found.append(Row(method, path, int(ok), named | spread))
+    return found
