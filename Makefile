@@ -22,7 +22,7 @@ help: ## this list
 run: $(VENV)/.run ## start everything on this machine with demo people (PORT, WALLET_DATA_DIR); Ctrl-C stops it
 	@WALLET_ENV=$${WALLET_ENV:-dev} exec $(PY) -m wallet_api.infra.tether $$PPID -- $(PY) -m wallet_api run
 
-test: lint scan ## lint, types, import contracts, scanners, all tests
+test: lint scan $(VENV)/.peers ## lint, types, import contracts, scanners, all tests
 	@$(PY) -m pytest -n 2 --dist loadfile $(ARGS)
 
 story: $(VENV)/.run ## the main job from end to end over HTTP, each step printed
@@ -74,6 +74,13 @@ $(VENV)/.scan: tests/scanners.txt $(VENV)/.test
 	@$(PY) -m venv --clear $(SCAN)
 	@$(SCAN)/bin/python $(PIP) -r tests/scanners.txt
 	@touch $@
+
+# Without npm or its registry those tests are skipped, and say so.
+$(VENV)/.peers: tests/peers/package.json tests/peers/package-lock.json | $(PY)
+	@mkdir -p $(VENV)/peers && cp tests/peers/package.json tests/peers/package-lock.json tests/peers/.npmrc $(VENV)/peers/
+	@if ! command -v npm >/dev/null; then echo "npm is absent: the sign-in tests at foreign OpenID providers will be skipped."; \
+	elif npm ci --prefix $(VENV)/peers --loglevel=error; then touch $@; \
+	else echo "npm could not install: the sign-in tests at foreign OpenID providers will be skipped."; fi
 
 $(VENV)/.lock: | $(PY)
 	@$(PY) -m pip install --quiet --disable-pip-version-check uv

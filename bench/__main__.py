@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
-from bench import decide, read_path, seal_open
+from bench import Options, audit, decide, read_path, scale, seal_open, sustained, worker
 from bench.figure import Figure
 
-BENCHES: dict[str, Callable[[], Iterator[Figure]]] = {
+BENCHES: dict[str, Callable[[Options], Iterator[Figure]]] = {
     "decide": decide.figures,
     "seal_open": seal_open.figures,
     "read_path": read_path.figures,
+    "audit": audit.figures,
+    "worker": worker.figures,
+    "sustained": sustained.figures,
+    "scale": scale.figures,
 }
 
 
-def main(names: list[str]) -> int:
+def main(argv: Sequence[str]) -> int:
     """Run the named benches, or all."""
-    unknown = set(names) - BENCHES.keys()
-    if unknown:
-        print(f"no such bench: {', '.join(sorted(unknown))}; there are {', '.join(BENCHES)}", file=sys.stderr)
-        return 2
+    parser = argparse.ArgumentParser(prog="python -m bench")
+    parser.add_argument("names", nargs="*", choices=[*BENCHES, []], help="which; all when none is named")
+    parser.add_argument("--minutes", type=float, default=1.0, help="how long `sustained` goes on (1)")
+    parser.add_argument("--small", type=Path, help="data folder of the small database of `scale`")
+    parser.add_argument("--large", type=Path, help="data folder of the large database of `scale`")
+    asked = parser.parse_args(argv)
+    options = Options(asked.minutes, asked.small, asked.large)
     missed = 0
-    for name in names or BENCHES:
-        for figure in BENCHES[name]():
+    for name in asked.names or BENCHES:
+        for figure in BENCHES[name](options):
             print(figure.line(), flush=True)
             missed += figure.ok is False
     return 1 if missed else 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 
+from bench import Options
 from bench.figure import Figure, at_least, rate
 from consent.decision import Ask, decide
 from consent.model import Licence, LiveGrant, Period, Scope, Standing
@@ -13,7 +14,7 @@ _NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 _CATEGORIES = frozenset({"immunization", "visit", "condition", "lab_result"})
 
 
-def figures() -> Iterator[Figure]:
+def figures(_: Options) -> Iterator[Figure]:
     """With one live grant that covers the ask, and with six of which one does."""
     licence = Licence(frozenset({"TREAT", "HPAYMT"}), _CATEGORIES)
     ask = Ask("org", "dr", "TREAT", _NOW)

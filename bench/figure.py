@@ -21,7 +21,8 @@ class Figure:
 
     def line(self) -> str:
         """As one line of JSON."""
-        return json.dumps(asdict(self) | {"value": float(f"{self.value:.4g}")})
+        verdict = {} if self.ok is None else {"verdict": "PASS" if self.ok else "MISS"}
+        return json.dumps(asdict(self) | {"value": float(f"{self.value:.4g}")} | verdict)
 
 
 def at_least(name: str, value: float, unit: str, goal: float) -> Figure:

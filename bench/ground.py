@@ -10,10 +10,11 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -52,13 +53,21 @@ class Provider:
 
 
 @dataclass(frozen=True)
+class Read:
+    """One page to ask for, with what the asker must show."""
+
+    url: str
+    headers: dict[str, str]
+
+
+@dataclass(frozen=True)
 class Ground:
     """Two servers on one database: the wallet, and a bare route with the same query."""
 
-    wallet_url: str
-    bare_url: str
-    token: str
-    session: str
+    wallet: Read
+    bare: Read
+    fresh: Callable[[], Read]
+    """The wallet's page again, with a token and an access of this moment."""
 
 
 @contextmanager
@@ -67,7 +76,7 @@ def laid() -> Iterator[Ground]:
     with tempfile.TemporaryDirectory(prefix="wallet-bench-") as folder:
         database = server_at(Path(folder) / "db")
         ports = free_port(), free_port()
-        env = _environment(Path(folder), ports[0])
+        env = environment(Path(folder), ports[0])
         settings = Settings.from_env(env)
         services = build_services(settings)
         try:
@@ -76,29 +85,35 @@ def laid() -> Iterator[Ground]:
             citizen_id = _filled_book(services, provider, scope)
             floor = env | {PIPELINE: json.dumps(_query(settings, services, citizen_id, scope))}
             with (
-                _served("wsgi:app", env, ports[0]) as wallet,
-                _served("bench.bare:app", floor, ports[1]) as bare,
+                served("wsgi:app", env, ports[0]) as wallet,
+                served("bench.bare:app", floor, ports[1]) as bare,
             ):
-                yield _opened(services, provider, citizen_id, wallet, bare)
+                fresh = partial(opened, services, provider, "dr", citizen_id, wallet)
+                yield Ground(fresh(), Read(f"{bare}/records", {}), fresh)
         finally:
             services.log.close()
             database.stop(grace=0)
 
 
-def _environment(folder: Path, port: int) -> dict[str, str]:
+def environment(folder: Path, port: int) -> dict[str, str]:
+    """What a server on this data folder is started with: limits are counted as ever, and never reached."""
     return {
         "WALLET_ENV": "dev",
         "WALLET_DATA_DIR": str(folder),
         "WALLET_MONGO_URI": f"embedded:{folder / 'db'}",
         "WALLET_LOG_LEVEL": "ERROR",
+        # Counted as ever, and never reached: one organisation asks for all.
+        "WALLET_LIMITS": json.dumps({"provider_read": "100000000/minute"}),
         "PORT": str(port),
         "PATH": os.environ["PATH"],
     }
 
 
 @contextmanager
-def _served(app: str, env: dict[str, str], port: int) -> Iterator[str]:
-    shape = ["--workers", "2", "--worker-class", "gthread", "--threads", "8", "--log-level", "error"]
+def served(app: str, env: dict[str, str], port: int, workers: int = 2) -> Iterator[str]:
+    """A server of this application; its address once it answers."""
+    shape = ["--workers", str(workers), "--worker-class", "gthread", "--threads", "8", "--log-level", "error"]
+    shape += ["--keep-alive", "75"]  # a reader that waits for its turn keeps its connection
     command = [sys.executable, "-m", "gunicorn", app, "--bind", f"127.0.0.1:{port}", *shape]
     running = subprocess.Popen(command, env=env)
     try:
@@ -147,9 +162,11 @@ def _query(settings: Settings, services: Services, citizen_id: str, scope: Scope
     return records.page_pipeline(citizen_id, predicate, Filter(), None, LIMIT + 1)
 
 
-def _opened(services: Services, provider: Provider, citizen_id: str, wallet: str, bare: str) -> Ground:
+def opened(services: Services, provider: Provider, practitioner: str, citizen_id: str, wallet: str) -> Read:
+    """A page of this citizen's book, as a practitioner of an organisation reads it under a consent."""
     desk = services.identity.oauth.server.desk
-    token = str(desk.provider_answer(services.identity.clients.get(provider.client_id), "dr")["access_token"])
+    client = services.identity.clients.get(provider.client_id)
+    token = str(desk.provider_answer(client, practitioner)["access_token"])
     reference = services.references.seal(provider.organisation_id, "citizen", citizen_id)
     opening = urllib.request.Request(  # noqa: S310 - this machine's own server
         f"{wallet}/api/v1/provider/access-sessions",
@@ -158,19 +175,25 @@ def _opened(services: Services, provider: Provider, citizen_id: str, wallet: str
     )
     with urllib.request.urlopen(opening, timeout=10) as answer:  # noqa: S310 - this machine's own server
         session = str(json.load(answer)["id"])
-    path = f"/api/v1/provider/citizens/{reference}/records?limit={LIMIT}"
-    return Ground(f"{wallet}{path}", f"{bare}/records", token, session)
+    url = f"{wallet}/api/v1/provider/citizens/{reference}/records?limit={LIMIT}"
+    return Read(url, {"Authorization": f"Bearer {token}", "Access-Session": session})
 
 
 def _provider(services: Services) -> Provider:
     identity = services.identity
     licence = Licence(frozenset({"TREAT"}), _CATEGORIES, _CATEGORIES)
     made = identity.organisations.add(Organisation(new_id(), "Bệnh viện Đo", "Bench", "hospital", licence))
+    identity.organisations.enroll(Practitioner("dr", made.id, "BS. Đo", "physician", date(2020, 1, 1)))
+    return system_of(services, made.id)
+
+
+def system_of(services: Services, organisation_id: str) -> Provider:
+    """A new system of an organisation."""
     key = ECKey.generate_key("P-256", {"kid": "bench"})
     keys = {"keys": [key.as_dict(private=False)]}
-    client = identity.clients.register(new_id(), "provider", "HIS", organisation_id=made.id, jwks=keys)
-    identity.organisations.enroll(Practitioner("dr", made.id, "BS. Đo", "physician", date(2020, 1, 1)))
-    return Provider(client.id, made.id)
+    clients = services.identity.clients
+    client = clients.register(new_id(), "provider", "HIS", organisation_id=organisation_id, jwks=keys)
+    return Provider(client.id, organisation_id)
 
 
 def _bundle(number: str, now: datetime) -> dict[str, Any]:

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
+from tests.listening import Operations
+from tests.world import START, World
 from wallet_api.infra.embedded import server_at
 from wallet_api.infra.ids import new_id
 from wallet_api.infra.mongo import open_database
@@ -26,6 +28,31 @@ def embedded_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def embedded_db(embedded_uri: str) -> Iterator[Database[dict[str, Any]]]:
     """A fresh database on the embedded server."""
     yield from _fresh(embedded_uri)
+
+
+@pytest.fixture(scope="session")
+def operations() -> Operations:
+    """Listens to the database of the shared wallet."""
+    return Operations()
+
+
+@pytest.fixture(scope="session")
+def shared_world(
+    embedded_uri: str, operations: Operations, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[World]:
+    """One wallet for all tests that bring their own people and organisations."""
+    db = operations.open_database(embedded_uri, f"shared_{new_id()}")
+    made = World(db, tmp_path_factory.mktemp("wallet"))
+    yield made
+    made.services.log.close()
+    db.client.close()
+
+
+@pytest.fixture
+def world(shared_world: World) -> Iterator[World]:
+    """The shared wallet, at its usual hour."""
+    shared_world.clock.set_to(START)
+    yield shared_world
 
 
 @pytest.fixture(params=["embedded", "mongodb"])

@@ -138,6 +138,8 @@ class World:
                 "WALLET_DATABASE": db.name,
                 "WALLET_VNEID_ISSUER": "http://127.0.0.1:9",
                 "WALLET_OPS_ISSUER": "http://127.0.0.1:9",
+                "WALLET_LIMITS": "off",
+                "WALLET_CONCURRENT": "10000",
                 **settings,
             }
         )

@@ -17,6 +17,7 @@ from notifications.ports import Devices, Inbox, Outbox, PreferenceStore, Reminde
 from notifications.reading import Reading
 from wallet_api.audit.log import AccessLog
 from wallet_api.audit.model import Action, ActorKind, AuditEvent
+from wallet_api.breaches.register import BreachRegister
 from wallet_api.identity.model import Caller
 from wallet_api.identity.service import Identity
 from wallet_api.infra.crypto.blind import BlindIndex
@@ -24,6 +25,8 @@ from wallet_api.infra.crypto.cursors import CursorSealer
 from wallet_api.infra.crypto.etags import EntityTags
 from wallet_api.infra.crypto.keystore import KeyStore
 from wallet_api.infra.crypto.refs import References
+from wallet_api.infra.idempotency import Turns
+from wallet_api.infra.limits import Limits
 from wallet_api.records.intake import IntakeService
 from wallet_api.records.pages import PageCursors
 from wallet_api.records.reader import Readers
@@ -77,6 +80,9 @@ class Services:
     receipt_signing: Callable[[], Signing]
     book: Book
     reminding: Reminding
+    limits: Limits
+    turns: Turns
+    breaches: BreachRegister
 
 
 def services() -> Services:

@@ -14,8 +14,13 @@ from werkzeug.exceptions import HTTPException
 from consent import errors as consent
 from notifications import errors as notifications
 from wallet_api.audit import errors as audit
+from wallet_api.breaches import errors as breaches
 from wallet_api.identity import errors as identity
+from wallet_api.infra import metrics
 from wallet_api.infra.crypto import errors as crypto
+from wallet_api.infra.database_faults import meaning_of
+from wallet_api.infra.idempotency import IdempotencyMismatch, IdempotencyRunning
+from wallet_api.infra.limits import LimitReached, LimitsUnavailable
 from wallet_api.infra.logs import say, say_error
 from wallet_api.infra.mongo import DATABASE_ERRORS
 from wallet_api.infra.strict_json import MalformedBody
@@ -50,6 +55,8 @@ STATUS: dict[type[Exception], int] = {
     identity.IdentityMismatch: 403,
     identity.IdentityConflict: 409,
     identity.UnderAge: 403,
+    identity.AccountClosed: 403,
+    identity.AccountLocked: 403,
     identity.ClaimsRefused: 403,
     identity.BadIdentifier: 422,
     identity.StaleVersion: 409,
@@ -66,10 +73,18 @@ STATUS: dict[type[Exception], int] = {
     identity.UpstreamUnavailable: 503,
     identity.SignInExpired: 400,
     audit.LogUnavailable: 503,
+    breaches.BreachNotFound: 404,
+    breaches.StaleBreach: 412,
+    breaches.BreachStepRefused: 409,
+    breaches.CountTooLong: 422,
     crypto.BadReference: 404,
     crypto.BadCursor: 400,
     crypto.KeyUnavailable: 503,
     MalformedBody: 400,
+    LimitReached: 429,
+    LimitsUnavailable: 503,
+    IdempotencyMismatch: 422,
+    IdempotencyRunning: 409,
     notifications.MessageNotFound: 404,
     notifications.BadDevice: 422,
 }
@@ -112,6 +127,8 @@ _MEANINGS = (
     ("Only public EC keys", "key_kind"),
 )
 """How a sentence of marshmallow or of a schema begins, and the field code for it; the first match counts."""
+_MOST_FAULTS = 100
+_LONGEST_NAME = 64
 
 
 class Refusal(Exception):
@@ -128,10 +145,17 @@ def register_errors(app: Flask) -> None:
     """Turn everything that can be raised into a problem answer."""
     for kind in STATUS:
         app.register_error_handler(kind, problem_of)
-    app.register_error_handler(Refusal, lambda why: problem(why.code, why.status, why.errors))
+    app.register_error_handler(Refusal, problem_of_input)
     for broken in DATABASE_ERRORS:
-        app.register_error_handler(broken, _unavailable)
+        app.register_error_handler(broken, _database_refused)
     app.register_error_handler(Exception, _unexpected)
+
+
+def problem_of_input(why: Exception) -> Response:
+    """The answer for input refused at the edge, whichever part of the edge refused it."""
+    if isinstance(why, Refusal):
+        return problem(why.code, why.status, why.errors)
+    return problem_of_http(why) if isinstance(why, HTTPException) else problem_of(why)
 
 
 def problem_of(why: Exception) -> Response:
@@ -141,7 +165,10 @@ def problem_of(why: Exception) -> Response:
     if status == 404:
         # Foreign, hidden and absent must be one answer, to the byte.
         return problem("not_found", 404)
-    return problem(code, status, _where(why))
+    answer = problem(code, status, _where(why))
+    if isinstance(why, (LimitReached, IdempotencyRunning)):
+        answer.headers["Retry-After"] = str(why.retry_after)
+    return answer
 
 
 def problem_of_http(why: HTTPException) -> Response:
@@ -158,6 +185,7 @@ def problem_of_http(why: HTTPException) -> Response:
 def problem(code: str, status: int, errors: list[dict[str, str]] | None = None) -> Response:
     """A problem+json answer in the reader's language."""
     text = texts(language()).get(code) or texts(language())["http_error"]
+    metrics.PROBLEMS.labels(code).inc()
     body: dict[str, object] = {
         "type": f"urn:wallet:problem:{code}",
         "title": text["title"],
@@ -167,7 +195,9 @@ def problem(code: str, status: int, errors: list[dict[str, str]] | None = None) 
         "request_id": g.get("request_id", ""),
     }
     if errors:
-        body["errors"] = [each | {"message": field_text(each["code"], each["message"])} for each in errors]
+        body["errors"] = [
+            each | {"message": field_text(each["code"], each["message"])} for each in errors[:_MOST_FAULTS]
+        ]
     answer = Response(json.dumps(body, ensure_ascii=False), status, mimetype=MEDIA_TYPE)
     answer.headers["Content-Language"] = language()
     answer.headers["Cache-Control"] = "no-store"
@@ -226,10 +256,17 @@ def _field_errors(messages: object) -> list[dict[str, str]]:
     return [one for part in parts for one in _flat(part, "")]
 
 
+def pointer_to(name: object) -> str:
+    """One step of a JSON pointer (RFC 6901) to what a sender named; long names are cut, marks left out."""
+    plain = "".join(each if each.isprintable() else "?" for each in str(name)[:_LONGEST_NAME])
+    return "/" + plain.replace("~", "~0").replace("/", "~1")
+
+
 def _flat(messages: object, pointer: str) -> list[dict[str, str]]:
     if isinstance(messages, Mapping):
         inner = (
-            _flat(each, pointer if key == "_schema" else f"{pointer}/{key}") for key, each in messages.items()
+            _flat(each, pointer if key == "_schema" else pointer + pointer_to(key))
+            for key, each in messages.items()
         )
         return [one for many in inner for one in many]
     if isinstance(messages, list):
@@ -247,13 +284,20 @@ def _challenge(code: str) -> str:
     return f'Bearer error="{identity.TokenRefused.code}"'
 
 
-def _unavailable(why: Exception) -> Response:
-    say("database_unavailable", error_type=type(why).__name__, request_id=g.get("request_id", ""))
-    return problem("unavailable", 503)
+def _database_refused(why: Exception) -> Response:
+    """503 only where asking again may help; a clash that no store has put into a word of its own is 409."""
+    meaning = meaning_of(why)
+    if meaning == "ours":
+        return _unexpected(why)
+    metrics.DATABASE_FAULTS.labels(meaning).inc()
+    event = "database_unavailable" if meaning == "passing" else "database_clash"
+    say(event, error_type=type(why).__name__, request_id=g.get("request_id", ""))
+    return problem("unavailable", 503) if meaning == "passing" else problem("conflict", 409)
 
 
 def _unexpected(why: Exception) -> Response:
     if isinstance(why, HTTPException):
         return problem_of_http(why)
+    metrics.UNEXPECTED.inc()
     say_error("unexpected_error", why, request_id=g.get("request_id", ""))
     return problem("internal_error", 500)

@@ -74,6 +74,12 @@ class Settings:
     fcm_credentials: Path | None
     clock_file: Path | None
     log_level: str
+    redis_url: str = field(repr=False)
+    limits: Mapping[str, str] | None
+    trusted_proxies: int
+    concurrent: int
+    metrics_token: str = field(default="", repr=False)
+    otlp_endpoint: str = ""
 
     @property
     def dev(self) -> bool:
@@ -132,6 +138,12 @@ def _read(env: Mapping[str, str], faults: list[str]) -> Settings:
         fcm_credentials=_path(env.get("WALLET_FCM_CREDENTIALS")),
         clock_file=_path(env.get("WALLET_CLOCK_FILE")),
         log_level=(env.get("WALLET_LOG_LEVEL") or "INFO").upper(),
+        redis_url=env.get("WALLET_REDIS_URL") or "",
+        limits=_limits(env.get("WALLET_LIMITS"), faults),
+        trusted_proxies=_count("TRUSTED_PROXIES", env.get("WALLET_TRUSTED_PROXIES") or "0", 9, faults),
+        concurrent=_count("CONCURRENT", env.get("WALLET_CONCURRENT") or "32", 10_000, faults, 1),
+        metrics_token=env.get("WALLET_METRICS_TOKEN") or "",
+        otlp_endpoint=env.get("WALLET_OTLP_ENDPOINT") or "",
     )
 
 
@@ -147,6 +159,8 @@ def _faults(found: Settings) -> list[str]:
     ]
     if found.log_level not in ("DEBUG", "INFO", "WARNING", "ERROR"):
         faults.append("WALLET_LOG_LEVEL must be DEBUG, INFO, WARNING or ERROR")
+    if found.redis_url and not found.redis_url.startswith(("redis://", "rediss://")):
+        faults.append("WALLET_REDIS_URL must be a redis:// or rediss:// URL")
     return faults if found.dev else faults + _prod_faults(found)
 
 
@@ -156,6 +170,10 @@ def _prod_faults(found: Settings) -> list[str]:
         faults.append("WALLET_MONGO_URI: the embedded database is for development only")
     if found.clock_file is not None:
         faults.append("WALLET_CLOCK_FILE: a settable clock is for development only")
+    if not found.redis_url:
+        faults.append("WALLET_REDIS_URL is not set")
+    if found.limits is None:
+        faults.append("WALLET_LIMITS: limits may be off in development only")
     for name, url in (
         ("PUBLIC_URL", found.public_url),
         ("VNEID_ISSUER", found.vneid_issuer),
@@ -174,6 +192,27 @@ def _port(text: str, faults: list[str]) -> int:
         return int(text)
     faults.append("PORT must be a whole number from 1 to 65535")
     return DEV_PORT
+
+
+def _count(name: str, text: str, most: int, faults: list[str], least: int = 0) -> int:
+    if text.isascii() and text.isdecimal() and len(text) < 9 and least <= int(text) <= most:
+        return int(text)
+    faults.append(f"WALLET_{name} must be a whole number from {least} to {most}")
+    return least
+
+
+def _limits(text: str | None, faults: list[str]) -> Mapping[str, str] | None:
+    """Rates by the name of a budget, in place of the defaults; None for `off`."""
+    if text == "off":
+        return None
+    try:
+        found = json.loads(text or "{}")
+    except ValueError:
+        found = None
+    if isinstance(found, dict) and all(isinstance(each, str) for each in found.values()):
+        return found
+    faults.append('WALLET_LIMITS must be "off" or a JSON object like {"provider_read": "600/minute"}')
+    return {}
 
 
 def _path(text: str | None) -> Path | None:

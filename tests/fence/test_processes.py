@@ -64,6 +64,7 @@ def _serve(world: World, folder: Path, port: int) -> subprocess.Popen[bytes]:
     settings = world.settings
     env = {
         "WALLET_ENV": "dev",
+        "WALLET_LIMITS": "off",
         "WALLET_DATA_DIR": str(folder),
         "WALLET_CLOCK_FILE": str(folder / "clock"),
         "WALLET_DATABASE": settings.database,

@@ -133,6 +133,7 @@ def production(data: Path, issuer: str) -> Settings:
             "WALLET_MONGO_URI": "mongodb://db.example",
             "WALLET_PUBLIC_URL": "https://wallet.example",
             "WALLET_BROKER_URL": "amqps://broker.example",
+            "WALLET_REDIS_URL": "rediss://limits.example",
             "WALLET_VNEID_ISSUER": issuer,
             "WALLET_OPS_ISSUER": "https://ops.example",
         }

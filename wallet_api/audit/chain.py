@@ -68,6 +68,15 @@ def link(log_id: str, seq: int, prev: bytes, sealed: SealedEvent) -> AuditRow:
     return AuditRow(entry, log_id, seq, prev, row_hash(log_id, seq, prev, sealed.leaf), sealed.event)
 
 
+def chained(log_id: str, events: Iterable[Mapping[str, object]]) -> tuple[AuditRow, ...]:
+    """Make one whole new log of events, in this order."""
+    rows: list[AuditRow] = []
+    for event in events:
+        prev = rows[-1].hash if rows else FIRST_PREV
+        rows.append(link(log_id, len(rows), prev, seal_event(event)))
+    return tuple(rows)
+
+
 def row_hash(log_id: str, seq: int, prev: bytes, leaf: bytes) -> bytes:
     """Return the hash of a row."""
     return hashlib.sha256(b"\x02" + framed(log_id, seq, prev, leaf)).digest()

@@ -84,6 +84,11 @@ class Action(StrEnum):
     KEY_CREATED = "key:created"
     KEY_DESTROYED = "key:destroyed"
     DATA_ERASED = "data:erased"
+    BREACH_OPENED = "breach:opened"
+    BREACH_READ = "breach:read"
+    BREACH_ASSESSED = "breach:assessed"
+    BREACH_NOTIFIED = "breach:notified"
+    BREACH_CLOSED = "breach:closed"
 
 
 class ActorKind(StrEnum):

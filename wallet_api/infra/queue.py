@@ -18,6 +18,7 @@ from wallet_api.settings import Settings
 
 PLAN_TASK = "wallet.plan_day"
 FILESYSTEM = "filesystem:"
+_LOOK_EVERY = 0.1  # seconds
 
 
 class WholeFiles(filesystem.Channel):
@@ -84,5 +85,7 @@ def _on_files(queue: Celery, folder: Path) -> None:
             "processed_folder": str(folders["done"]),
             "control_folder": str(folders["control"]),
             "store_processed": False,
+            # Kombu's own second between two looks would mean one task a second, however short each is.
+            "polling_interval": _LOOK_EVERY,
         },
     )

@@ -17,7 +17,7 @@ from wallet_api.records.types import Fault, RecordType, record_types
 
 FORMAT = "fhir-bundle"
 MAX_ENTRIES = 1000
-_BUNDLE_TYPES = frozenset({"transaction", "batch", "collection", "document"})
+BUNDLE_TYPES = frozenset({"transaction", "batch", "collection", "document"})
 NATIONAL_ID = "http://fhir.hl7.org.vn/core/sid/cccd"
 INSURANCE_NUMBER = "http://fhir.hl7.org.vn/core/sid/bhyt"
 _KINDS = {NATIONAL_ID: "national_id", INSURANCE_NUMBER: "insurance_number"}
@@ -75,7 +75,7 @@ def _bundle(raw: object) -> Mapping[str, Any]:
     raw = _without_nulls(raw)
     if not isinstance(raw, dict) or raw.get("resourceType") != "Bundle":
         raise BundleRefused("/resourceType", "not_a_bundle")
-    if not isinstance(raw.get("type"), str) or raw["type"] not in _BUNDLE_TYPES:
+    if not isinstance(raw.get("type"), str) or raw["type"] not in BUNDLE_TYPES:
         raise BundleRefused("/type", "bundle_type")
     entries = raw.get("entry")
     if not isinstance(entries, list) or not 0 < len(entries) <= MAX_ENTRIES:

@@ -55,10 +55,11 @@ class IntakeService:
     def __init__(self, parts: IntakeParts) -> None:
         self._parts = parts
 
-    def receive_bundle(self, sender: Sender, raw: object) -> Intake:
-        """File every valid entry of a FHIR bundle in one transaction, with what follows from it.
+    def receive_bundle(self, sender: Sender, raw: object, intake_id: str | None = None) -> Intake:
+        """File every valid entry of a FHIR bundle in one transaction, with the report and what follows.
 
-        Sending the same again changes nothing; sending it changed makes a new version.
+        Sending the same again changes nothing; sending it changed makes a new version. `intake_id` names
+        the report; else it gets a new id.
 
         Raises:
             BundleRefused: the bundle as a whole cannot be read; nothing was kept.
@@ -69,15 +70,21 @@ class IntakeService:
         # Nobody's book takes what fits nobody, so that all the sender can see is as for anybody.
         book = citizen_id or self._nobody(sender, person)
         rows = tuple(self._row(entry, sender, book) for entry in entries if not entry.supporting)
-        intake = Intake(new_id(), sender.organisation_id, FORMAT, now, rows, citizen_id)
+        intake = Intake(intake_id or new_id(), sender.organisation_id, FORMAT, now, rows, citizen_id)
         filed = {row.index for row in rows if row.accepted}
-        if citizen_id is None:
-            self._parts.intakes.park(intake, rfc8785.dumps(_jsonable(raw)))
-        if filed:
-            source = Source(sender.organisation_id, sender.practitioner, FORMAT, now)
-            taken = [entry for entry in entries if entry.index in filed]
-            self._parts.in_unit(lambda unit: self._file(book, taken, source, unit))
-        self._parts.intakes.add(intake)
+        source = Source(sender.organisation_id, sender.practitioner, FORMAT, now)
+        taken = [entry for entry in entries if entry.index in filed]
+
+        def keep(unit: Unit) -> None:
+            # All or nothing: a process that dies here leaves neither records nobody reported nor a body
+            # parked twice.
+            if citizen_id is None:
+                self._parts.intakes.park(intake, rfc8785.dumps(_jsonable(raw)), unit)
+            if taken:
+                self._file(book, taken, source, unit)
+            self._parts.intakes.add(intake, unit)
+
+        self._parts.in_unit(keep)
         return intake
 
     def report(self, organisation_id: str, intake_id: str) -> Intake:

@@ -128,7 +128,7 @@ class MemoryIntakes:
         self.parked: dict[str, bytes] = {}
         """What fits nobody, by the id of its intake."""
 
-    def add(self, intake: Intake) -> None:
+    def add(self, intake: Intake, unit: Unit = None) -> None:
         """Keep a report."""
         self._kept[intake.id] = intake
 
@@ -137,7 +137,7 @@ class MemoryIntakes:
         found = self._kept.get(intake_id)
         return found if found is not None and found.organisation_id == organisation_id else None
 
-    def park(self, intake: Intake, body: bytes) -> None:
+    def park(self, intake: Intake, body: bytes, unit: Unit = None) -> None:
         """Keep what fits nobody."""
         self.parked[intake.id] = body
 

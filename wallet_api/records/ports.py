@@ -58,13 +58,13 @@ class Records(Protocol):
 class Intakes(Protocol):
     """What organisations sent."""
 
-    def add(self, intake: Intake) -> None:
+    def add(self, intake: Intake, unit: Unit = None) -> None:
         """Keep a report."""
 
     def get(self, organisation_id: str, intake_id: str) -> Intake | None:
         """One report of this organisation."""
 
-    def park(self, intake: Intake, body: bytes) -> None:
+    def park(self, intake: Intake, body: bytes, unit: Unit = None) -> None:
         """Keep, sealed, what could not be matched to a person: for review, never onto a person."""
 
 

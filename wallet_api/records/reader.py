@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from consent.access import AccessService, AccessSession, Fence, ReadRefused
+from consent.access import AccessService, AccessSession, Act, Fence, ReadRefused
 from consent.decision import Decision, decide_author
 from consent.errors import AccessRefused
 from consent.model import LiveGrant, Relation, Scope
@@ -24,7 +24,7 @@ from wallet_api.audit.log import AccessLog
 from wallet_api.audit.model import Action
 from wallet_api.records.errors import RecordNotFound
 from wallet_api.records.model import Filter, Position, Record
-from wallet_api.records.pages import PageCursors
+from wallet_api.records.pages import PageCursors, bound
 from wallet_api.records.ports import Plans, Records
 from wallet_api.records.windows import Viewer, Window, log_look, look_event, window_of_person
 
@@ -121,12 +121,11 @@ class RecordReader:
         log_look(self._parts.log, self._window, action, self._parts.now(), shown)
 
     def _binding(self, asked: Filter) -> tuple[str, ...]:
-        viewer = self._window.viewer
-        return (
+        return bound(
             "records",
-            viewer.kind,
-            viewer.id,
+            self._window.viewer,
             self.citizen_id,
+            self._window.purpose or "",
             repr(sorted(asked.categories)) if asked.categories is not None else "",
             str(asked.first),
             str(asked.last),
@@ -249,8 +248,10 @@ class Readers:
         window = Window(session.citizen_id, viewer, permission.decision, session.purpose)
         return RecordReader(window, self._parts)
 
-    def open_session(self, viewer: Viewer, citizen_id: str, purpose: str) -> AccessSession:
-        """Count one use and log it.
+    def open_session(
+        self, viewer: Viewer, citizen_id: str, purpose: str, act: Act, begun: AccessSession | None = None
+    ) -> AccessSession:
+        """Count one use and log it. `begun`: the session as this act opened it before, to be opened anew.
 
         Raises:
             ConsentEnded, NotCovered, AccessRefused: no grant covers it; the attempt is logged first.
@@ -260,8 +261,12 @@ class Readers:
         if organisation_id is None:
             raise AccessRefused("organisation")
         try:
-            session = self._parts.access.open_session(
-                citizen_id, organisation_id, viewer.practitioner_id, purpose
+            session = (
+                self._parts.access.open_session(
+                    citizen_id, organisation_id, viewer.practitioner_id, purpose, act
+                )
+                if begun is None
+                else self._parts.access.reopen(begun, act)
             )
         except ReadRefused as refusal:
             self._log_refusal(viewer, citizen_id, purpose, refusal, Action.ACCESS_STARTED)
@@ -271,7 +276,7 @@ class Readers:
         try:
             self._parts.log.append(look_event(window, Action.ACCESS_STARTED, self._parts.now()))
         except LogUnavailable:
-            self._parts.access.give_back(session)
+            self._parts.access.give_back(session, act)
             raise
         return session
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from flask import Blueprint
 
+from wallet_api.routes.breaches import breaches
 from wallet_api.routes.citizens import citizens
 from wallet_api.routes.consents import consents
 from wallet_api.routes.guarded import GuardedBlueprint
 from wallet_api.routes.health import health
+from wallet_api.routes.observing import observing
 from wallet_api.routes.ops import ops, registry
 from wallet_api.routes.provider import provider
 from wallet_api.routes.public import code_systems, directory, proofs
@@ -24,15 +26,17 @@ BLUEPRINTS: tuple[GuardedBlueprint, ...] = (
     writing,
     ops,
     registry,
+    breaches,
     code_systems,
     proofs,
     directory,
 )
-PLAIN_BLUEPRINTS: tuple[Blueprint, ...] = (health,)
+PLAIN_BLUEPRINTS: tuple[Blueprint, ...] = (health, observing)
 
 PUBLIC: dict[str, str] = {
     "health.alive": "a load balancer asks, and learns nothing else",
     "health.ready": "a load balancer asks, and learns nothing else",
+    "observing.numbers": "counts for Prometheus; in production it asks for a token of its own",
     "health.home": "says what this is; no data",
     "health.docs": "documentation",
     "health.docs_start": "documentation",

@@ -11,16 +11,17 @@ from wallet_api.audit.log import LogEntry
 from wallet_api.audit.model import Action
 from wallet_api.context import caller, log_act, services, viewer
 from wallet_api.identity.model import Guardianship
+from wallet_api.records.pages import bound
 from wallet_api.routes.guarded import GuardedBlueprint, citizen_only, step_up
 from wallet_api.routes.log_lines import log_line
-from wallet_api.routes.schemas.base import PageQuery, ProblemSchema, listed
+from wallet_api.routes.schemas.base import PageQuery, listed
 from wallet_api.routes.schemas.lists import (
     CitizenSchema,
     FamilyPage,
     LogPage,
-    OrganisationPage,
     SessionPage,
 )
+from wallet_api.routes.schemas.organisations import OrganisationPage
 from wallet_api.routes.subjects import actor, organisation_view, own_id, subject
 
 citizens = GuardedBlueprint(
@@ -28,6 +29,7 @@ citizens = GuardedBlueprint(
     __name__,
     url_prefix="/api/v1/citizens/<citizen>",
     guard=citizen_only,
+    budget="citizen",
     description="Profile, sessions, family, deny list, and who looked.",
 )
 _HIDING = frozenset({Action.RECORD_HIDDEN, Action.RECORD_SHOWN})
@@ -37,8 +39,8 @@ _HIDING = frozenset({Action.RECORD_HIDDEN, Action.RECORD_SHOWN})
 class Profile(MethodView):
     """Who this book belongs to."""
 
+    @citizens.doc(operationId="getProfile")
     @citizens.response(200, CitizenSchema)
-    @citizens.alt_response(404, schema=ProblemSchema)
     def get(self, citizen: str) -> dict[str, Any]:
         """The person's profile; identifiers are masked."""
         who = subject(citizen)
@@ -58,8 +60,8 @@ class Profile(MethodView):
 class Sessions(MethodView):
     """Where I am signed in."""
 
+    @citizens.doc(operationId="listSessions")
     @citizens.response(200, SessionPage)
-    @citizens.alt_response(404, schema=ProblemSchema)
     def get(self, citizen: str) -> dict[str, Any]:
         """Live sessions, newest first."""
         found = services().identity.sessions.of(own_id(citizen))
@@ -75,8 +77,8 @@ class Sessions(MethodView):
         ]
         return listed(items)
 
+    @citizens.doc(operationId="endAllSessions")
     @citizens.response(204)
-    @citizens.alt_response(404, schema=ProblemSchema)
     def delete(self, citizen: str) -> None:
         """Sign out everywhere, here too. Works at once."""
         own = own_id(citizen)
@@ -88,8 +90,8 @@ class Sessions(MethodView):
 class OneSession(MethodView):
     """One place where I am signed in."""
 
+    @citizens.doc(operationId="endSession")
     @citizens.response(204)
-    @citizens.alt_response(404, schema=ProblemSchema)
     def delete(self, citizen: str, session_id: str) -> None:
         """Sign out there. Works at once."""
         own = own_id(citizen)
@@ -101,8 +103,8 @@ class OneSession(MethodView):
 class Family(MethodView):
     """Whom I act for, and who acts for me."""
 
+    @citizens.doc(operationId="listFamily")
     @citizens.response(200, FamilyPage)
-    @citizens.alt_response(404, schema=ProblemSchema)
     def get(self, citizen: str) -> dict[str, Any]:
         """Guardianships of today, with the other person's name."""
         own, now = own_id(citizen), services().now()
@@ -116,8 +118,8 @@ class Family(MethodView):
 class DenyList(MethodView):
     """Organisations that get nothing."""
 
+    @citizens.doc(operationId="listBlockedOrganisations")
     @citizens.response(200, OrganisationPage)
-    @citizens.alt_response(404, schema=ProblemSchema)
     def get(self, citizen: str) -> dict[str, Any]:
         """The deny list."""
         found = services().consent.blocked(subject(citizen).citizen_id)
@@ -128,8 +130,8 @@ class DenyList(MethodView):
 class OneDenial(MethodView):
     """One organisation on the deny list."""
 
+    @citizens.doc(operationId="blockOrganisation")
     @citizens.response(204)
-    @citizens.alt_response(404, schema=ProblemSchema)
     def put(self, citizen: str, organisation_id: str) -> None:
         """Block: every grant stops working at once, and its requests are not shown."""
         who = subject(citizen)
@@ -138,10 +140,9 @@ class OneDenial(MethodView):
         services().consent.block(who.citizen_id, known.id, blocked=True)
         log_act(Action.ORGANISATION_BLOCKED, who.citizen_id, organisation_id=known.id)
 
+    @citizens.doc(operationId="unblockOrganisation")
     @citizens.response(204)
-    @citizens.alt_response(401, schema=ProblemSchema)
-    @citizens.alt_response(404, schema=ProblemSchema)
-    @citizens.alt_response(409, schema=ProblemSchema)
+    @citizens.alt_response(409)
     def delete(self, citizen: str, organisation_id: str) -> None:
         """Unblock: grants that have not ended work again. Needs a sign-in of the last five minutes.
 
@@ -160,13 +161,13 @@ class OneDenial(MethodView):
 class AccessLogView(MethodView):
     """Who looked."""
 
+    @citizens.doc(operationId="listAccessLog")
     @citizens.arguments(PageQuery, location="query")
     @citizens.response(200, LogPage)
-    @citizens.alt_response(404, schema=ProblemSchema)
     def get(self, query: dict[str, Any], citizen: str) -> dict[str, Any]:
         """Every look and every refused attempt, newest first, in plain words."""
         who = subject(citizen)
-        binding = ("access-log", viewer().id, who.citizen_id)
+        binding = bound("access-log", viewer(), who.citizen_id)
         companion = who.relation == "guardian"
         state = services().pages.after(query["cursor"], binding)
         before = str(state["before"]) if state is not None else None

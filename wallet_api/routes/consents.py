@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from datetime import datetime
 from typing import Any
 
-from flask import request
 from flask.views import MethodView
 
+from consent.errors import GrantNotFound
 from consent.model import ConsentRequest, Grant
 from consent.receipt import Party, content, signed
 from consent.service import Journal
 from wallet_api.audit.model import Action
 from wallet_api.context import log_act, services, viewer
-from wallet_api.errors import Refusal
+from wallet_api.routes.edge import if_match
 from wallet_api.routes.guarded import GuardedBlueprint, citizen_only, step_up
-from wallet_api.routes.schemas.base import ProblemSchema, StrictSchema, listed
+from wallet_api.routes.idempotency import act_id, act_secret, again, note, once
+from wallet_api.routes.limits import spend
+from wallet_api.routes.schemas import examples
+from wallet_api.routes.schemas.base import StrictSchema, listed
 from wallet_api.routes.schemas.consents import (
     AnswerSchema,
     ConsentRequestSchema,
@@ -34,6 +39,7 @@ consents = GuardedBlueprint(
     __name__,
     url_prefix="/api/v1/citizens/<citizen>",
     guard=citizen_only,
+    budget="citizen",
     description="Who asks, who may read, and how to end it.",
 )
 
@@ -62,13 +68,18 @@ def _grant_fields(grant: Grant) -> dict[str, Any]:
 class VisitCodes(MethodView):
     """One-time codes for the surgery."""
 
+    @consents.doc(operationId="makeVisitCode")
     @consents.arguments(StrictSchema)
     @consents.response(201, VisitCodeSchema)
-    @consents.alt_response(404, schema=ProblemSchema)
+    @once
     def post(self, form: dict[str, Any], citizen: str) -> dict[str, Any]:
         """A code to show the doctor: ten characters, five minutes, one use."""
         who = subject(citizen)
-        code, expires_at = services().visit_codes.issue(who.citizen_id)
+        spend("visit_code", who.citizen_id)
+        noted, codes = again(), services().visit_codes
+        expires_at = datetime.fromisoformat(noted["until"]) if noted else codes.until()
+        note(until=expires_at.isoformat())
+        code = codes.issue_until(who.citizen_id, expires_at, act_secret("visit_code"))
         log_act(Action.VISIT_CODE_ISSUED, who.citizen_id)
         return {"visit_code": f"{code[:5]}-{code[5:]}", "expires_at": expires_at}
 
@@ -77,8 +88,8 @@ class VisitCodes(MethodView):
 class Requests(MethodView):
     """Who asks."""
 
+    @consents.doc(operationId="listConsentRequests")
     @consents.response(200, ConsentRequestPage)
-    @consents.alt_response(404, schema=ProblemSchema)
     def get(self, citizen: str) -> dict[str, Any]:
         """The newest hundred requests, newest first."""
         found = services().consent.requests(subject(citizen).citizen_id)
@@ -89,8 +100,8 @@ class Requests(MethodView):
 class OneRequest(MethodView):
     """One request."""
 
+    @consents.doc(operationId="getConsentRequest")
     @consents.response(200, ConsentRequestSchema)
-    @consents.alt_response(404, schema=ProblemSchema)
     def get(self, citizen: str, request_id: str) -> dict[str, Any]:
         """Who asks for what, for how long, and why."""
         return _request_view(services().consent.request(subject(citizen).citizen_id, request_id))
@@ -100,8 +111,8 @@ class OneRequest(MethodView):
 class Preview(MethodView):
     """A dry run of a request."""
 
+    @consents.doc(operationId="previewConsentRequest")
     @consents.response(200, PreviewSchema)
-    @consents.alt_response(404, schema=ProblemSchema)
     def get(self, citizen: str, request_id: str) -> dict[str, Any]:
         """Which records the asker would see today: the counts, and the newest twenty."""
         who = subject(citizen)
@@ -120,18 +131,21 @@ class Preview(MethodView):
 class Approval(MethodView):
     """Saying yes."""
 
-    @consents.arguments(AnswerSchema)
+    @consents.doc(operationId="approveConsentRequest")
+    @consents.arguments(AnswerSchema, example=examples.APPROVAL)
     @consents.response(201, GrantSchema)
-    @consents.alt_response(401, schema=ProblemSchema)
-    @consents.alt_response(404, schema=ProblemSchema)
-    @consents.alt_response(409, schema=ProblemSchema)
+    @consents.alt_response(409)
+    @once
     def post(self, form: dict[str, Any], citizen: str, request_id: str) -> dict[str, Any]:
         """Grant as asked, or narrower. Needs a sign-in of the last five minutes."""
         step_up()
-        who = subject(citizen)
+        who, grant_id = subject(citizen), act_id("grant")
+        if again() is not None:
+            with suppress(GrantNotFound):
+                return _grant_view(services().consent.grant(who.citizen_id, grant_id))
         answer = answer_of(form)
         grant = services().consent.approve(
-            who.citizen_id, request_id, answer, actor(who), _journal("own_act")
+            who.citizen_id, request_id, answer, actor(who), _journal("own_act"), grant_id
         )
         return _grant_view(grant)
 
@@ -140,13 +154,18 @@ class Approval(MethodView):
 class Refusing(MethodView):
     """Saying no."""
 
+    @consents.doc(operationId="refuseConsentRequest")
     @consents.arguments(RefusalSchema)
     @consents.response(200, ConsentRequestSchema)
-    @consents.alt_response(404, schema=ProblemSchema)
-    @consents.alt_response(409, schema=ProblemSchema)
+    @consents.alt_response(409)
+    @once
     def post(self, form: dict[str, Any], citizen: str, request_id: str) -> dict[str, Any]:
         """Refuse. The asker cannot tell it from no answer."""
         who = subject(citizen)
+        if again() is not None:
+            known = services().consent.request(who.citizen_id, request_id)
+            if known.state == "refused":
+                return _request_view(known)
         refused = services().consent.refuse(who.citizen_id, request_id, form["reason"], actor(who))
         log_act(
             Action.CONSENT_REFUSED,
@@ -161,8 +180,8 @@ class Refusing(MethodView):
 class Grants(MethodView):
     """What was granted."""
 
+    @consents.doc(operationId="listGrants")
     @consents.response(200, GrantPage)
-    @consents.alt_response(404, schema=ProblemSchema)
     def get(self, citizen: str) -> dict[str, Any]:
         """The newest hundred grants, newest first, those that are over too."""
         return listed([_grant_view(each) for each in services().consent.grants(subject(citizen).citizen_id)])
@@ -172,22 +191,22 @@ class Grants(MethodView):
 class OneGrant(MethodView):
     """One grant."""
 
-    @consents.response(200, GrantSchema)
-    @consents.alt_response(404, schema=ProblemSchema)
+    @consents.doc(operationId="getGrant")
+    @consents.response(200, GrantSchema, headers={"ETag": "ETag"})
     def get(self, citizen: str, grant_id: str) -> Any:
         """What exactly was granted, and its state. The ETag is what a narrowing must name."""
         found = services().consent.grant(subject(citizen).citizen_id, grant_id)
         return _grant_view(found), {"ETag": f'"{found.version}"'}
 
-    @consents.arguments(NarrowingSchema)
+    @consents.doc(operationId="narrowGrant", parameters=["If-Match"])
+    @consents.arguments(NarrowingSchema, example=examples.NARROWING)
     @consents.response(200, GrantSchema)
-    @consents.alt_response(404, schema=ProblemSchema)
-    @consents.alt_response(412, schema=ProblemSchema)
-    @consents.alt_response(428, schema=ProblemSchema)
+    @consents.alt_response(412)
+    @consents.alt_response(428)
     def patch(self, form: dict[str, Any], citizen: str, grant_id: str) -> dict[str, Any]:
         """Take part of it back; never widens. The answer is the grant that takes its place."""
         who = subject(citizen)
-        expected = _expected_version()
+        expected = _expected_version(who.citizen_id, grant_id)
         new = services().consent.narrow(
             who.citizen_id, grant_id, answer_of(form), expected, actor(who), _journal("narrowed")
         )
@@ -198,8 +217,8 @@ class OneGrant(MethodView):
 class Receipt(MethodView):
     """The proof of a grant."""
 
+    @consents.doc(operationId="getReceipt")
     @consents.response(200, ReceiptSchema)
-    @consents.alt_response(404, schema=ProblemSchema)
     def get(self, citizen: str, grant_id: str) -> Any:
         """The signed receipt, verifiable offline with the published keys."""
         who = subject(citizen)
@@ -220,9 +239,10 @@ class Receipt(MethodView):
 class Withdrawal(MethodView):
     """The end of a grant."""
 
+    @consents.doc(operationId="withdrawGrant")
     @consents.arguments(RefusalSchema)
     @consents.response(200, GrantSchema)
-    @consents.alt_response(404, schema=ProblemSchema)
+    @once
     def post(self, form: dict[str, Any], citizen: str, grant_id: str) -> dict[str, Any]:
         """Withdraw. It has stopped working, everywhere, when this answers. Never needs a new sign-in."""
         who = subject(citizen)
@@ -238,9 +258,8 @@ def _journal(reason: str) -> Journal:
     return journal
 
 
-def _expected_version() -> int:
-    tag = request.if_match
-    if not tag:
-        raise Refusal("precondition_required", 428)
-    version = next(iter(tag.as_set()), "")
-    return int(version) if version.isascii() and version.isdecimal() and len(version) < 10 else 0
+def _expected_version(citizen_id: str, grant_id: str) -> int:
+    """The version the caller has seen; 0, which no grant has, if it is none of those named."""
+    seen = if_match()
+    current = services().consent.grant(citizen_id, grant_id).version
+    return current if str(current) in seen else 0

@@ -9,8 +9,10 @@ import swagger_ui_bundle
 from flask import Blueprint, Response, current_app, render_template_string, send_from_directory
 
 from wallet_api.context import services
+from wallet_api.routes.limits import CountedOnce, count_by
 
 health = Blueprint("health", __name__)
+count_by(health, CountedOnce("probe"))
 _SWAGGER = Path(swagger_ui_bundle.swagger_ui_path)
 _DOCS = """<!doctype html>
 <html lang="vi"><head><meta charset="utf-8"><title>Health wallet API</title>
@@ -39,7 +41,7 @@ and read only what a consent covers.</p>
 """
 _PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
-    "connect-src 'self'"
+    "connect-src 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 
 

@@ -5,6 +5,7 @@ No route here can read a record: ops people hold no window on any book.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import date
 from typing import Any
 
@@ -13,11 +14,14 @@ from flask.views import MethodView
 from notifications.programmes import load_programmes
 from wallet_api.audit.model import Action
 from wallet_api.context import caller, log_act, services
+from wallet_api.identity.errors import ClientUnknown, GuardianshipUnknown, OrganisationUnknown
 from wallet_api.identity.model import Licence, Organisation, Practitioner
 from wallet_api.infra.clock import vn_day
-from wallet_api.infra.ids import new_id
 from wallet_api.routes.guarded import GuardedBlueprint, ops_only
-from wallet_api.routes.schemas.base import LimitQuery, ProblemSchema, listed
+from wallet_api.routes.idempotency import act_id, again, note, once
+from wallet_api.routes.limits import spend
+from wallet_api.routes.schemas import examples
+from wallet_api.routes.schemas.base import LimitQuery, listed
 from wallet_api.routes.schemas.lists import GuardianshipSchema
 from wallet_api.routes.schemas.ops import (
     DeliverySchema,
@@ -40,6 +44,7 @@ ops = GuardedBlueprint(
     __name__,
     url_prefix="/api/v1/ops",
     guard=ops_only("operator", "reviewer", "registrar"),
+    budget="ops",
     description="Reminder programmes and their delivery.",
 )
 registry = GuardedBlueprint(
@@ -47,6 +52,7 @@ registry = GuardedBlueprint(
     __name__,
     url_prefix="/api/v1/ops",
     guard=ops_only("registrar"),
+    budget="ops",
     description="Organisations, their keys and rosters, and guardianships.",
 )
 
@@ -55,6 +61,7 @@ registry = GuardedBlueprint(
 class Programmes(MethodView):
     """What is reminded of."""
 
+    @ops.doc(operationId="listProgrammes")
     @ops.response(200, ProgrammePage)
     def get(self) -> dict[str, Any]:
         """Every programme with its sources and validity."""
@@ -65,6 +72,7 @@ class Programmes(MethodView):
 class DeliveryFigures(MethodView):
     """How sending goes."""
 
+    @ops.doc(operationId="getDeliveryFigures")
     @ops.response(200, DeliverySchema)
     def get(self) -> dict[str, Any]:
         """Reminders and batches by state, pushes by what the channel answered. Counts only."""
@@ -76,11 +84,13 @@ class DeliveryFigures(MethodView):
 class Runs(MethodView):
     """Running the reminders of a day."""
 
+    @ops.doc(operationId="startReminderRun")
     @ops.arguments(RunForm)
     @ops.response(202, RunSchema)
-    @ops.alt_response(422, schema=ProblemSchema)
+    @once
     def post(self, form: dict[str, Any]) -> dict[str, Any]:
         """Plan and queue what is due today; the worker sends it. Running it twice sends nothing twice."""
+        spend("ops_run")
         today: date = vn_day(services().now())
         log_act(Action.REMINDER_PLANNED, None, reason="ops_run")
         services().reminding.wake(today)
@@ -91,12 +101,17 @@ class Runs(MethodView):
 class Organisations(MethodView):
     """The registry of providers."""
 
-    @registry.arguments(OrganisationForm)
+    @registry.doc(operationId="registerOrganisation")
+    @registry.arguments(OrganisationForm, example=examples.ORGANISATION)
     @registry.response(201, RegisteredSchema)
-    @registry.alt_response(409, schema=ProblemSchema)
-    @registry.alt_response(422, schema=ProblemSchema)
+    @registry.alt_response(409)
+    @once
     def post(self, form: dict[str, Any]) -> Organisation:
         """Register an organisation with its licence."""
+        made_id = act_id("organisation")
+        if again() is not None:
+            with suppress(OrganisationUnknown):
+                return services().identity.organisations.get(made_id)
         licence = Licence(
             frozenset(form["purposes"]),
             frozenset(form["read_categories"]),
@@ -104,7 +119,7 @@ class Organisations(MethodView):
         )
         made = services().identity.organisations.add(
             Organisation(
-                id=new_id(),
+                id=made_id,
                 name_vi=form["name_vi"],
                 name_en=form["name_en"],
                 kind=form["kind"],
@@ -121,15 +136,19 @@ class Organisations(MethodView):
 class Keys(MethodView):
     """The key an organisation's system signs with."""
 
-    @registry.arguments(KeysForm)
+    @registry.doc(operationId="registerOrganisationKeys")
+    @registry.arguments(KeysForm, example=examples.KEYS)
     @registry.response(201, KeysSchema)
-    @registry.alt_response(404, schema=ProblemSchema)
-    @registry.alt_response(422, schema=ProblemSchema)
+    @once
     def post(self, form: dict[str, Any], organisation_id: str) -> dict[str, str]:
         """Register a client system of the organisation by its public keys (a JWK set)."""
         known = services().identity.organisations.get(organisation_id)
+        made_id = act_id("client")
+        if again() is not None:
+            with suppress(ClientUnknown):
+                return {"client_id": services().identity.clients.get(made_id).id}
         made = services().identity.clients.register(
-            new_id(), "provider", known.name_vi, organisation_id=known.id, jwks=form["jwks"]
+            made_id, "provider", known.name_vi, organisation_id=known.id, jwks=form["jwks"]
         )
         log_act(Action.ORGANISATION_CHANGED, None, reason="keys", detail={"organisation": known.id})
         return {"client_id": made.id}
@@ -139,9 +158,10 @@ class Keys(MethodView):
 class Roster(MethodView):
     """Who works there."""
 
-    @registry.arguments(RosterForm)
+    @registry.doc(operationId="enrollPractitioner")
+    @registry.arguments(RosterForm, example=examples.ROSTER)
     @registry.response(201, RosterSchema)
-    @registry.alt_response(404, schema=ProblemSchema)
+    @once
     def post(self, form: dict[str, Any], organisation_id: str) -> Practitioner:
         """Put a practitioner on the roster from a day, until a day or for good."""
         known = services().identity.organisations.get(organisation_id)
@@ -163,20 +183,30 @@ class Roster(MethodView):
 class Guardianships(MethodView):
     """Who acts for whom."""
 
+    @registry.doc(operationId="listProposedGuardianships")
     @registry.arguments(LimitQuery, location="query")
     @registry.response(200, GuardianshipPage)
     def get(self, query: dict[str, Any]) -> dict[str, Any]:
         """Proposed guardianships that wait for a registrar."""
         return {"items": services().identity.family.waiting(query["limit"]), "next_cursor": None}
 
-    @registry.arguments(GuardianshipForm)
+    @registry.doc(operationId="recordGuardianship")
+    @registry.arguments(GuardianshipForm, example=examples.GUARDIANSHIP)
     @registry.response(201, GuardianshipSchema)
-    @registry.alt_response(404, schema=ProblemSchema)
-    @registry.alt_response(409, schema=ProblemSchema)
+    @registry.alt_response(404)
+    @registry.alt_response(409)
+    @once
     def post(self, form: dict[str, Any]) -> Any:
         """Record a guardianship seen in evidence (birth certificate, court order). It stands at once."""
+        noted = again()
+        if noted is not None:
+            with suppress(GuardianshipUnknown):
+                return services().identity.family.get(noted.get("guardianship", act_id("guardianship")))
         # Before it stands: the dependent's log may tell of a guardian who then was not, never the reverse.
         log_act(Action.GUARDIANSHIP_STARTED, form["dependent_id"], reason=form["evidence_kind"])
-        made = services().identity.family.establish(**form, verified_by=caller().subject_id)
+        made = services().identity.family.establish(
+            **form, verified_by=caller().subject_id, new_id=act_id("guardianship")
+        )
+        note(guardianship=made.id)
         services().reminding.planning.replan(made.dependent_id)
         return made

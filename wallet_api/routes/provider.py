@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from flask import request
 from flask.views import MethodView
 
-from consent.access import AccessSession
+from consent.access import AccessSession, Act
 from consent.codes import uses_of
+from consent.errors import RequestNotFound
 from consent.model import ConsentRequest, Period, Scope
+from consent.ports import Spend
 from consent.service import Proposal
 from wallet_api.audit.model import Action
 from wallet_api.context import caller, log_act, services, viewer
 from wallet_api.errors import Refusal
+from wallet_api.identity.identifiers import look_up_key
 from wallet_api.infra.crypto.errors import BadCursor
 from wallet_api.infra.ids import new_id
 from wallet_api.records.errors import SessionRefused
 from wallet_api.records.reader import RecordReader
 from wallet_api.routes.guarded import GuardedBlueprint, practitioner_only, provider_only
 from wallet_api.routes.handover import hold
+from wallet_api.routes.idempotency import act_id, act_token, again, done, note, once
+from wallet_api.routes.limits import refund, spend
 from wallet_api.routes.references import open_for_caller, organisation_id, seal_for_caller
-from wallet_api.routes.schemas.base import ProblemSchema, listed
+from wallet_api.routes.schemas import examples
+from wallet_api.routes.schemas.base import listed
 from wallet_api.routes.schemas.consents import OutcomeSchema, ProposalSchema, period_of
 from wallet_api.routes.schemas.records import (
     AccessSessionQuery,
@@ -40,6 +48,7 @@ provider = GuardedBlueprint(
     __name__,
     url_prefix="/api/v1/provider",
     guard=provider_only,
+    budget="provider",
     description="For hospitals, commune stations and insurers.",
 )
 
@@ -48,13 +57,17 @@ provider = GuardedBlueprint(
 class Proposals(MethodView):
     """Asking a citizen."""
 
-    @provider.arguments(ProposalSchema)
+    @provider.doc(operationId="askForConsent")
+    @provider.arguments(ProposalSchema, example=examples.PROPOSAL)
     @provider.response(202, OutcomeSchema)
-    @provider.alt_response(403, schema=ProblemSchema)
-    @provider.alt_response(422, schema=ProblemSchema)
+    @once
     def post(self, form: dict[str, Any]) -> dict[str, Any]:
         """Put a request before a citizen. The answer is the same whoever is meant, existing or not."""
         practitioner_only()
+        made = _asked_before()
+        return made if made is not None else self._ask(form)
+
+    def _ask(self, form: dict[str, Any]) -> dict[str, Any]:
         scope = Scope(
             organisation_id=organisation_id(),
             practitioner_id=caller().practitioner_id if form["only_me"] else None,
@@ -66,12 +79,17 @@ class Proposals(MethodView):
             labels=frozenset(form["labels"]),
         )
         services().consent.check(scope)
-        citizen_id, in_visit = _meant(form["citizen"])  # last, because it spends the visit code
+        meant = _meant(form["citizen"])
+        citizen_id, request_id = meant.citizen_id, act_id("request")
+        note(citizen=citizen_id, request=request_id)
         asker = caller().practitioner_id or caller().subject_id
-        made = services().consent.propose(Proposal(citizen_id, scope, asker, form["reason"], in_visit))
-        log_act(
-            Action.CONSENT_REQUESTED, citizen_id, purpose=scope.purpose, categories=tuple(scope.categories)
+        proposal = Proposal(
+            citizen_id, scope, asker, form["reason"], meant.spend is not None, request_id, meant.spend
         )
+        made = services().consent.propose(proposal)
+        if meant.spend is not None:
+            refund("visit_guess")
+        _log_asking(made)
         return {"id": seal_for_caller("request", citizen_id, made.id), "state": "requested"}
 
 
@@ -79,8 +97,8 @@ class Proposals(MethodView):
 class Outcome(MethodView):
     """What became of a request."""
 
+    @provider.doc(operationId="getConsentOutcome")
     @provider.response(200, OutcomeSchema)
-    @provider.alt_response(404, schema=ProblemSchema)
     def get(self, request_ref: str) -> dict[str, Any]:
         """requested, granted or closed. Refused and expired look alike."""
         citizen_id, request_id = open_for_caller("request", request_ref)
@@ -92,16 +110,21 @@ class Outcome(MethodView):
 class AccessSessions(MethodView):
     """Counting one use."""
 
-    @provider.arguments(AccessSessionQuery)
+    @provider.doc(operationId="openAccessSession")
+    @provider.arguments(AccessSessionQuery, example=examples.ACCESS)
     @provider.response(201, AccessSessionSchema)
-    @provider.alt_response(403, schema=ProblemSchema)
-    @provider.alt_response(404, schema=ProblemSchema)
+    @provider.alt_response(404)
+    @once
     def post(self, form: dict[str, Any]) -> dict[str, Any]:
         """Open an access session: one use. Pages and retries inside it count no further use."""
         (citizen_id,) = open_for_caller("citizen", form["citizen_ref"])
         with _logged_if_refused(citizen_id, Action.ACCESS_STARTED):
             practitioner_only()
-        opened = services().book.readers.open_session(viewer(), citizen_id, form["purpose"])
+            _count_subject(citizen_id)
+        act = Act(act_token(), _note_session)
+        noted = again()
+        begun = _session_of({**noted, "grants": noted["grants"].split()}) if noted else None
+        opened = services().book.readers.open_session(viewer(), citizen_id, form["purpose"], act, begun)
         return {"id": _session_text(opened), "expires_at": opened.expires_at}
 
 
@@ -109,11 +132,9 @@ class AccessSessions(MethodView):
 class GrantedRecords(MethodView):
     """Reading under consent."""
 
+    @provider.doc(operationId="listGrantedRecords", parameters=["Access-Session"])
     @provider.arguments(RecordsQuery, location="query")
     @provider.response(200, RecordPageSchema)
-    @provider.alt_response(403, schema=ProblemSchema)
-    @provider.alt_response(404, schema=ProblemSchema)
-    @provider.doc(parameters=[{"in": "header", "name": "Access-Session", "schema": {"type": "string"}}])
     def get(self, query: dict[str, Any], citizen_ref: str) -> dict[str, Any]:
         """What the consent covers, newest first. Needs the header `Access-Session`."""
         reader = _granted(citizen_ref)
@@ -127,10 +148,8 @@ class GrantedRecords(MethodView):
 class GrantedRecord(MethodView):
     """Reading one record under consent."""
 
+    @provider.doc(operationId="getGrantedRecord", parameters=["Access-Session"])
     @provider.response(200, RecordSchema)
-    @provider.alt_response(403, schema=ProblemSchema)
-    @provider.alt_response(404, schema=ProblemSchema)
-    @provider.doc(parameters=[{"in": "header", "name": "Access-Session", "schema": {"type": "string"}}])
     def get(self, citizen_ref: str, record_ref: str) -> dict[str, Any]:
         """One record that the consent covers. Needs the header `Access-Session`."""
         reader = _granted(citizen_ref)
@@ -140,15 +159,72 @@ class GrantedRecord(MethodView):
         return record_view(reader.get(record_id), record_ref)
 
 
-def _meant(form: dict[str, str]) -> tuple[str, bool]:
+@dataclass(frozen=True)
+class _Meant:
+    """Whom a request is for, and what it costs to have been told so."""
+
+    citizen_id: str
+    spend: Spend | None = None
+
+
+def _meant(form: dict[str, str]) -> _Meant:
     if len(form) != 1:
         raise Refusal("invalid_fields", 422, [{"pointer": "/citizen", "code": "exactly_one", "message": ""}])
     ((kind, value),) = form.items()
     if kind == "visit_code":
-        return services().visit_codes.redeem(value), True
-    known = services().identity.people.resolve(kind, value)  # type: ignore[arg-type]  # the schema names the kinds
+        return _shown(value)
+    spend("lookup")
+    # Counted by what was asked, never by whose it is: the absent are asked as often as anybody.
+    _count_asking(f"{kind}|{look_up_key(kind, value)}")  # type: ignore[arg-type]  # the schema names the kinds
+    known = services().identity.people.resolve(kind, value)  # type: ignore[arg-type]  # as above
     # Nobody's id takes the place of an unknown person's, so that all that follows is the same.
-    return known or new_id(), False
+    return _Meant(known or act_id("nobody"))
+
+
+def _shown(code: str) -> _Meant:
+    """Whose visit code it is. A guess counts until it has turned out right."""
+    spend("visit_try")
+    spend("visit_guess")
+    codes = services().visit_codes
+    shown = codes.shown(code)
+    _count_asking(shown.citizen_id)
+    return _Meant(shown.citizen_id, lambda unit: codes.use(shown, unit))
+
+
+def _count_asking(whom: str) -> None:
+    """One organisation asks one person only so often, in an hour and in the days a request stays open."""
+    for budget in ("ask_again", "ask_open"):
+        spend(budget, f"{organisation_id()}|{whom}")
+
+
+def _count_subject(citizen_id: str) -> None:
+    """How many people one practitioner begins to look at in an hour; the same person counts once."""
+    who = f"{organisation_id()}|{caller().practitioner_id}"
+    if services().limits.first("new_subject", who, citizen_id):
+        spend("new_subject", who)
+
+
+def _log_asking(made: ConsentRequest) -> None:
+    scope = made.scope
+    log_act(
+        Action.CONSENT_REQUESTED, made.citizen_id, purpose=scope.purpose, categories=tuple(scope.categories)
+    )
+
+
+def _asked_before() -> dict[str, Any] | None:
+    """The request an earlier run of this act put before somebody, as its asker may see it now."""
+    noted = again()
+    if not noted:
+        return None
+    try:
+        found = services().consent.request_of_organisation(
+            organisation_id(), noted["citizen"], noted["request"]
+        )
+    except RequestNotFound:
+        return None  # it was broken off before
+    if not done():
+        _log_asking(found)
+    return _outcome(found, seal_for_caller("request", found.citizen_id, found.id))
 
 
 def _outcome(found: ConsentRequest, reference: str) -> dict[str, Any]:
@@ -169,13 +245,16 @@ def _outcome(found: ConsentRequest, reference: str) -> dict[str, Any]:
 
 
 def _session_text(opened: AccessSession) -> str:
-    state = {
+    return services().cursors.seal(_session_state(opened), bound_to=_binding(), expires=opened.expires_at)
+
+
+def _session_state(opened: AccessSession) -> dict[str, Any]:
+    return {
         "citizen": opened.citizen_id,
         "purpose": opened.purpose,
         "grants": sorted(opened.grant_ids),
         "expires_at": opened.expires_at.isoformat(),
     }
-    return services().cursors.seal(state, bound_to=_binding(), expires=opened.expires_at)
 
 
 def _binding() -> tuple[str, ...]:
@@ -203,16 +282,24 @@ def _logged_if_refused(citizen_id: str, action: Action) -> Iterator[None]:
 
 
 def _session(text: str) -> AccessSession:
-    who, now = caller(), services().now()
     try:
-        state = services().cursors.open(text, _binding(), now)
+        state = services().cursors.open(text, _binding(), services().now())
     except BadCursor as why:
         raise SessionRefused("access_session") from why
+    return _session_of(state)
+
+
+def _note_session(opened: AccessSession) -> None:
+    state = _session_state(opened)
+    note(**state | {"grants": " ".join(state["grants"])})
+
+
+def _session_of(state: Mapping[str, Any]) -> AccessSession:
     return AccessSession(
         citizen_id=state["citizen"],
         organisation_id=organisation_id(),
-        practitioner_id=who.practitioner_id or "",
+        practitioner_id=caller().practitioner_id or "",
         purpose=state["purpose"],
         grant_ids=frozenset(state["grants"]),
-        expires_at=now.fromisoformat(state["expires_at"]),
+        expires_at=datetime.fromisoformat(state["expires_at"]),
     )

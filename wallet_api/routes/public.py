@@ -13,15 +13,17 @@ from wallet_api.errors import codes, language, texts
 from wallet_api.identity.model import Organisation
 from wallet_api.records.errors import RecordNotFound
 from wallet_api.routes.guarded import GuardedBlueprint, anybody, signed_in
-from wallet_api.routes.schemas.base import Code, ProblemSchema, StrictSchema, Text, listed
+from wallet_api.routes.schemas.base import Code, StrictSchema, Text, listed
 from wallet_api.routes.schemas.consents import NoticeSchema
-from wallet_api.routes.schemas.lists import CodePage, KeySetSchema, OrganisationPage
+from wallet_api.routes.schemas.lists import CodePage, KeySetSchema
+from wallet_api.routes.schemas.organisations import OrganisationPage
 
 code_systems = GuardedBlueprint(
     "code-systems",
     __name__,
     url_prefix="/api/v1/code-systems",
     guard=anybody,
+    budget="public",
     description="Every code this API uses, with Vietnamese and English names.",
 )
 proofs = GuardedBlueprint(
@@ -29,6 +31,7 @@ proofs = GuardedBlueprint(
     __name__,
     url_prefix="/.well-known",
     guard=anybody,
+    budget="public",
     description="Public keys for checking our proofs offline.",
 )
 directory = GuardedBlueprint(
@@ -36,6 +39,7 @@ directory = GuardedBlueprint(
     __name__,
     url_prefix="/api/v1",
     guard=signed_in,
+    budget="member",
     description="Consent texts and organisations.",
 )
 
@@ -44,8 +48,8 @@ directory = GuardedBlueprint(
 class CodeSystem(MethodView):
     """One code list."""
 
+    @code_systems.doc(operationId="getCodeSystem")
     @code_systems.response(200, CodePage)
-    @code_systems.alt_response(404, schema=ProblemSchema)
     def get(self, name: str) -> dict[str, Any]:
         """purposes, categories, labels, frequencies, refusal-reasons, states or errors."""
         if name == "errors":
@@ -65,6 +69,7 @@ class CodeSystem(MethodView):
 class ReceiptKeys(MethodView):
     """The keys receipts are signed with."""
 
+    @proofs.doc(operationId="getReceiptKeys")
     @proofs.response(200, KeySetSchema)
     def get(self) -> dict[str, Any]:
         """Every key a receipt may be signed with, old ones too: what `python -m consent verify` takes."""
@@ -87,9 +92,9 @@ class OrganisationQuery(StrictSchema):
 class NoticeText(MethodView):
     """A consent text."""
 
+    @directory.doc(operationId="getNotice")
     @directory.arguments(LocaleQuery, location="query")
     @directory.response(200, NoticeSchema)
-    @directory.alt_response(422, schema=ProblemSchema)
     def get(self, query: dict[str, Any], purpose: str) -> Notice:
         """The text in force for a purpose, with its version and hash."""
         return services().consent.notice(purpose, query["locale"] or language())
@@ -99,6 +104,7 @@ class NoticeText(MethodView):
 class OrganisationSearch(MethodView):
     """Who is who."""
 
+    @directory.doc(operationId="searchOrganisations")
     @directory.arguments(OrganisationQuery, location="query")
     @directory.response(200, OrganisationPage)
     def get(self, query: dict[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -10,12 +11,14 @@ from flask.views import MethodView
 from notifications.model import Locale, Preferences
 from notifications.outgoing import Device
 from wallet_api.audit.model import Action
-from wallet_api.context import log_act, services
+from wallet_api.context import log_act, services, viewer
 from wallet_api.errors import Refusal, language
-from wallet_api.infra.ids import is_id
 from wallet_api.records.errors import RecordNotFound
+from wallet_api.records.pages import bound
 from wallet_api.routes.guarded import GuardedBlueprint, citizen_only, step_up
-from wallet_api.routes.schemas.base import ProblemSchema, StrictSchema, listed
+from wallet_api.routes.limits import spend
+from wallet_api.routes.schemas import examples
+from wallet_api.routes.schemas.base import StrictSchema, listed
 from wallet_api.routes.schemas.reminders import (
     DeviceForm,
     DeviceSchema,
@@ -39,16 +42,20 @@ reminders = GuardedBlueprint(
     __name__,
     url_prefix="/api/v1/citizens/<citizen>",
     guard=citizen_only,
+    budget="citizen",
     description="What is due, what was sent, and the inbox.",
 )
+
+
+_INSTALLATION = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{7,63}")
 
 
 @reminders.route("/forecast")
 class Forecast(MethodView):
     """What is due."""
 
+    @reminders.doc(operationId="getForecast")
     @reminders.response(200, ForecastSchema)
-    @reminders.alt_response(404, schema=ProblemSchema)
     def get(self, citizen: str) -> dict[str, Any]:
         """Each dose and check-up with its dates, the rule, the records looked at, and the sources."""
         items, title, locale = reader(citizen).forecast(), services().reminding.planning.title_of, language()
@@ -59,8 +66,8 @@ class Forecast(MethodView):
 class Sent(MethodView):
     """What was planned and sent."""
 
+    @reminders.doc(operationId="listReminders")
     @reminders.response(200, ReminderPage)
-    @reminders.alt_response(404, schema=ProblemSchema)
     def get(self, citizen: str) -> dict[str, Any]:
         """Every reminder about this person with its state; to a guardian, those sent to that guardian."""
         found, title, locale = reader(citizen).reminders(), services().reminding.planning.title_of, language()
@@ -73,13 +80,13 @@ class Sent(MethodView):
 class Inbox(MethodView):
     """Messages."""
 
+    @reminders.doc(operationId="listInbox")
     @reminders.arguments(InboxQuery, location="query")
     @reminders.response(200, InboxSchema)
-    @reminders.alt_response(404, schema=ProblemSchema)
     def get(self, query: dict[str, Any], citizen: str) -> dict[str, Any]:
         """Messages to the caller, newest first."""
         own, inbox, pages = own_id(citizen), services().reminding.inbox, services().pages
-        binding = ("inbox", own)
+        binding = bound("inbox", viewer(), own)
         state = pages.after(query["cursor"], binding)
         before = (moment(state["at"]), str(state["id"])) if state is not None else None
         found = inbox.page(own, query["limit"] + 1, before)
@@ -95,9 +102,9 @@ class Inbox(MethodView):
 class ReadMark(MethodView):
     """Reading a message."""
 
+    @reminders.doc(operationId="markMessageRead")
     @reminders.arguments(StrictSchema)
     @reminders.response(200, MessageSchema)
-    @reminders.alt_response(404, schema=ProblemSchema)
     def post(self, form: dict[str, Any], citizen: str, message_id: str) -> dict[str, Any]:
         """Mark a message as read. Doing it twice is once."""
         return message_view(services().reminding.reading.read(own_id(citizen), message_id))
@@ -107,16 +114,15 @@ class ReadMark(MethodView):
 class NotificationPreferences(MethodView):
     """When and about what to be reminded."""
 
+    @reminders.doc(operationId="getNotificationPreferences")
     @reminders.response(200, PreferencesSchema)
-    @reminders.alt_response(404, schema=ProblemSchema)
     def get(self, citizen: str) -> dict[str, Any]:
         """What was chosen, or the defaults."""
         return preferences_view(services().reminding.preferences.of(own_id(citizen)))
 
-    @reminders.arguments(PreferencesForm)
+    @reminders.doc(operationId="setNotificationPreferences")
+    @reminders.arguments(PreferencesForm, example=examples.PREFERENCES)
     @reminders.response(200, PreferencesSchema)
-    @reminders.alt_response(422, schema=ProblemSchema)
-    @reminders.alt_response(404, schema=ProblemSchema)
     def put(self, form: dict[str, Any], citizen: str) -> dict[str, Any]:
         """Choose. Reminders never come outside 07:00-21:00 Vietnamese time."""
         own, window = own_id(citizen), (form["from_hour"], form["to_hour"])
@@ -133,11 +139,9 @@ class NotificationPreferences(MethodView):
 class Devices(MethodView):
     """Where pushes may go."""
 
-    @reminders.arguments(DeviceForm)
+    @reminders.doc(operationId="registerDevice")
+    @reminders.arguments(DeviceForm, example=examples.DEVICE)
     @reminders.response(200, DeviceSchema)
-    @reminders.alt_response(401, schema=ProblemSchema)
-    @reminders.alt_response(422, schema=ProblemSchema)
-    @reminders.alt_response(404, schema=ProblemSchema)
     def put(self, form: dict[str, Any], citizen: str, installation_id: str) -> dict[str, Any]:
         """Register this app's push address; it leaves whoever had it before. At every start of the app.
 
@@ -147,6 +151,7 @@ class Devices(MethodView):
         known = services().reminding.devices.of_citizen(own)
         if all(each.installation_id != _installation(installation_id) for each in known):
             step_up()
+            spend("device")
         device = Device(
             installation_id=_installation(installation_id),
             citizen_id=own,
@@ -166,8 +171,8 @@ class Devices(MethodView):
             "last_seen": kept.last_seen,
         }
 
+    @reminders.doc(operationId="forgetDevice")
     @reminders.response(204)
-    @reminders.alt_response(404, schema=ProblemSchema)
     def delete(self, citizen: str, installation_id: str) -> None:
         """Forget this app: no more pushes to it."""
         own = own_id(citizen)
@@ -185,7 +190,7 @@ def _speak(own: str, locale: Locale) -> None:
 
 
 def _installation(text: str) -> str:
-    if not is_id(text) and not (8 <= len(text) <= 64 and text.replace("-", "").isalnum() and text.isascii()):
+    if not _INSTALLATION.fullmatch(text):
         fault = {
             "pointer": "/installation_id",
             "code": "form",

@@ -77,7 +77,7 @@ def born(citizen_id: str) -> date:
     return services().identity.people.facts(citizen_id).born
 
 
-def organisation_view(organisation_id: str) -> dict[str, str]:
+def organisation_view(organisation_id: str) -> dict[str, str | None]:
     """An organisation as citizens see it."""
     found = services().identity.organisations.get(organisation_id)
-    return {"id": found.id, "name_vi": found.name_vi, "name_en": found.name_en, "kind": found.kind}
+    return {name: getattr(found, name) for name in ("id", "name_vi", "name_en", "kind", "facility_code")}

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
-from flask import request
 from flask.views import MethodView
 
 from wallet_api.audit.model import Action
 from wallet_api.context import caller, log_act, services, viewer
 from wallet_api.errors import field_text
+from wallet_api.records.errors import IntakeNotFound
 from wallet_api.records.intake import Sender
 from wallet_api.records.model import Intake
+from wallet_api.routes.edge import takes
 from wallet_api.routes.guarded import GuardedBlueprint, body_json, practitioner_only, provider_only
+from wallet_api.routes.idempotency import act_id, again, once
 from wallet_api.routes.references import organisation_id, seal_for_caller
-from wallet_api.routes.schemas.base import LimitQuery, ProblemSchema, listed
+from wallet_api.routes.schemas.base import LimitQuery, listed
+from wallet_api.routes.schemas.bundles import FHIR_BUNDLE
 from wallet_api.routes.schemas.records import IntakeSchema, RecordPageSchema, record_view
 
 writing = GuardedBlueprint(
@@ -22,6 +26,7 @@ writing = GuardedBlueprint(
     __name__,
     url_prefix="/api/v1/provider",
     guard=provider_only,
+    budget="provider",
     description="Sending records in, and reading back one's own.",
 )
 INTAKE_LIMIT = 10 * 2**20
@@ -31,9 +36,9 @@ INTAKE_LIMIT = 10 * 2**20
 class OwnRecords(MethodView):
     """Reading back what we wrote."""
 
+    @writing.doc(operationId="listOwnRecords")
     @writing.arguments(LimitQuery, location="query")
     @writing.response(200, RecordPageSchema)
-    @writing.alt_response(403, schema=ProblemSchema)
     def get(self, query: dict[str, Any]) -> dict[str, Any]:
         """The organisation's own latest writings, newest first. A read names its practitioner."""
         practitioner_only()
@@ -48,32 +53,28 @@ class FhirIntake(MethodView):
     """Writing."""
 
     @writing.response(202, IntakeSchema)
-    @writing.alt_response(400, schema=ProblemSchema)
-    @writing.alt_response(413, schema=ProblemSchema)
-    @writing.alt_response(415, schema=ProblemSchema)
-    @writing.alt_response(422, schema=ProblemSchema)
-    @writing.doc(
-        requestBody={
-            "required": True,
-            "content": {"application/fhir+json": {"schema": {"type": "object"}}},
-        }
-    )
+    @writing.doc(operationId="sendFhirBundle", requestBody=FHIR_BUNDLE)
+    @takes(body=True, limit=INTAKE_LIMIT)
+    @once
     def post(self) -> dict[str, Any]:
         """A FHIR R4 Bundle about one person. Each entry is reported; sending it again changes nothing."""
-        request.max_content_length = INTAKE_LIMIT
-        made = services().book.intake.receive_bundle(_sender(), body_json())
+        report_id = act_id("intake")
+        if again() is not None:
+            with suppress(IntakeNotFound):  # the report and what it reports are kept in one step
+                return _intake_view(services().book.intake.report(organisation_id(), report_id))
+        made = services().book.intake.receive_bundle(_sender(), body_json(), report_id)
         if made.citizen_id is not None:
             kept = sum(row.accepted for row in made.rows)
             log_act(Action.RECORD_WRITTEN, made.citizen_id, reason="author", record_count=kept)
         return _intake_view(made)
 
 
-@writing.route("/intake/<intake_id>")
+@writing.route("/intake/<string(length=26):intake_id>")
 class IntakeReport(MethodView):
     """What became of something sent."""
 
+    @writing.doc(operationId="getIntakeReport")
     @writing.response(200, IntakeSchema)
-    @writing.alt_response(404, schema=ProblemSchema)
     def get(self, intake_id: str) -> dict[str, Any]:
         """The report, row by row."""
         return _intake_view(services().book.intake.report(organisation_id(), intake_id))

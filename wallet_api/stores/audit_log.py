@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
+import pymongo
 from pymongo import DESCENDING, WriteConcern
 from pymongo.database import Database
 from pymongo.read_concern import ReadConcern
@@ -17,6 +18,7 @@ from wallet_api.infra.mongo import Index
 
 _COLLECTION: Final = "audit_log"
 _PAGE_ROWS: Final = 1000
+_LOAD_SECONDS: Final = 300.0  # one part, on a small machine under load
 _ROW_FIELDS: Final = ("_id", "entry_id", "log_id", "seq", "prev", "hash")
 
 INDEXES = (Index(_COLLECTION, ("citizen_id", "entry_id")),)  # an entry id begins with the time
@@ -33,7 +35,15 @@ class MongoAuditLog:
 
     def append(self, rows: Sequence[AuditRow]) -> None:
         """Store rows in order, journaled and by majority; any exception means "not known"."""
-        self._log.insert_many([_document(row) for row in rows], ordered=True)
+        self._log.insert_many([document_of(row) for row in rows], ordered=True)
+
+    def load(self, rows: Sequence[AuditRow], *, again: bool) -> None:
+        """Store one whole log in parts; `again`: less what an earlier, broken-off run stored of it."""
+        with pymongo.timeout(_LOAD_SECONDS):
+            there = self.present(rows[0].log_id, 0, rows[-1].seq) if rows and again else 0
+        for first in range(there, len(rows), _PAGE_ROWS):
+            with pymongo.timeout(_LOAD_SECONDS):
+                self.append(rows[first : first + _PAGE_ROWS])
 
     def present(self, log_id: str, first: int, last: int) -> int:
         """Count the rows of a log with first <= seq <= last."""
@@ -71,7 +81,8 @@ def _place(log_id: str, seq: int) -> str:
     return f"{log_id}~{seq:012d}"
 
 
-def _document(row: AuditRow) -> dict[str, Any]:
+def document_of(row: AuditRow) -> dict[str, Any]:
+    """A row as it is stored."""
     document = dict(row.event)
     document["at"] = datetime.fromisoformat(str(row.event["at"]))
     document.update(_id=_place(row.log_id, row.seq), entry_id=row.entry_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
@@ -12,6 +13,7 @@ from wallet_api.identity.errors import StaleVersion, Taken
 from wallet_api.identity.model import Guardianship
 from wallet_api.infra.crypto.envelope import CitizenCipher, Place
 from wallet_api.infra.mongo import Index
+from wallet_api.stores.bulk import insert_new
 
 _COLLECTION = "guardianships"
 
@@ -39,6 +41,10 @@ class MongoGuardianships:
             self._rows.insert_one(self._document(guardianship))
         except DuplicateKeyError as why:
             raise Taken("guardianship") from why
+
+    def load(self, guardianships: Sequence[Guardianship]) -> None:
+        """Add many; those that are there already stay. For filling a database."""
+        insert_new(self._rows, [self._document(each) for each in guardianships])
 
     def get(self, guardianship_id: str) -> Guardianship | None:
         """One of them."""

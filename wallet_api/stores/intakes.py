@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC
 from typing import Any
 
+from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
 from wallet_api.infra.crypto.envelope import CitizenCipher, Place
@@ -28,7 +29,7 @@ class MongoIntakes:
         self._parked = db["parked_intakes"]
         self._cipher = cipher
 
-    def add(self, intake: Intake) -> None:
+    def add(self, intake: Intake, unit: ClientSession | None = None) -> None:
         """Keep a report."""
         self._intakes.insert_one(
             {
@@ -38,7 +39,8 @@ class MongoIntakes:
                 "format": intake.format,
                 "received_at": intake.received_at,
                 "rows": [dict(vars(row)) for row in intake.rows],
-            }
+            },
+            session=unit,
         )
 
     def get(self, organisation_id: str, intake_id: str) -> Intake | None:
@@ -46,7 +48,7 @@ class MongoIntakes:
         found = self._intakes.find_one({"organisation_id": organisation_id, "_id": intake_id})
         return _intake(found) if found else None
 
-    def park(self, intake: Intake, body: bytes) -> None:
+    def park(self, intake: Intake, body: bytes, unit: ClientSession | None = None) -> None:
         """Keep, sealed, what fits nobody."""
         place = Place(intake.organisation_id, "organisation", "parked_intakes", intake.id, "body", 1)
         self._parked.insert_one(
@@ -55,7 +57,8 @@ class MongoIntakes:
                 "organisation_id": intake.organisation_id,
                 "received_at": intake.received_at,
                 "body": self._cipher.seal(place, body),
-            }
+            },
+            session=unit,
         )
 
 

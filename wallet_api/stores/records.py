@@ -24,16 +24,17 @@ from wallet_api.infra.crypto.envelope import CitizenCipher, Place
 from wallet_api.infra.mongo import Index, transaction
 from wallet_api.records.errors import StaleRecord
 from wallet_api.records.model import Filter, PartialDate, Position, Record, Source
+from wallet_api.stores.bulk import insert_new
 
 T = TypeVar("T")
 Document = dict[str, Any]
 RETENTION_CLASS = "clinical"
 _DUPLICATE = 11000
 
+# Every index is paid for at each write, in the largest collection of all: a book is small enough to be read
+# whole for its categories, and one record is found by its `_id`.
 INDEXES = (
     Index("records", (("citizen_id", 1), ("first_day", -1), ("_id", -1))),
-    Index("records", (("citizen_id", 1), ("_id", 1), ("version", 1))),
-    Index("records", (("citizen_id", 1), ("category", 1))),
     Index("records", (("organisation_id", 1), ("recorded_at", -1))),
     Index("record_versions", (("citizen_id", 1), ("record_id", 1), ("version", -1))),
 )
@@ -72,17 +73,25 @@ class MongoRecords:
         before = self._records.find_one(key, session=unit)
         if before is None:
             raise StaleRecord(record.id)
-        past = before | {"_id": f"{record.id}:{before['version']}", "record_id": record.id}
-        self._versions.insert_one(past, session=unit)
+        self._versions.insert_one(_past(before), session=unit)
         if self._records.replace_one(key, self._document(record), session=unit).modified_count != 1:
             raise StaleRecord(record.id)
+
+    def load(self, newest: Sequence[Record], past: Sequence[Record] = ()) -> None:
+        """Keep many whole records, each earlier version in `past`; those that are there already stay.
+
+        For filling a database: nothing that follows from a record is done here.
+        """
+        insert_new(self._versions, [_past(self._document(each)) for each in past])
+        insert_new(self._records, [self._document(each) for each in newest])
 
     def newest(
         self, citizen_id: str, record_ids: Sequence[str], unit: ClientSession | None
     ) -> dict[str, Record]:
         """The newest versions of those there are, whoever may see them."""
-        asked = {"citizen_id": citizen_id, "_id": {"$in": sorted(set(record_ids))}}
-        return {found["_id"]: self._record(found) for found in self._records.find(asked, session=unit)}
+        asked = {"_id": {"$in": sorted(set(record_ids))}}
+        rows = self._records.find(asked, session=unit)
+        return {found["_id"]: self._record(found) for found in rows if found["citizen_id"] == citizen_id}
 
     def page(
         self, citizen_id: str, predicate: Predicate, asked: Filter, after: Position | None, limit: int
@@ -113,8 +122,8 @@ class MongoRecords:
     def get_pipeline(self, citizen_id: str, record_id: str, predicate: Predicate) -> list[Document]:
         """The query behind `get`, so that a test can explain it."""
         return [
-            {"$match": {"citizen_id": citizen_id, "_id": record_id}},
-            {"$match": self._compiled(predicate)},
+            {"$match": {"_id": record_id}},
+            {"$match": _all_of({"citizen_id": citizen_id}, self._compiled(predicate))},
         ]
 
     def versions(self, citizen_id: str, record_id: str, predicate: Predicate) -> list[Record]:
@@ -152,12 +161,11 @@ class MongoRecords:
         unit: ClientSession | None = None,
     ) -> list[Record]:
         """All admitted newest versions in these categories."""
-        found: list[Record] = []
-        for category in categories:
-            wanted = {"citizen_id": citizen_id, "category": category}
-            stages = [{"$match": wanted}, {"$match": self._compiled(predicate)}]
-            found += [self._record(each) for each in self._records.aggregate(stages, session=unit)]
-        return found
+        stages = [
+            {"$match": {"citizen_id": citizen_id}},
+            {"$match": _all_of({"category": {"$in": list(categories)}}, self._compiled(predicate))},
+        ]
+        return [self._record(each) for each in self._records.aggregate(stages, session=unit)]
 
     def set_hidden(self, citizen_id: str, record_id: str, audience: str, *, hidden: bool) -> bool:
         """Hide the record from an audience, or show it again."""
@@ -248,6 +256,11 @@ class MongoRecords:
             self_reported=found["self_reported"],
             reason=content["reason"],
         )
+
+
+def _past(document: Document) -> Document:
+    """A version as it is kept once a later one has taken its place."""
+    return document | {"_id": f"{document['_id']}:{document['version']}", "record_id": document["_id"]}
 
 
 def _place(citizen_id: str, record_id: str, version: int) -> Place:

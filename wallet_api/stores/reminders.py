@@ -6,7 +6,7 @@ citizen, so that a dump does not even show which doses are common. Sealed: every
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date
 from itertools import islice
 from typing import Any, Final
@@ -19,6 +19,7 @@ from notifications.reminders import Reminder, State, may_move
 from wallet_api.infra.crypto.blind import BlindIndex
 from wallet_api.infra.crypto.envelope import CitizenCipher, Place
 from wallet_api.infra.mongo import Index
+from wallet_api.stores.bulk import insert_new
 from wallet_api.stores.reminding import RETENTION_CLASS, Document, MongoUnits
 
 _COLLECTION: Final = "reminders"
@@ -62,6 +63,10 @@ class MongoReminders:
             return True
 
         return self._units.within(unit, work)
+
+    def load(self, reminders: Sequence[Reminder]) -> None:
+        """Plan many new ones; those that are there already stay. For filling a database."""
+        insert_new(self._reminders, [self._document(each, 1) for each in reminders])
 
     def many(self, ids: Collection[str]) -> dict[str, Reminder]:
         """Those that exist, by id."""

@@ -11,6 +11,7 @@ from consent.service import ConsentService
 from consent.visit_codes import VisitCodeService
 from wallet_api.audit.checkpoint import CheckpointSigner
 from wallet_api.audit.log import AccessLog
+from wallet_api.breaches.register import BreachRegister
 from wallet_api.context import Book, Services
 from wallet_api.identity.people import People
 from wallet_api.identity.service import Identity, IdentityStores, build_identity
@@ -19,22 +20,24 @@ from wallet_api.infra.crypto.blind import BlindIndex
 from wallet_api.infra.crypto.cursors import CursorSealer
 from wallet_api.infra.crypto.envelope import CitizenCipher
 from wallet_api.infra.crypto.etags import EntityTags
-from wallet_api.infra.crypto.framing import from_base64url
 from wallet_api.infra.crypto.keystore import FileKeyStore, KeyStore
 from wallet_api.infra.crypto.refs import References
-from wallet_api.infra.ids import id_from_bytes, new_id
-from wallet_api.infra.mongo import Db, connect, ensure_indexes
+from wallet_api.infra.ids import new_id
+from wallet_api.infra.mongo import Db, connect
 from wallet_api.records.intake import IntakeParts, IntakeService
 from wallet_api.records.pages import PageCursors
 from wallet_api.records.reader import ReaderParts, Readers
 from wallet_api.settings import Settings
 from wallet_api.stores.audit_log import MongoAuditLog
+from wallet_api.stores.breaches import MongoBreaches
 from wallet_api.stores.citizen_keys import MongoCitizenKeys
 from wallet_api.stores.consents import MongoConsents
 from wallet_api.stores.guardianships import MongoGuardianships
+from wallet_api.stores.idempotency import MongoTurns
 from wallet_api.stores.identities import MongoCitizens, MongoReviews
 from wallet_api.stores.inbox import MongoInbox
 from wallet_api.stores.intakes import MongoIntakes
+from wallet_api.stores.key_witnesses import check_keys
 from wallet_api.stores.oauth_clients import MongoClients
 from wallet_api.stores.organisations import MongoOrganisations, MongoRosters
 from wallet_api.stores.preferences import MongoPreferences
@@ -43,27 +46,37 @@ from wallet_api.stores.sessions import MongoSessions
 from wallet_api.stores.sign_ins import MongoCodes, MongoJtis, MongoLoginAttempts
 from wallet_api.stores.visit_codes import MongoVisitCodes
 from wallet_api.wiring.care import BookCare, SeenPlans
-from wallet_api.wiring.indexes import ALL_INDEXES
 from wallet_api.wiring.licences import LicenceWindow
+from wallet_api.wiring.limits import build_limits
+from wallet_api.wiring.record_ids import fingerprint_with, record_id_with
 from wallet_api.wiring.reminding import PlannedCitizens, build_reminding
-from wallet_api.wiring.theft import theft_teller
+from wallet_api.wiring.schema import ready_schema
+from wallet_api.wiring.theft import crowd_teller, start_teller, theft_teller
 
 
 def open_keys(settings: Settings) -> KeyStore:
-    """The key store of these settings; in development keys are made when absent."""
-    return FileKeyStore(settings.keys_dir, create=settings.dev)
+    """The key store of these settings; in development keys are made when absent.
+
+    Raises:
+        KeyUnavailable: the folder or a file in it is open to others, or somebody else's.
+    """
+    store = FileKeyStore(settings.keys_dir, create=settings.dev)
+    store.check_private()
+    return store
 
 
 def build_services(settings: Settings, db: Db | None = None) -> Services:
-    """Connect, create indexes, and put everything together.
+    """Connect, see that the database has the shape this code needs, and put everything together.
 
     Raises:
-        PyMongoError: the database does not answer. KeyUnavailable: a key is absent.
+        PyMongoError: the database does not answer. KeyUnavailable: a key is absent or open to others.
+        MigrationError: the database is older or newer than this code can serve from.
     """
     now = clock_from(settings)
     keys = open_keys(settings)
     database = db if db is not None else connect(settings)
-    ensure_indexes(database, ALL_INDEXES)
+    ready_schema(settings, database, now)
+    check_keys(database, keys, now())
     return _assemble(settings, database, keys, now)
 
 
@@ -88,8 +101,8 @@ def _assemble(settings: Settings, db: Db, keys: KeyStore, now: Callable[[], date
         match=_match(identity.people),
         in_unit=records.in_unit,
         on_recorded=reminding.planning.replan,
-        record_id=_record_id(blind),
-        fingerprint=lambda citizen_id, raw: blind.label_token(f"fingerprint:{citizen_id}:{raw.hex()}"),
+        record_id=record_id_with(blind),
+        fingerprint=fingerprint_with(blind),
         now=now,
     )
     return Services(
@@ -110,6 +123,9 @@ def _assemble(settings: Settings, db: Db, keys: KeyStore, now: Callable[[], date
         receipt_signing=lambda: _receipt_signing(keys),
         book=Book(Readers(reading), IntakeService(intake)),
         reminding=reminding,
+        limits=build_limits(settings, db, blind),
+        turns=MongoTurns(db),
+        breaches=BreachRegister(MongoBreaches(db, cipher), now),
     )
 
 
@@ -135,7 +151,16 @@ def _identity(
         jtis=MongoJtis(db),
     )
     tell_theft = theft_teller(MongoInbox(db, cipher), MongoPreferences(db, cipher), now, log)
-    return build_identity(settings, stores, keys, now=now, new_id=new_id, tell_theft=tell_theft)
+    return build_identity(
+        settings,
+        stores,
+        keys,
+        now=now,
+        new_id=new_id,
+        tell_theft=tell_theft,
+        tell_crowded=crowd_teller(now, log),
+        tell_started=start_teller(log),
+    )
 
 
 def _ask(db: Db) -> None:
@@ -149,15 +174,6 @@ def _match(people: People) -> Callable[[str, str, date], str | None]:
         return found if found is not None and people.facts(found).born == born else None
 
     return match
-
-
-def _record_id(blind: BlindIndex) -> Callable[..., str]:
-    def record_id(*parts: str) -> str:
-        """The same source row of the same citizen has the same id for ever; nobody else can compute it."""
-        named = "".join(f"{len(part)}:{part}" for part in ("record_id", *parts))
-        return id_from_bytes(from_base64url(blind.label_token(named)))
-
-    return record_id
 
 
 def _receipt_signing(keys: KeyStore) -> Signing:

@@ -46,7 +46,7 @@ class BookCare:
     def care_seen(self, citizen_id: str, predicate: Predicate, unit: Unit = None) -> Sequence[Care]:
         """The same, of the admitted records alone."""
         found = self._records.of_categories(citizen_id, _CARE, predicate, unit)
-        return [care for record in found for care in _care_of(record)]
+        return [care for record in found for care in care_of(record)]
 
 
 class SeenPlans:
@@ -105,7 +105,8 @@ class FamilyRecipients:
         return [citizen_id]
 
 
-def _care_of(record: Record) -> Iterator[Care]:
+def care_of(record: Record) -> Iterator[Care]:
+    """What the planner makes of a record: nothing of most."""
     resource = record.resource
     if resource.get("status") in ("entered-in-error", "not-done", "cancelled"):
         return

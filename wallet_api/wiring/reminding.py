@@ -54,7 +54,7 @@ def build_reminding(
     now: Callable[[], datetime],
 ) -> Reminding:
     """Planning, dispatch, delivery and reading over one database."""
-    keys = Keys(blind.label_token("reminder ids").encode())
+    keys = reminder_keys(blind)
     reminders = MongoReminders(db, cipher, blind)
     inbox, outbox = MongoInbox(db, cipher), MongoOutbox(db, cipher)
     devices, preferences = RevivingDevices(db, cipher, blind), MongoPreferences(db, cipher)
@@ -92,6 +92,11 @@ def build_reminding(
         figures=lambda: {"reminders": reminders.figures(), **outbox.figures()},
         wake=lambda day: _wake(settings, day),
     )
+
+
+def reminder_keys(blind: BlindIndex) -> Keys:
+    """The names of reminders, under a secret of this installation."""
+    return Keys(blind.label_token("reminder ids").encode())
 
 
 def open_brakes(db: Db) -> Brakes:
