@@ -20,7 +20,8 @@ READS = 10
 def test_live_sessions_go_on_while_the_provider_is_silent_or_dead(tmp_path: Path) -> None:
     port = free_port()
     issuer = f"http://127.0.0.1:{port}"
-    with planted(tmp_path, WALLET_VNEID_ISSUER=issuer) as plant:
+    here = {"WALLET_VNEID_ISSUER": issuer, "WALLET_FCM_ENDPOINT": "http://127.0.0.1:9"}
+    with planted(tmp_path, **here) as plant:
         put_demo_marker(plant.world.db)
         publish_client_keys(plant.world.services, plant.world.settings)
         command = [sys.executable, "-m", "wallet_api.sandbox.vneid", "--port", str(port), "--issuer", issuer]

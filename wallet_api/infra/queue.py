@@ -13,11 +13,13 @@ from uuid import uuid4
 
 from celery import Celery
 from kombu.transport import filesystem
+from kombu.transport import redis as over_redis
 
 from wallet_api.settings import Settings
 
 PLAN_TASK = "wallet.plan_day"
 FILESYSTEM = "filesystem:"
+REDIS = ("redis:", "rediss:")
 _LOOK_EVERY = 0.1  # seconds
 
 
@@ -49,6 +51,43 @@ class FilesTransport(filesystem.Transport):
     Channel = WholeFiles
 
 
+class FreeingCredit(over_redis.QoS):  # type: ignore[misc]  # kombu is typed in part
+    """Kombu's bookkeeping over Redis, where a task that has ended never blocks the next.
+
+    Kombu strikes a message off only after Redis has heard of its end. With one message at a time, a Redis
+    that dies while a task is in hand would leave its worker waiting for ever: alive, and taking no task.
+    Struck off here, the message may come once more, which changes nothing.
+    """
+
+    def ack(self, delivery_tag: str) -> None:
+        """The task has ended, whether or not Redis hears of it."""
+        try:
+            super().ack(delivery_tag)
+        except Exception:
+            self._quick_ack(delivery_tag)
+            raise
+
+    def reject(self, delivery_tag: str, requeue: bool = False) -> None:
+        """The same for a task that is given back."""
+        try:
+            super().reject(delivery_tag, requeue)
+        except Exception:
+            self._quick_ack(delivery_tag)
+            raise
+
+
+class FreeingChannel(over_redis.Channel):  # type: ignore[misc]  # as above
+    """Kombu's channel over Redis with `FreeingCredit`."""
+
+    QoS = FreeingCredit
+
+
+class RedisTransport(over_redis.Transport):  # type: ignore[misc]  # as above
+    """Kombu's Redis transport with `FreeingChannel`."""
+
+    Channel = FreeingChannel
+
+
 def make_queue(settings: Settings) -> Celery:
     """The queue of these settings; one per broker and process."""
     return _queue(settings.broker_url)
@@ -69,6 +108,8 @@ def _queue(broker_url: str) -> Celery:
     )
     if broker_url.startswith(FILESYSTEM):
         _on_files(queue, Path(broker_url.removeprefix(FILESYSTEM)))
+    elif broker_url.startswith(REDIS):
+        queue.conf.update(broker_transport=RedisTransport)
     return queue
 
 
