@@ -62,9 +62,9 @@ class Planning:
     ) -> tuple[DueItem, ...]:
         """The plan of this moment, straight from the records; () for an unknown person. Stores nothing."""
         facts = self._ports.care.facts(citizen_id, unit)
-        if facts is None:
-            return ()
-        return self.forecast_over(facts, self._ports.care.care(citizen_id, unit), today)
+        # Read for an unknown person too: what somebody waits for must not take longer for who exists.
+        care = self._ports.care.care(citizen_id, unit)
+        return () if facts is None else self.forecast_over(facts, care, today)
 
     def forecast_over(
         self, facts: CitizenFacts, care: Sequence[Care], today: date | None = None

@@ -37,7 +37,7 @@ def operations() -> Operations:
 
 
 @pytest.fixture(scope="session")
-def shared_world(
+def one_world(
     embedded_uri: str, operations: Operations, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[World]:
     """One wallet for all tests that bring their own people and organisations."""
@@ -48,11 +48,18 @@ def shared_world(
     db.client.close()
 
 
+@pytest.fixture(scope="module")
+def shared_world(one_world: World) -> World:
+    """That wallet, at its usual hour when a file begins: what a file prepares once is prepared then."""
+    one_world.clock.set_to(START)
+    return one_world
+
+
 @pytest.fixture
-def world(shared_world: World) -> Iterator[World]:
-    """The shared wallet, at its usual hour."""
+def world(shared_world: World) -> World:
+    """That wallet, at its usual hour."""
     shared_world.clock.set_to(START)
-    yield shared_world
+    return shared_world
 
 
 @pytest.fixture(params=["embedded", "mongodb"])

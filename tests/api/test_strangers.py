@@ -63,6 +63,29 @@ def test_a_strangers_book_is_told_from_none_at_all(world: World) -> None:
     assert differing(world, victim.id, stranger) == []
 
 
+def test_what_no_operation_takes_tells_a_strangers_book_from_none(world: World) -> None:
+    victim, who, seen = world.person(), world.person(), []
+    for method, rule in citizen_operations(world):
+        named = dict.fromkeys(rule.arguments, "a" * 26)
+        urls = world.app.url_map.bind("localhost")
+        for body, query in (({}, ""), ({"unknown": 1}, ""), (None, "?unknown=1")):
+            answers = [
+                without_request_id(
+                    world.call(
+                        method,
+                        urls.build(rule.endpoint, named | {"citizen": citizen}, method=method) + query,
+                        who,
+                        body,
+                        headers={"If-Match": '"1"'},
+                    )
+                )
+                for citizen in (victim.id, new_id())
+            ]
+            seen.append((method, rule.rule, answers[0][0], answers[0] == answers[1]))
+    assert [each for each in seen if not each[3]] == []
+    assert {each[2] for each in seen} >= {400, 404, 422} and len(seen) > 75
+
+
 def test_a_dependent_reaches_into_the_guardians_book(world: World) -> None:
     guardian = world.person(born=world.now().date().replace(year=1980))
     child = world.child_of(guardian, born=world.now().date().replace(year=2011))

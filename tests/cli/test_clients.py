@@ -35,6 +35,8 @@ def services(
     settings = replace(Settings.from_env(told | {"WALLET_DATABASE": embedded_db.name}), env="prod")
     FileKeyStore(settings.keys_dir, create=True).prepare(clock_from(settings)())
     monkeypatch.setattr(commands, "settings_here", lambda: settings)
+    # In production nothing migrates by itself.
+    build_services(replace(settings, env="dev"), embedded_db).log.close()
     services = build_services(settings, embedded_db)
     yield services
     services.log.close()

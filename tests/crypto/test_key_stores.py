@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -69,6 +70,38 @@ def test_a_removed_key_is_gone(keys):
     assert not keys.remove("an", "clinical")
     assert keys.find("an", "clinical") is None
     assert not keys.rewrap(KEY, b"new", "2026-12")
+
+
+def test_places_that_are_empty_are_filled_and_others_stay(keys):
+    keys.add(KEY)
+    contact = replace(KEY, retention_class="contact")
+    assert set(keys.ensure([replace(KEY, wrapped=b"other"), contact])) == {KEY, contact}
+    assert set(keys.ensure([replace(contact, wrapped=b"other"), KEY])) == {KEY, contact}
+    assert keys.find("an", "contact") == contact
+
+
+def test_one_place_filled_by_many_at_once_has_one_key(keys):
+    def fill(number: int) -> tuple[WrappedKey, ...]:
+        return keys.ensure([replace(KEY, wrapped=b"%d" % number), replace(KEY, retention_class="contact")])
+
+    with ThreadPoolExecutor(8) as pool:
+        seen = {
+            row for rows in pool.map(fill, range(16)) for row in rows if row.retention_class == "clinical"
+        }
+    assert seen == {keys.find("an", "clinical")}
+
+
+def test_what_was_sealed_before_opens_after_its_key_was_prepared(keys):
+    keystore, place = MemoryKeyStore(), Place("an", "clinical", "records", "d", "f", 1)
+    cipher = CitizenCipher(keys, keystore, lambda: NOW)
+    blob = cipher.seal(place, b"sealed")
+    other = CitizenCipher(keys, keystore, lambda: NOW)
+    other.keys.prepare("an", "clinical", "contact")
+    assert other.open(place, blob) == b"sealed"
+    fresh = replace(place, retention_class="contact")
+    assert cipher.open(fresh, other.seal(fresh, b"new")) == b"new"
+    other.keys.look_up("nobody", "clinical")
+    assert keys.find("nobody", "clinical") is None
 
 
 def test_keys_are_rewrapped_and_still_open(keys):

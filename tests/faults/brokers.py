@@ -20,7 +20,9 @@ from wallet_api.infra.machine import free_port, port_taken
 class Broker:
     """One broker process, and where workers find it."""
 
-    def __init__(self, url: str, port: int, command: Sequence[str], log: Path, env: Mapping[str, str]) -> None:
+    def __init__(
+        self, url: str, port: int, command: Sequence[str], log: Path, env: Mapping[str, str]
+    ) -> None:
         self.url, self._port, self._command, self._log, self._env = url, port, command, log, env
         self._process = self._start()
 

@@ -95,7 +95,7 @@ def refuse_to_sync(plant: Plant, seconds: float) -> None:
         unready = _status(plant, "/readyz")
     finally:
         traced.kill()
-        traced.wait()
+        traced.communicate()
     begun = time.monotonic()
     plant.await_ready(BACK)
     took = time.monotonic() - begun

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import subprocess
 import time
@@ -43,7 +44,9 @@ def nginx(folder: Path, upstream: int) -> Iterator[str]:
     )
     assert checked.returncode == 0, checked.stderr
     with (folder / "nginx.log").open("wb") as log:
-        command = [program, "-c", str(made), "-p", str(folder), "-g", "daemon off;"]
+        # Started by root it would change to a user who may not write into the folder of a test.
+        orders = "daemon off; user root;" if os.geteuid() == 0 else "daemon off;"
+        command = [program, "-c", str(made), "-p", str(folder), "-g", orders]
         process = subprocess.Popen(command, stdout=log, stderr=log)
     try:
         assert eventually(lambda: port_taken(port)), (folder / "nginx.log").read_text()

@@ -85,6 +85,7 @@ class Plant:
         headers: Mapping[str, str] | None = None,
         kind: str = "application/json",
         timeout: float = 15.0,
+        follow: bool = True,
     ) -> Answer:
         """One request over a connection of its own. Raises requests.RequestException."""
         sent = dict(headers or {})
@@ -93,7 +94,7 @@ class Plant:
         if body is not None:
             sent["Content-Type"] = kind
         url = self.url + (path if path.startswith(("/healthz", "/readyz", "/oauth")) else f"/api/v1{path}")
-        return requests.request(method, url, headers=sent, json=body, timeout=timeout)
+        return requests.request(method, url, headers=sent, json=body, timeout=timeout, allow_redirects=follow)
 
     def try_call(self, *args: Any, **more: Any) -> Answer | None:
         """The same; None when the connection failed."""
@@ -127,12 +128,13 @@ def planted(
     mongo: Callable[[str], str] | None = None,
     start_database: Callable[[EmbeddedServer], None] = lambda server: server.start(),
     database_at: Path | None = None,
+    patience: float = 10.0,
     **env: str,
 ) -> Iterator[Plant]:
     """A wallet whose database is watched by its supervisor; `mongo` may lead the API there another way."""
     server = EmbeddedServer(database_at or folder / "db")
     start_database(server)
-    server.supervise(every=0.1)
+    server.supervise(patience, every=0.1)
     port = free_port()
     told = {
         "WALLET_ENV": "dev",

@@ -72,9 +72,8 @@ def test_bodies_are_limited_by_what_they_are_for(plant: Plant, front: str) -> No
     token = plant.world.doctor().token
     headers = {"Content-Type": "application/fhir+json", "Authorization": f"Bearer {token}"}
     intake = f"{front}/api/v1/provider/intake/fhir-bundles"
-    assert (
-        requests.post(intake, data=big, headers=headers, timeout=10).status_code == 400
-    )  # no JSON, but heard
+    heard = requests.post(intake, data=big, headers=headers, timeout=10)
+    assert (heard.status_code, heard.json()["code"]) == (400, "malformed_body")
     huge = b"x" * (10 * 2**20 + 1)
     assert requests.post(intake, data=huge, headers=headers, timeout=20).status_code == 413
 
@@ -96,6 +95,8 @@ def test_a_dead_api_is_a_problem_with_the_same_manners(plant: Plant, front: str)
     plant.api.wait(12)
     answer = requests.get(f"{front}/healthz", timeout=10)
     assert answer.status_code == 502
+    large = requests.post(f"{front}/api/v1/provider/intake/fhir-bundles", data=b"x" * 70_000, timeout=10)
+    assert (large.status_code, large.json()["status"]) == (502, 502)
     assert answer.json()["code"] == "refused_at_the_door" and answer.headers["Cache-Control"] == "no-store"
     plant.start_api()
     plant.await_ready()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
+import pymongo
 import pytest
 from joserfc.jwk import ECKey
 
@@ -130,7 +131,8 @@ def test_what_a_source_sends_again_is_known_already(
 
 
 def test_the_log_verifies(world: World, filled: Filler) -> None:
-    report = verify_all(MongoAuditLog(world.db))
+    with pymongo.timeout(60):  # a whole log is read; on a machine under load that takes its time
+        report = verify_all(MongoAuditLog(world.db))
     assert report.ok, report.faults
     assert report.rows > SIZE
 

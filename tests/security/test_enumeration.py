@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from datetime import date, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from werkzeug.test import TestResponse
 
 from tests.listening import Operations, named
-from tests.world import START, Doctor, World, bundle, condition, found_in
+from tests.world import (
+    START,
+    Doctor,
+    Person,
+    World,
+    bundle,
+    condition,
+    found_in,
+    immunization,
+    observation,
+)
+from wallet_api.identity.model import Account, Profile
+from wallet_api.identity.people import PersonClaims
+from wallet_api.infra.crypto import citizen_keys
 from wallet_api.infra.ids import new_id
 from wallet_api.wiring import licences
 
@@ -190,24 +206,103 @@ def test_references_of_others_are_references_to_nothing(world: World, operations
         assert plain(world.post(path, token, body)) == plain(world.post(path, token, absent))
 
 
-def test_sending_records_tells_nothing_about_the_person(world: World, operations: Operations) -> None:
-    doctor = world.doctor()
-    an, absent = world.person(), world.person()
-    nobody = type("Nobody", (), {"number": ABSENT.format(7), "born": an.born})()
-    stranger = type("Wrong", (), {"number": absent.number, "born": an.born.replace(year=1960)})()
-    token, seen = doctor.token, {}
-    for who, person in (("known", an), ("absent", nobody), ("another's number", stranger)):
-        sent = bundle(person, condition())
-        answer, work = work_of(
-            operations,
-            lambda sent=sent: world.post(
-                "/provider/intake/fhir-bundles", token, sent, kind="application/fhir+json"
-            ),  # type: ignore[misc]  # a default binds
-        )
-        rows = found_in(answer)["rows"]
-        seen[who] = plain(answer, "id")[0], [(row["accepted"], row["code"]) for row in rows], work
-    print({who: dict(work) for who, (_, _, work) in seen.items()})
-    assert len({str(each[:2]) for each in seen.values()}) == 1
+def meant(world: World, busy: Person) -> dict[str, list[tuple[str, date]]]:
+    """Numbers and birth dates of every kind of person a bundle can be about, and of nobody."""
+    an, binh, dead, locked = (world.person() for _ in range(4))
+    people, born = world.services.identity.people, an.born
+    owned = f"001190{700000 + int(an.number[-6:]) % 100000:06d}"
+    claims = PersonClaims(Profile("Lê Thị Thử", born, "female", None, None), owned)
+    people.sign_in(Account("https://issuer.test", new_id()), claims)
+    people.record_death(dead.id, world.now().date())
+    people.lock(locked.id)
+    world.send(world.doctor(), bundle(busy, condition(), immunization()))
+    child = world.child_of(world.person())
+    return {
+        "known": [(an.number, born)],
+        "with an account": [(owned, born)],
+        "dead": [(dead.number, born)],
+        "locked": [(locked.number, born)],
+        "busy, with a book": [(busy.number, born)],
+        "born on another day": [(world.person().number, born.replace(year=1960))],
+        "absent": [(ABSENT.format(7), born)],
+        "a child": [(child.number, child.born)],
+        "an absent child": [("001224" + ABSENT.format(8)[-6:], child.born)],
+        "two people": [(binh.number, born), (world.person().number, born)],
+        "two absent": [(ABSENT.format(9), born), (ABSENT.format(10), born)],
+        "one known, one absent": [(world.person().number, born), (ABSENT.format(11), born)],
+    }
+
+
+SENT: dict[str, tuple[Any, ...]] = {
+    "first contact": (condition("a"), immunization("b")),
+    "the same again": (condition("a"), immunization("b")),
+    "a correction": (condition("a", "I11"), immunization("b")),
+    "one more": (condition("c"), observation("d")),
+    "nothing that is licensed": (observation("e", status="draft"), {"resourceType": "Questionnaire"}),
+    "everything at once": (condition("a"), immunization("b", on="2026-02-04"), condition("f", on="soon")),
+}
+
+
+def intake_work(
+    world: World, operations: Operations, doctor: Doctor, numbers: list[tuple[str, date]], rows: Any
+) -> tuple[Any, Counter[str]]:
+    """What a sender sees of a bundle, less what is new each time, and the commands behind it."""
+    named = type("Meant", (), {"number": numbers[0][0], "born": numbers[0][1]})()
+    sent = bundle(named, *rows)
+    more = sent["entry"][0]["resource"]["identifier"]
+    more += [more[0] | {"value": number} for number, _ in numbers[1:]]
+    token = doctor.token
+    path = "/provider/intake/fhir-bundles"
+    answer, work = work_of(operations, lambda: world.post(path, token, sent, kind="application/fhir+json"))
+    told = [(row["accepted"], row["code"], row["pointer"]) for row in found_in(answer)["rows"]]
+    return (answer.status_code, len(answer.get_data()), told), work
+
+
+def test_sending_records_costs_the_same_whoever_is_meant(
+    world: World, operations: Operations, record_property: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    doctor, busy, passed = world.doctor(), world.person(), [0.0]
+    later = SimpleNamespace(monotonic=lambda: time.monotonic() + passed[0], sleep=time.sleep)
+    monkeypatch.setattr(citizen_keys, "time", later)
+    people, compared = meant(world, busy), 0
+    for what, rows in SENT.items():
+        passed[0] += 61  # nobody's keys are held any more; then those of one person, and the sender's
+        world.get("/citizens/me/records", busy)
+        intake_work(world, operations, doctor, [(ABSENT.format(6), START.date())], SENT["first contact"])
+        seen = {who: intake_work(world, operations, doctor, them, rows) for who, them in people.items()}
+        for alone, many in ((True, "known"), (False, "two people")):
+            alike = {who: each for who, each in seen.items() if (len(people[who]) == 1) is alone}
+            assert {who: each for who, each in alike.items() if each != seen[many]} == {}, (what, seen[many])
+            compared += len(alike)
+        work = seen["known"][1]
+        assert work["insert intakes"] == work["update parked_intakes"] == work["insert audit_log"] == 1, work
+    print(f"{compared} sends compared, {len(people)} kinds of people; the last: {dict(work)}")
+    record_property("sends_compared", compared)
+
+
+def test_nothing_of_what_fits_somebody_is_parked(world: World) -> None:
+    doctor, an = world.doctor(), world.person()
+    report = world.send(doctor, bundle(an, condition()))
+    assert world.db["parked_intakes"].find_one({"_id": report["id"]}) is None
+    other = world.send(doctor, bundle(an, condition(), born="1960-01-01"))
+    assert world.db["parked_intakes"].find_one({"_id": other["id"]}) is not None
+
+
+def test_a_reminder_that_a_sent_dose_ends_is_the_one_thing_more(world: World, operations: Operations) -> None:
+    doctor, today = world.doctor(), world.now().date()
+    intake_work(world, operations, doctor, [(ABSENT.format(6), today)], SENT["first contact"])
+    child = world.child_of(world.person(), born=today - timedelta(days=61))
+    absent = ("001226" + ABSENT.format(12)[-6:], child.born)
+    world.services.reminding.planning.review(child.id, today)
+    rows = [immunization("b", "19", on=child.born.isoformat())]  # BCG, of which they were to be reminded
+    answer, work = intake_work(world, operations, doctor, [(child.number, child.born)], rows)
+    nobodys, less = intake_work(world, operations, doctor, [absent], rows)
+    ended = [
+        each for each in world.services.reminding.reminders.of_citizen(child.id) if each.state == "cancelled"
+    ]
+    assert {(each.series_id, each.dose) for each in ended} == {("bcg", 1)}
+    assert answer == nobodys
+    assert (work - less, less - work) == ({"find reminders": 1, "update reminders": 1}, Counter())
 
 
 def test_clients_that_do_not_exist_are_refused_like_those_that_do(

@@ -24,7 +24,8 @@ pytestmark = pytest.mark.soak
 
 @pytest.fixture(scope="module")
 def plant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plant]:
-    with planted(tmp_path_factory.mktemp("plant")) as made:
+    # A database that stands still for ten seconds is otherwise restarted just then.
+    with planted(tmp_path_factory.mktemp("plant"), patience=30.0) as made:
         yield made
 
 

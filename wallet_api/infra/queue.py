@@ -7,19 +7,19 @@ import os
 from functools import lru_cache
 from pathlib import Path
 from queue import Empty
+from ssl import CERT_REQUIRED
 from time import monotonic_ns
 from typing import Any
 from uuid import uuid4
 
 from celery import Celery
-from kombu.transport import filesystem
+from kombu.transport import TRANSPORT_ALIASES, filesystem
 from kombu.transport import redis as over_redis
 
 from wallet_api.settings import Settings
 
 PLAN_TASK = "wallet.plan_day"
 FILESYSTEM = "filesystem:"
-REDIS = ("redis:", "rediss:")
 _LOOK_EVERY = 0.1  # seconds
 
 
@@ -51,7 +51,7 @@ class FilesTransport(filesystem.Transport):
     Channel = WholeFiles
 
 
-class FreeingCredit(over_redis.QoS):  # type: ignore[misc]  # kombu is typed in part
+class FreeingCredit(over_redis.QoS):
     """Kombu's bookkeeping over Redis, where a task that has ended never blocks the next.
 
     Kombu strikes a message off only after Redis has heard of its end. With one message at a time, a Redis
@@ -62,7 +62,7 @@ class FreeingCredit(over_redis.QoS):  # type: ignore[misc]  # kombu is typed in 
     def ack(self, delivery_tag: str) -> None:
         """The task has ended, whether or not Redis hears of it."""
         try:
-            super().ack(delivery_tag)
+            super().ack(delivery_tag)  # type: ignore[no-untyped-call]  # kombu is typed in part
         except Exception:
             self._quick_ack(delivery_tag)
             raise
@@ -70,22 +70,26 @@ class FreeingCredit(over_redis.QoS):  # type: ignore[misc]  # kombu is typed in 
     def reject(self, delivery_tag: str, requeue: bool = False) -> None:
         """The same for a task that is given back."""
         try:
-            super().reject(delivery_tag, requeue)
+            super().reject(delivery_tag, requeue)  # type: ignore[no-untyped-call]  # as above
         except Exception:
             self._quick_ack(delivery_tag)
             raise
 
 
-class FreeingChannel(over_redis.Channel):  # type: ignore[misc]  # as above
+class FreeingChannel(over_redis.Channel):
     """Kombu's channel over Redis with `FreeingCredit`."""
 
     QoS = FreeingCredit
 
 
-class RedisTransport(over_redis.Transport):  # type: ignore[misc]  # as above
+class RedisTransport(over_redis.Transport):
     """Kombu's Redis transport with `FreeingChannel`."""
 
     Channel = FreeingChannel
+
+
+# By name and not by class, because it is the name that says whether TLS is spoken.
+TRANSPORT_ALIASES.update(dict.fromkeys(("redis", "rediss"), f"{__name__}:{RedisTransport.__name__}"))
 
 
 def make_queue(settings: Settings) -> Celery:
@@ -108,8 +112,8 @@ def _queue(broker_url: str) -> Celery:
     )
     if broker_url.startswith(FILESYSTEM):
         _on_files(queue, Path(broker_url.removeprefix(FILESYSTEM)))
-    elif broker_url.startswith(REDIS):
-        queue.conf.update(broker_transport=RedisTransport)
+    if broker_url.startswith("rediss:") and "ssl_cert_reqs" not in broker_url:
+        queue.conf.update(broker_use_ssl={"ssl_cert_reqs": CERT_REQUIRED})  # Kombu alone would believe any
     return queue
 
 

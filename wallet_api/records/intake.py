@@ -1,11 +1,12 @@
 """Taking in what providers send: each row reported, nothing lost, nothing on a wrong person.
 
-The sender's answer never depends on whether the person exists: matching is decided inside, and what fits
-nobody is parked, sealed, for review.
+Neither the sender's answer nor the work behind it depends on whether the person exists: matching is decided
+inside, what fits nobody is filed under somebody nobody is, and parked, sealed, for review.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -37,11 +38,13 @@ class Sender:
 @dataclass(frozen=True)
 class IntakeParts:
     """What the intake is made of. `fingerprint` digests content under a key of its own for each citizen, so
-    that equal fingerprints tell nothing about two people; `in_unit` runs a transaction."""
+    that equal fingerprints tell nothing about two people; `prepare` opens the keys of a book before its first
+    use, for the same work whether they were there or not; `in_unit` runs a transaction."""
 
     records: Records
     intakes: Intakes
     match: Match
+    prepare: Callable[[str], object]
     in_unit: Callable[[Callable[[Unit], T]], T]
     on_recorded: OnRecorded
     record_id: Callable[..., str]
@@ -66,20 +69,22 @@ class IntakeService:
         """
         now = self._parts.now()
         person, entries = read_bundle(raw)
-        citizen_id = self._whose(person)
-        # Nobody's book takes what fits nobody, so that all the sender can see is as for anybody.
-        book = citizen_id or self._nobody(sender, person)
+        nobody = self._nobody(sender, person)
+        citizen_id = self._whose(person, nobody)
+        # Nobody's book takes what fits nobody, so that all the sender can see or measure is as for anybody.
+        book = citizen_id or nobody
         rows = tuple(self._row(entry, sender, book) for entry in entries if not entry.supporting)
-        intake = Intake(intake_id or new_id(), sender.organisation_id, FORMAT, now, rows, citizen_id)
+        intake = Intake(intake_id or new_id(), sender.organisation_id, FORMAT, now, rows, citizen_id, book)
         filed = {row.index for row in rows if row.accepted}
         source = Source(sender.organisation_id, sender.practitioner, FORMAT, now)
         taken = [entry for entry in entries if entry.index in filed]
+        body = json.dumps(raw, ensure_ascii=False, separators=(",", ":")).encode()
+        self._parts.prepare(book)
 
         def keep(unit: Unit) -> None:
             # All or nothing: a process that dies here leaves neither records nobody reported nor a body
             # parked twice.
-            if citizen_id is None:
-                self._parts.intakes.park(intake, rfc8785.dumps(_jsonable(raw)), unit)
+            self._parts.intakes.park(intake, body, unit, keep=citizen_id is None)
             if taken:
                 self._file(book, taken, source, unit)
             self._parts.intakes.add(intake, unit)
@@ -98,9 +103,10 @@ class IntakeService:
             raise IntakeNotFound(intake_id)
         return found
 
-    def _whose(self, person: Person) -> str | None:
+    def _whose(self, person: Person, nobody: str) -> str | None:
         # Every identifier given must lead to the same person; a contradiction is nobody.
-        found = {self._parts.match(kind, value, person.birth_date) for kind, value in person.identifiers}
+        born, match = person.birth_date, self._parts.match
+        found = {match(kind, value, born, nobody) for kind, value in person.identifiers}
         return found.pop() if len(found) == 1 else None
 
     def _nobody(self, sender: Sender, person: Person) -> str:

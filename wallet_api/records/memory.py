@@ -137,9 +137,10 @@ class MemoryIntakes:
         found = self._kept.get(intake_id)
         return found if found is not None and found.organisation_id == organisation_id else None
 
-    def park(self, intake: Intake, body: bytes, unit: Unit = None) -> None:
+    def park(self, intake: Intake, body: bytes, unit: Unit = None, *, keep: bool = True) -> None:
         """Keep what fits nobody."""
-        self.parked[intake.id] = body
+        if keep:
+            self.parked[intake.id] = body
 
 
 def _place(record: Record) -> tuple[str, str]:

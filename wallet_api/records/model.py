@@ -125,3 +125,6 @@ class Intake:
     received_at: datetime
     rows: tuple[Row, ...]
     citizen_id: str | None = None
+    """Whom it is about; None: nobody whom number and birth date fit."""
+    book_id: str | None = None
+    """Whose book the rows were filed in: the person's, or that of somebody nobody is."""

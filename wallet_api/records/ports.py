@@ -64,8 +64,11 @@ class Intakes(Protocol):
     def get(self, organisation_id: str, intake_id: str) -> Intake | None:
         """One report of this organisation."""
 
-    def park(self, intake: Intake, body: bytes, unit: Unit = None) -> None:
-        """Keep, sealed, what could not be matched to a person: for review, never onto a person."""
+    def park(self, intake: Intake, body: bytes, unit: Unit = None, *, keep: bool = True) -> None:
+        """Keep, sealed, what could not be matched to a person: for review, never onto a person.
+
+        Without `keep` nothing stays, for the same work: what fits somebody costs what fits nobody costs.
+        """
 
 
 class Plans(Protocol):
@@ -81,8 +84,9 @@ class Plans(Protocol):
         """The same without those whose making or cancelling tells of a record that is not admitted."""
 
 
-Match = Callable[[str, str, date], str | None]
-"""(identifier kind, value, birth date) to the citizen whom both fit, or None."""
+Match = Callable[[str, str, date, str], str | None]
+"""(identifier kind, value, birth date, stand-in) to the citizen whom number and date fit, or None. Where the
+number is nobody's, the stand-in is looked up instead, so that the search costs the same."""
 
 OnRecorded = Callable[[str, Unit], object]
 """Called in the same unit as a write, so that what follows from it is written in the same breath."""

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import pymongo
-from pymongo import WriteConcern
+from pymongo import UpdateOne, WriteConcern
 from pymongo.database import Database
-from pymongo.errors import DuplicateKeyError
+from pymongo.errors import BulkWriteError, DuplicateKeyError
 from pymongo.read_concern import ReadConcern
 
 from wallet_api.infra.crypto.errors import KeyUnavailable
@@ -23,6 +23,7 @@ from wallet_api.stores.bulk import insert_new
 COLLECTION: Final = "citizen_keys"
 _FORMAT: Final = "gcm-1"  # nonce, then AES-256-GCM, by a key-encryption key of the key store
 _COUNT_SECONDS: Final = 600.0
+_DUPLICATE: Final = 11000  # two processes filled one place at once
 
 INDEXES = (Index(COLLECTION, ("kek_id",)), Index(COLLECTION, ("citizen_id",)))
 
@@ -48,6 +49,18 @@ class MongoCitizenKeys:
         except DuplicateKeyError:
             return False
         return True
+
+    def ensure(self, keys: Sequence[WrappedKey]) -> tuple[WrappedKey, ...]:
+        """Store durably those whose place is empty; return the rows now durable at these places."""
+        rows = [_document(key) for key in keys]
+        made = [UpdateOne({"_id": row.pop("_id")}, {"$setOnInsert": row}, upsert=True) for row in rows]
+        try:
+            self._keys.bulk_write(made, ordered=False)
+        except BulkWriteError as why:
+            if any(each["code"] != _DUPLICATE for each in why.details["writeErrors"]):
+                raise
+        places = [_id(key.citizen_id, key.retention_class) for key in keys]
+        return tuple(_row(found) for found in self._keys.find({"_id": {"$in": places}}))
 
     def load(self, keys: Sequence[WrappedKey]) -> None:
         """Store many new rows durably; those that are there already stay."""

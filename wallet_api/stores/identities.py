@@ -31,6 +31,7 @@ INDEXES = (
     Index("accounts", ("citizen_id",)),
     Index("identity_reviews", ("state", "opened_at")),
 )
+RETENTION_CLASS = "profile"
 _CITIZENS, _IDENTIFIERS, _ACCOUNTS, _REVIEWS = "citizens", "identifiers", "accounts", "identity_reviews"
 
 Document = dict[str, Any]
@@ -170,7 +171,7 @@ def _any_of(tokens: tuple[str, ...]) -> Document:
 
 
 def _place(citizen_id: str, version: int) -> Place:
-    return Place(citizen_id, "profile", _CITIZENS, citizen_id, "person", version)
+    return Place(citizen_id, RETENTION_CLASS, _CITIZENS, citizen_id, "person", version)
 
 
 def _told(citizen: Citizen) -> Document:

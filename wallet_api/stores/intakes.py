@@ -36,6 +36,7 @@ class MongoIntakes:
                 "_id": intake.id,
                 "organisation_id": intake.organisation_id,
                 "citizen_id": intake.citizen_id,
+                "book_id": intake.book_id,
                 "format": intake.format,
                 "received_at": intake.received_at,
                 "rows": [dict(vars(row)) for row in intake.rows],
@@ -48,18 +49,17 @@ class MongoIntakes:
         found = self._intakes.find_one({"organisation_id": organisation_id, "_id": intake_id})
         return _intake(found) if found else None
 
-    def park(self, intake: Intake, body: bytes, unit: ClientSession | None = None) -> None:
-        """Keep, sealed, what fits nobody."""
+    def park(
+        self, intake: Intake, body: bytes, unit: ClientSession | None = None, *, keep: bool = True
+    ) -> None:
+        """Keep, sealed, what fits nobody. Without `keep` the same command finds nothing to update."""
         place = Place(intake.organisation_id, "organisation", "parked_intakes", intake.id, "body", 1)
-        self._parked.insert_one(
-            {
-                "_id": intake.id,
-                "organisation_id": intake.organisation_id,
-                "received_at": intake.received_at,
-                "body": self._cipher.seal(place, body),
-            },
-            session=unit,
-        )
+        row = {
+            "organisation_id": intake.organisation_id,
+            "received_at": intake.received_at,
+            "body": self._cipher.seal(place, body),
+        }
+        self._parked.update_one({"_id": intake.id}, {"$setOnInsert": row}, upsert=keep, session=unit)
 
 
 def _intake(found: Mapping[str, Any]) -> Intake:
@@ -70,4 +70,5 @@ def _intake(found: Mapping[str, Any]) -> Intake:
         received_at=found["received_at"].astimezone(UTC),
         rows=tuple(Row(**row) for row in found["rows"]),
         citizen_id=found["citizen_id"],
+        book_id=found.get("book_id"),  # reports of older releases do not say
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import datetime
 
 from consent.access import AccessService
 from consent.receipt import Signing
@@ -13,7 +13,6 @@ from wallet_api.audit.checkpoint import CheckpointSigner
 from wallet_api.audit.log import AccessLog
 from wallet_api.breaches.register import BreachRegister
 from wallet_api.context import Book, Services
-from wallet_api.identity.people import People
 from wallet_api.identity.service import Identity, IdentityStores, build_identity
 from wallet_api.infra.clock import clock_from
 from wallet_api.infra.crypto.blind import BlindIndex
@@ -46,6 +45,7 @@ from wallet_api.stores.sessions import MongoSessions
 from wallet_api.stores.sign_ins import MongoCodes, MongoJtis, MongoLoginAttempts
 from wallet_api.stores.visit_codes import MongoVisitCodes
 from wallet_api.wiring.care import BookCare, SeenPlans
+from wallet_api.wiring.intake_books import match_with, prepare_with
 from wallet_api.wiring.licences import LicenceWindow
 from wallet_api.wiring.limits import build_limits
 from wallet_api.wiring.record_ids import fingerprint_with, record_id_with
@@ -98,7 +98,8 @@ def _assemble(settings: Settings, db: Db, keys: KeyStore, now: Callable[[], date
     intake = IntakeParts(
         records=records,
         intakes=MongoIntakes(db, cipher),
-        match=_match(identity.people),
+        match=match_with(identity.people, cipher.keys),
+        prepare=prepare_with(cipher.keys),
         in_unit=records.in_unit,
         on_recorded=reminding.planning.replan,
         record_id=record_id_with(blind),
@@ -166,14 +167,6 @@ def _identity(
 def _ask(db: Db) -> None:
     # The ping of the embedded database proves nothing about its storage, so a document is read.
     db["demo_marker"].find_one({"_id": "demo"})
-
-
-def _match(people: People) -> Callable[[str, str, date], str | None]:
-    def match(kind: str, value: str, born: date) -> str | None:
-        found = people.resolve(kind, value)  # type: ignore[arg-type]  # the bundle reader names the kinds
-        return found if found is not None and people.facts(found).born == born else None
-
-    return match
 
 
 def _receipt_signing(keys: KeyStore) -> Signing:

@@ -30,7 +30,6 @@ from wallet_api.infra.crypto.envelope import CitizenCipher
 from wallet_api.infra.ids import new_id
 from wallet_api.infra.logs import say, say_error
 from wallet_api.infra.mongo import Db
-from wallet_api.infra.queue import PLAN_TASK, make_queue
 from wallet_api.settings import Settings
 from wallet_api.stores.brakes import MongoBrakes
 from wallet_api.stores.devices import MongoDevices
@@ -209,4 +208,7 @@ def _quietly(event: str, work: Callable[[str], object], citizen_id: str) -> None
 
 
 def _wake(settings: Settings, day: date) -> None:
+    # Only here: Celery takes a while to load, and an API worker that nobody asks for a run never needs it.
+    from wallet_api.infra.queue import PLAN_TASK, make_queue
+
     make_queue(settings).send_task(PLAN_TASK, args=[day.isoformat()])

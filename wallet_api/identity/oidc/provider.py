@@ -11,7 +11,6 @@ from typing import Any
 
 from authlib.common.errors import AuthlibBaseError
 from authlib.common.urls import add_params_to_qs
-from authlib.integrations.requests_client import OAuth2Session
 
 from wallet_api.identity.errors import UpstreamRefused, UpstreamUnavailable
 from wallet_api.identity.oidc.breaker import Breaker
@@ -149,6 +148,9 @@ class OpenIdProvider:
         return answer
 
     def _session(self, deadline: Deadline) -> Any:
+        # Loaded by the first sign-in: it takes a quarter of a second that a starting worker has not.
+        from authlib.integrations.requests_client import OAuth2Session
+
         session = OAuth2Session(
             client_id=self._config.client_id,
             token_endpoint_auth_method="private_key_jwt",  # noqa: S106 - the name of a method

@@ -72,6 +72,24 @@ class CitizenKeys:
         row = self._rows.find(citizen_id, retention_class) or self._make(citizen_id, retention_class)
         return self._hold(place, self._unwrap(place, row))
 
+    def prepare(self, citizen_id: str, *retention_classes: str) -> None:
+        """Open these keys, made now where there are none: always one write and one read.
+
+        For work whose cost must not tell whether the keys were there, or were held.
+        """
+        fresh = [self._fresh(citizen_id, kind) for kind in retention_classes]
+        there = {row.retention_class: row for row in self._rows.ensure(fresh)}
+        for kind in retention_classes:
+            row = there.get(kind) or self._winner(citizen_id, kind)
+            self._hold((citizen_id, kind), self._unwrap((citizen_id, kind), row))
+
+    def look_up(self, citizen_id: str, retention_class: str) -> None:
+        """Open the key if there is one: always one read, held or not, there or not."""
+        row = self._rows.find(citizen_id, retention_class)
+        if row is not None:
+            place = (citizen_id, retention_class)
+            self._hold(place, self._unwrap(place, row))
+
     def known(self, citizen_id: str, retention_class: str) -> bool:
         """Whether there is a key, be it one that opens or not."""
         place = (citizen_id, retention_class)
@@ -108,10 +126,13 @@ class CitizenKeys:
             raise KekInUse("The key-encryption key of this month still wraps keys.")
         self._keystore.destroy_kek(kek_id, self._now())
 
-    def _make(self, citizen_id: str, retention_class: str) -> WrappedKey:
+    def _fresh(self, citizen_id: str, retention_class: str) -> WrappedKey:
         kek = self._keystore.kek_for(self._now())
         bare = WrappedKey(citizen_id, retention_class, _FIRST_VERSION, kek.id, b"")
-        row = replace(bare, wrapped=kek.wrap(os.urandom(32), _aad(bare, kek.id)))
+        return replace(bare, wrapped=kek.wrap(os.urandom(32), _aad(bare, kek.id)))
+
+    def _make(self, citizen_id: str, retention_class: str) -> WrappedKey:
+        row = self._fresh(citizen_id, retention_class)
         return row if self._rows.add(row) else self._winner(citizen_id, retention_class)
 
     def _winner(self, citizen_id: str, retention_class: str) -> WrappedKey:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -31,6 +32,12 @@ class WrappedKeys(Protocol):
     def add(self, key: WrappedKey) -> bool:
         """Store a row durably. False, and nothing changed, when one is there already."""
 
+    def ensure(self, keys: Sequence[WrappedKey]) -> tuple[WrappedKey, ...]:
+        """Store durably those whose place is empty; return the rows now durable at these places.
+
+        One write and one read, whatever was there.
+        """
+
     def rewrap(self, key: WrappedKey, wrapped: bytes, kek_id: str) -> bool:
         """Replace how a key is wrapped. False when the row is gone or was changed since it was read."""
 
@@ -56,6 +63,11 @@ class MemoryWrappedKeys:
         """Store a row; False when one is there already."""
         with self._lock:
             return self._rows.setdefault((key.citizen_id, key.retention_class), key) is key
+
+    def ensure(self, keys: Sequence[WrappedKey]) -> tuple[WrappedKey, ...]:
+        """Store those whose place is empty; return the rows at these places."""
+        with self._lock:
+            return tuple(self._rows.setdefault((key.citizen_id, key.retention_class), key) for key in keys)
 
     def rewrap(self, key: WrappedKey, wrapped: bytes, kek_id: str) -> bool:
         """Replace how a key is wrapped; False when the row is gone or changed."""

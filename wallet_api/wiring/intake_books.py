@@ -1,0 +1,32 @@
+"""Finding and opening the book an intake is for, at a cost that does not tell whether the person exists."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+
+from wallet_api.identity.errors import CitizenUnknown
+from wallet_api.identity.people import People
+from wallet_api.infra.crypto.citizen_keys import CitizenKeys
+from wallet_api.records.ports import Match
+from wallet_api.stores import identities, records, reminding
+
+
+def match_with(people: People, keys: CitizenKeys) -> Match:
+    """The search for a person: three reads, be it found, of another birth date, or nobody."""
+
+    def match(kind: str, value: str, born: date, stand_in: str) -> str | None:
+        whose = people.resolve(kind, value) or stand_in  # type: ignore[arg-type]  # the bundle reader names the kinds
+        # Read even when held: a key that was in use a moment ago would save a read only of who exists.
+        keys.look_up(whose, identities.RETENTION_CLASS)
+        try:
+            return whose if people.facts(whose).born == born else None
+        except CitizenUnknown:
+            return None
+
+    return match
+
+
+def prepare_with(keys: CitizenKeys) -> Callable[[str], None]:
+    """The opener of all keys that filing and planning seal with: one write and one read for any book."""
+    return lambda book_id: keys.prepare(book_id, records.RETENTION_CLASS, reminding.RETENTION_CLASS)
