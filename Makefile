@@ -32,7 +32,7 @@ bench: $(VENV)/.run ## measure; one JSON object a line
 	@WALLET_ENV=dev exec $(PY) -m bench
 
 soak: $(VENV)/.test ## the long runs under load and faults
-	@$(PY) -m pytest -m soak tests/soak $(ARGS)
+	@$(PY) -m pytest -m soak -o faulthandler_timeout=1800 tests/soak $(ARGS)
 
 lint: $(VENV)/.test ## style, types and import contracts only
 	@$(PY) -m ruff check .
