@@ -23,7 +23,7 @@ run: $(VENV)/.run ## start everything on this machine with demo people (PORT, WA
 	@WALLET_ENV=$${WALLET_ENV:-dev} exec $(PY) -m wallet_api.infra.tether $$PPID -- $(PY) -m wallet_api run
 
 test: lint scan $(VENV)/.peers ## lint, types, import contracts, scanners, all tests
-	@$(PY) -m pytest -n 2 --dist loadfile $(ARGS)
+	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 15 $(ARGS)
 
 story: $(VENV)/.run ## the main job from end to end over HTTP, each step printed
 	@WALLET_ENV=dev exec $(PY) -m wallet_api story

@@ -48,4 +48,4 @@ def cut_and_delay(plant: Plant, proxy: Proxy, times: int) -> None:
 
 def test_what_the_network_swallowed_happens_once(tmp_path: Path) -> None:
     with led_through_a_proxy(tmp_path) as (plant, proxy):
-        cut_and_delay(plant, proxy, 6)
+        cut_and_delay(plant, proxy, 4)

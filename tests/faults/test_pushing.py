@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.faults.brokers import redis
 from tests.faults.plant import planted
 from tests.faults.pushing import Sending, send_through_failures, worker_harm
 
@@ -14,11 +13,3 @@ def test_each_reminder_is_shown_once_and_says_nothing(tmp_path: Path) -> None:
         sending = Sending(plant)
         harm = worker_harm(sending)
         send_through_failures(sending, "F2/F9 push worker, files, FCM", families=14, harm=harm, times=2)
-
-
-def test_a_redis_that_is_killed_forgets_every_message_and_nothing_is_forgotten(tmp_path: Path) -> None:
-    with redis(tmp_path) as broker, planted(tmp_path, api=False) as plant:
-        sending = Sending(plant, WALLET_BROKER_URL=broker.url)
-        send_through_failures(
-            sending, "F2 Redis as broker", families=7, harm=lambda _: broker.kill(), times=1
-        )

@@ -112,7 +112,10 @@ class EmbeddedServer:
             if self._watchdog is not None:
                 self._watchdog.join()
             self._daemon.end(grace)
-            self._record(0)
+            with suppress(
+                OSError
+            ):  # a full disk; the next start finds a pid that is nobody's, and takes over
+                self._record(0)
             self._lock.release()
         self._owner, self._watchdog, self._uri = 0, None, ""
         self._over = threading.Event()
