@@ -13,6 +13,7 @@ from tests.identity.upstream import Upstream
 from tests.identity.world import START, Clock, World, make_world, told_in
 from tests.world import World as Wallet
 from tests.world import found_in
+from wallet_api.audit.errors import LogUnavailable
 from wallet_api.identity.errors import TokenRefused
 from wallet_api.identity.oauth.model import SignedIn
 from wallet_api.identity.sessions import MOST_SESSIONS
@@ -175,3 +176,19 @@ def test_the_citizen_finds_the_place_that_had_to_go_in_the_access_log(
     lines = found_in(shared_world.get("/citizens/me/access-log", an))["items"]
     found = [(line["action"], line["reason"], line["actor"]["name"]) for line in lines]
     assert ("session:ended", "too_many_sessions", "Hệ thống") in found
+
+
+def test_a_sign_in_is_in_the_log_or_it_is_none(shared_world: Wallet, monkeypatch: pytest.MonkeyPatch) -> None:
+    shared_world.clock.set_to(START)
+    an = shared_world.person()
+    lines = found_in(shared_world.get("/citizens/me/access-log", an))["items"]
+    assert ("session:started", "signed_in") in [(line["action"], line["reason"]) for line in lines]
+    before = len(found_in(shared_world.get("/citizens/me/sessions", an))["items"])
+
+    def away(event: object) -> str:
+        raise LogUnavailable("no log")
+
+    with monkeypatch.context() as broken, pytest.raises(LogUnavailable):
+        broken.setattr(shared_world.services.log, "append", away)
+        shared_world.signed_in(an)
+    assert len(found_in(shared_world.get("/citizens/me/sessions", an))["items"]) == before
