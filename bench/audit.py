@@ -11,7 +11,6 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -120,9 +119,7 @@ def _bare(db: Db, group: int) -> float:
     count, until = 0, time.perf_counter() + SECONDS
     began = time.perf_counter()
     while time.perf_counter() < until:
-        rows = [
-            pattern | {"_id": new_id(), "citizen_id": new_id(), "at": datetime.now(UTC)} for _ in range(group)
-        ]
+        rows = [pattern | {"_id": new_id(), "citizen_id": new_id(), "at": system_now()} for _ in range(group)]
         with pymongo.timeout(30):
             collection.insert_many(rows)
         count += group

@@ -64,7 +64,7 @@ class Figures:
             for name, counts in self._read().items():
                 for state, count in counts.items():
                     families[name].add_metric((state,), count)
-        except Exception:
+        except Exception:  # whatever the reason, a scrape that says "not ready" beats none
             up.add_metric((), 0)
             return [up]
         up.add_metric((), 1)

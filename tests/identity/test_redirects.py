@@ -2,39 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote, urlencode
 
 import pytest
 
-from tests.identity.upstream import Upstream
-from tests.identity.world import AN, REDIRECT, Clock, World, authorize_query, make_world
+from tests.identity.world import REDIRECT, World, authorize_query
 from wallet_api.identity.clients import Clients
 from wallet_api.identity.errors import BadClient
 from wallet_api.identity.memory_oauth import MemoryClients
 from wallet_api.identity.oauth.server import RegisteredClient
 
 HOST, PATH = "app.example.vn", "/signed-in"
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def upstream(clock: Clock) -> Iterator[Upstream]:
-    found = Upstream(clock)
-    found.person = dict(AN)
-    yield found
-    found.stop()
-
-
-@pytest.fixture
-def world(upstream: Upstream, clock: Clock) -> World:
-    return make_world(upstream, clock)
-
 
 VARIANTS: tuple[str, ...] = (
     # path

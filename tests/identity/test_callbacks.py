@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -11,29 +11,11 @@ from flask.testing import FlaskClient
 
 from tests.identity.stores import mongo_stores
 from tests.identity.upstream import Upstream
-from tests.identity.world import AN, Clock, World, authorize_query, make_world, told_in
+from tests.identity.world import Clock, World, authorize_query, make_world, told_in
 from wallet_api.identity.oauth import sign_in
 from wallet_api.identity.oauth.model import digest
 
 CALLBACK = "/oauth/vneid/callback"
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def upstream(clock: Clock) -> Iterator[Upstream]:
-    found = Upstream(clock)
-    found.person = dict(AN)
-    yield found
-    found.stop()
-
-
-@pytest.fixture
-def world(upstream: Upstream, clock: Clock) -> World:
-    return make_world(upstream, clock)
 
 
 class Pair:
