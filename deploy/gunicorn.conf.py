@@ -109,6 +109,20 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # as above
 worker_class = PatientWorker
 
 
+def on_starting(server: Any) -> None:
+    """Of two workers that refuse to load at once the first ends the server with its code, the second nothing.
+
+    gunicorn gives up on such a worker wherever it meets one, also while it is giving up on another.
+    """
+    stop = server.stop
+
+    def stop_for_good(graceful: bool = True) -> None:
+        server.WORKER_BOOT_ERROR = server.APP_LOAD_ERROR = -1  # no process ends with that
+        stop(graceful)
+
+    server.stop = stop_for_good
+
+
 def post_fork(server: Any, worker: Any) -> None:
     """Every worker logs JSON lines."""
     set_up_logs((os.environ.get("WALLET_LOG_LEVEL") or "INFO").upper())

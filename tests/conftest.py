@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from tests.world import START, World
 from wallet_api.infra.embedded import server_at
 from wallet_api.infra.ids import new_id
 from wallet_api.infra.mongo import open_database
+from wallet_api.stores.sessions import MongoSessions
 
 
 @pytest.fixture(scope="session")
@@ -46,6 +48,15 @@ def one_world(
     yield made
     made.services.log.close()
     db.client.close()
+
+
+@pytest.fixture(scope="module")
+def sessions_read_once() -> Iterator[None]:
+    """For files that send thousands of requests in which who calls is not what is tried: looking the
+    session up anew is half the time of a refusal."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(MongoSessions, "get", cache(MongoSessions.get))
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -16,6 +16,14 @@ import pytest
 from tests.faults.plant import eventually
 from wallet_api.infra.machine import free_port, port_taken
 
+RABBITMQ = (
+    "/usr/lib/rabbitmq/bin/rabbitmq-server",
+    "rabbitmq-server",
+    "/usr/sbin/rabbitmq-server",
+    "/usr/local/sbin/rabbitmq-server",
+)
+"""Debian's own first: the one on its path turns root into a user who may not read the folder of a test."""
+
 
 class Broker:
     """One broker process, and where workers find it."""
@@ -70,7 +78,7 @@ def redis(folder: Path) -> Iterator[Broker]:
 @contextmanager
 def rabbitmq(folder: Path) -> Iterator[Broker]:
     """A RabbitMQ node that listens on this machine only; its durable queues outlive it."""
-    program = shutil.which("rabbitmq-server", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+    program = _first(RABBITMQ)
     if program is None:
         pytest.skip("rabbitmq-server is not installed: that broker is not tried")
     port, distribution = free_port(), free_port()
@@ -84,12 +92,33 @@ def rabbitmq(folder: Path) -> Iterator[Broker]:
         "RABBITMQ_LOG_BASE": str(folder / "rabbit-logs"),
         "RABBITMQ_PID_FILE": str(folder / "rabbit.pid"),
         "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "no-plugins"),
-        "ERL_EPMD_ADDRESS": "127.0.0.1",
     }
-    broker = Broker(f"amqp://guest:guest@127.0.0.1:{port}//", port, [program], folder / "rabbit.log", env)
+    with _epmd() as names:
+        url, log = f"amqp://guest:guest@127.0.0.1:{port}//", folder / "rabbit.log"
+        broker = Broker(url, port, [program], log, env | names)
+        try:
+            if not broker.up(60):
+                pytest.skip(f"rabbitmq-server does not start here: {log.read_text()[-300:]}")
+            yield broker
+        finally:
+            broker.end()
+
+
+@contextmanager
+def _epmd() -> Iterator[dict[str, str]]:
+    """Erlang's register of nodes, on a port of its own: a node would leave one behind that outlives it."""
+    program, port = shutil.which("epmd"), free_port()
+    where = {"ERL_EPMD_ADDRESS": "127.0.0.1", "ERL_EPMD_PORT": str(port)}
+    if program is None:
+        pytest.skip("epmd of Erlang is not found: that broker is not tried")
+    process = subprocess.Popen([program], env=os.environ | where, stderr=subprocess.DEVNULL)
     try:
-        if not broker.up(60):
-            pytest.skip("rabbitmq-server does not start here: that broker is not tried")
-        yield broker
+        assert eventually(lambda: port_taken(port))
+        yield where
     finally:
-        broker.end()
+        process.kill()
+        process.wait()
+
+
+def _first(places: Sequence[str]) -> str | None:
+    return next((found for place in places if (found := shutil.which(place)) is not None), None)

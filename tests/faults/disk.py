@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import time
@@ -10,18 +11,22 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from pymongo.errors import PyMongoError
 
 from tests.faults.figures import note
 from tests.faults.load import Ledger, Writer, inspect
-from tests.faults.plant import Plant, eventually, pair, planted
+from tests.faults.plant import Plant, eventually, pair, patiently, planted
 
-SIZE = 48 * 2**20
+SIZE = 160 * 2**20
+RESERVE = 8
+"""MiB that the wallet is told to keep free."""
+NOTICED = 10.0
 BACK = 15.0
 
 
 @contextmanager
 def small_disk(folder: Path) -> Iterator[Path]:
-    """A disk of 48 MiB."""
+    """A disk of its own, of 160 MiB."""
     folder.mkdir()
     made = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", str(folder)], capture_output=True, check=False
@@ -35,31 +40,34 @@ def small_disk(folder: Path) -> Iterator[Path]:
 
 
 def fill_the_disk(folder: Path, times: int) -> None:
-    """F4: the disk fills up under writers; when space is there again, everything promised is there too."""
-    with small_disk(folder / "disk") as disk, planted(folder, database_at=disk / "db") as plant:
-        ledger, back = Ledger(), list[float]()
+    """F4: the disk fills up under writers; when space is there again, everything promised is there too.
+
+    First it is nearly full: the wallet says so and takes nothing more. Then it is full, and somebody else
+    writes past the wallet until the database's own reserve is gone and it stops.
+    """
+    with (
+        small_disk(folder / "disk") as disk,
+        planted(folder, database_at=disk / "db", WALLET_DISK_RESERVE=str(RESERVE)) as plant,
+    ):
+        ledger, noticed, back = Ledger(), list[float](), list[float]()
         for turn in range(times):
             writer = Writer(plant, pair(plant.world), ledger, turn)
             writer.start()
-            done = len(ledger.promised)
-            assert eventually(lambda done=done: len(ledger.promised) > done + 10, 60)
-            filler = disk / "filler"
-            _fill(filler, disk)
-            assert eventually(lambda: _status(plant, "/readyz") == 503, 30), "nobody noticed the full disk"
-            assert _status(plant, "/healthz") == 200
-            answer = plant.call("POST", "/provider/consent-requests", "x", {})
-            assert answer.status_code in (401, 503)
-            filler.unlink()
-            begun = time.monotonic()
-            plant.await_ready(BACK)
-            back.append(time.monotonic() - begun)
-            done = len(ledger.promised)
-            assert eventually(lambda done=done: len(ledger.promised) > done, 30), ledger.refused
+            assert _goes_on(ledger, 10)
+            noticed.append(_nearly_fill(plant, disk, ledger))
+            _fill(disk, leave=0)
+            assert _status(plant, "/readyz") == 503 and _status(plant, "/healthz") == 200
+            _flood(plant)
+            assert _status(plant, "/readyz") == 503 and _status(plant, "/healthz") == 200
+            (disk / "filler").unlink()
+            back.append(plant.await_ready(BACK))
+            assert _goes_on(ledger, 10), ledger.refused
             writer.over.set()
-            writer.join(30)
+            writer.join(60)
+            _drain(plant)
         damage = inspect(plant.world.db, ledger)
         seen = f"{len(ledger.promised)} writes acknowledged, refused {dict(ledger.refused)}"
-        more = f"{seen}, back at most {max(back):.1f} s after there was space"
+        more = f"{seen}, noticed in {max(noticed):.1f} s, back {max(back):.1f} s after there was space"
         note(
             "F4 disk full",
             times,
@@ -69,6 +77,43 @@ def fill_the_disk(folder: Path, times: int) -> None:
             more=more,
         )
         assert ledger.promised and not damage.lost and not damage.half and not damage.unlogged
+
+
+def _nearly_fill(plant: Plant, disk: Path, ledger: Ledger) -> float:
+    """Leave less than the reserve; seconds until the wallet says so. It must not be too late by then."""
+    pid = plant.database.pid
+    _fill(disk, leave=RESERVE * 2**20 * 3 // 4)
+    begun = time.monotonic()
+    assert eventually(lambda: _status(plant, "/readyz") == 503, NOTICED), "nobody noticed the full disk"
+    took = time.monotonic() - begun
+    assert eventually(lambda: ledger.refused["503 unavailable"] > 0, NOTICED), ledger.refused
+    time.sleep(0.5)  # what had begun ends
+    done = len(ledger.promised)
+    time.sleep(1)
+    assert len(ledger.promised) == done, "writes were taken without room"
+    assert plant.database.pid == pid, "the database stopped before anybody was told"
+    return took
+
+
+def _flood(plant: Plant) -> None:
+    """Write past the wallet until the database, whose journal was set aside beforehand, cannot any more."""
+    ballast, limit = plant.world.db["ballast"], time.monotonic() + 60
+    while time.monotonic() < limit:
+        try:
+            ballast.insert_many([{"of": os.urandom(60_000)} for _ in range(10)])
+        except PyMongoError:
+            return
+    raise AssertionError("the database never noticed its full disk")
+
+
+def _drain(plant: Plant) -> None:
+    with patiently(plant.world.db):
+        plant.world.db["ballast"].drop()
+
+
+def _goes_on(ledger: Ledger, more: int) -> bool:
+    done = len(ledger.promised)
+    return eventually(lambda: len(ledger.promised) > done + more, 60)
 
 
 def refuse_to_sync(plant: Plant, seconds: float) -> None:
@@ -117,11 +162,12 @@ def refuse_to_sync(plant: Plant, seconds: float) -> None:
     assert ledger.promised and not damage.lost and not damage.half and not damage.unlogged
 
 
-def _fill(filler: Path, disk: Path) -> None:
-    with filler.open("wb") as file:
-        left = shutil.disk_usage(disk).free - 256 * 1024
-        file.write(b"\0" * max(left, 0))
-    for size in (65536, 4096, 512):
+def _fill(disk: Path, leave: int) -> None:
+    """Fill the disk up to so many bytes; to the last one for 0."""
+    filler = disk / "filler"
+    with filler.open("ab") as file:
+        file.write(b"\0" * max(shutil.disk_usage(disk).free - max(leave, 256 * 1024), 0))
+    for size in (65536, 4096, 512) if not leave else ():
         try:
             with filler.open("ab", buffering=0) as file:
                 while file.write(b"\0" * size):

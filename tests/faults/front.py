@@ -53,7 +53,7 @@ def nginx(folder: Path, upstream: int) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(30)
 
 
 def besiege(url: str, connections: int, seconds: float, limit: float) -> None:
@@ -100,5 +100,5 @@ async def _crawl(port: int, over: asyncio.Event) -> None:
 
 def _probe(url: str) -> float:
     begun = time.monotonic()
-    assert requests.get(f"{url}/healthz", timeout=10).status_code == 200
+    assert requests.get(f"{url}/healthz", timeout=30).status_code == 200
     return time.monotonic() - begun

@@ -15,6 +15,7 @@ from pymongo.errors import AutoReconnect
 
 from tests.faults.figures import note
 from tests.faults.plant import patiently
+from tests.logged import logged
 from tests.world import World, bundle, condition
 from wallet_api.audit.chain import AuditRow
 from wallet_api.audit.verify import verify_all
@@ -43,8 +44,13 @@ def failing(share: float, seed: int) -> tuple[Callable[..., None], Counter[str]]
     return append, failures
 
 
-def read_while_the_log_fails(world: World, reads: int, share: float) -> tuple[int, int]:
-    """So many reads by citizen and doctor; (disclosures, those of them without a durable row)."""
+def read_while_the_log_fails(
+    world: World, reads: int, share: float, *, careful: bool = True
+) -> tuple[int, int]:
+    """So many reads by citizen and doctor; (disclosures, those of them without a durable row).
+
+    `careful` False: the writer was made careless on purpose, and nobody expects its chain to hold.
+    """
     doctor, person = world.doctor(), world.person()
     world.send(doctor, bundle(person, *[condition(f"c{n}") for n in range(3)]))
     made = world.grant(doctor, person)
@@ -67,7 +73,7 @@ def read_while_the_log_fails(world: World, reads: int, share: float) -> tuple[in
             tokens = (person.token, doctor.token)
             told += pool.map(read, range(start, min(start + 500, reads)))
     with patiently(world.db):
-        rows = {each["request_id"] for each in world.db["audit_log"].find({}, {"request_id": 1})}
+        rows = {each["request_id"] for each in logged(world.db)}
         verified = verify_all(MongoAuditLog(world.db))
     disclosed = [request_id for _, data, request_id in told if data]
     unlogged = sum(each not in rows for each in disclosed)
@@ -79,5 +85,5 @@ def read_while_the_log_fails(world: World, reads: int, share: float) -> tuple[in
         unlogged=unlogged,
         more=f"{len(disclosed)} disclosures, answers {statuses}, failures {dict(failures)}",
     )
-    assert failures and verified.ok
+    assert failures and (verified.ok or not careful)
     return len(disclosed), unlogged

@@ -10,6 +10,7 @@ from typing import Any
 import requests
 
 from tests.faults.plant import Pair, Plant, patiently
+from tests.logged import logged
 from tests.world import bundle, condition
 from wallet_api.audit.verify import verify_all
 from wallet_api.stores.audit_log import MongoAuditLog
@@ -106,6 +107,7 @@ def inspect(db: Any, ledger: Ledger) -> Damage:
     """Compare the whole database with what was promised, and with itself."""
     with patiently(db):
         found = {name: {each["_id"]: each for each in db[name].find()} for name in _COLLECTIONS}
+        found["audit_log"] = {each["entry_id"]: each for each in logged(db)}
         report = verify_all(MongoAuditLog(db))
     damage = Damage()
     damage.lost += [f"access log {fault}" for fault in report.faults]
@@ -121,7 +123,7 @@ def inspect(db: Any, ledger: Ledger) -> Damage:
     return damage
 
 
-_COLLECTIONS = ("records", "intakes", "consent_requests", "grants", "standings", "audit_log")
+_COLLECTIONS = ("records", "intakes", "consent_requests", "grants", "standings")
 Found = dict[str, dict[Any, Any]]
 
 

@@ -65,7 +65,7 @@ class Plant:
         assert self.api is not None
         return children_of(self.api.pid)
 
-    def await_ready(self, seconds: float = 60.0, path: str = "/readyz") -> float:
+    def await_ready(self, seconds: float = 120.0, path: str = "/readyz") -> float:
         """Seconds until the API says it can serve."""
         begun = time.monotonic()
         while time.monotonic() - begun < seconds:
@@ -84,7 +84,7 @@ class Plant:
         *,
         headers: Mapping[str, str] | None = None,
         kind: str = "application/json",
-        timeout: float = 15.0,
+        timeout: float = 30.0,
         follow: bool = True,
     ) -> Answer:
         """One request over a connection of its own. Raises requests.RequestException."""
@@ -110,7 +110,7 @@ class Plant:
                 each.terminate()
         for each in self.children:
             try:
-                each.wait(12)
+                each.wait(30)
             except subprocess.TimeoutExpired:
                 each.kill()
                 each.wait()
@@ -180,7 +180,7 @@ def children_of(pid: int) -> list[int]:
     return found
 
 
-def eventually(question: Callable[[], object], seconds: float = 15.0) -> bool:
+def eventually(question: Callable[[], object], seconds: float = 60.0) -> bool:
     limit = time.monotonic() + seconds
     while not question():
         if time.monotonic() > limit:

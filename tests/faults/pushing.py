@@ -84,7 +84,7 @@ class Sending:
             self.kill_a_worker()
 
     def received(self) -> list[dict[str, Any]]:
-        answer = requests.get(f"http://127.0.0.1:{self._port}/received", timeout=10)
+        answer = requests.get(f"http://127.0.0.1:{self._port}/received", timeout=30)
         return list(answer.json())
 
     def shown(self) -> dict[str, list[str]]:
@@ -127,11 +127,11 @@ def send_through_failures(
     sending.start_worker()
     for turn in range(times):
         before = sending.hangs()
-        assert eventually(lambda before=before: sending.hangs() > before, 60), _state(sending)
+        assert eventually(lambda before=before: sending.hangs() > before, 120), _state(sending)
         harm(turn)
         sending.plant.world.forward(minutes=LEASE)
     sending.start_worker()
-    limit = time.monotonic() + 90
+    limit = time.monotonic() + 180
     while not sending.owed.keys() <= sending.shown().keys() or _phones(sending) > len(sending.owed):
         assert time.monotonic() < limit, _state(sending)
         sending.plant.world.forward(seconds=20)  # retries fall due

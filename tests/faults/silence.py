@@ -26,8 +26,11 @@ class Told:
     code: str
 
 
-def stop_the_database(plant: Plant, seconds: float, alive: float) -> None:
-    """SIGSTOP for that long: 503 problems within 3.5 s, liveness within `alive`, normal 1 s after SIGCONT."""
+def stop_the_database(plant: Plant, seconds: float, alive: float, slack: float = 0.0) -> None:
+    """SIGSTOP for that long: 503 problems within 3.5 s, liveness within `alive`, normal 1 s after SIGCONT.
+
+    `slack`: seconds more where the machine has other things to do.
+    """
     who = pair(plant.world)
     plant.world.send(who.doctor, bundle(who.person, condition()))
     assert _read(plant, who).status == 200
@@ -46,7 +49,7 @@ def stop_the_database(plant: Plant, seconds: float, alive: float) -> None:
             time.sleep(0.2)
         over.set()
         for each in readers:
-            each.join(10)
+            each.join(30)
         unready = plant.call("GET", "/readyz").status_code
     finally:
         os.kill(pid, signal.SIGCONT)
@@ -59,9 +62,9 @@ def stop_the_database(plant: Plant, seconds: float, alive: float) -> None:
     assert {(each.status, each.kind, each.code) for each in told} == {
         (503, "application/problem+json", "unavailable")
     }
-    assert slowest <= ANSWERED and max(lived) <= alive
+    assert slowest <= ANSWERED + slack and max(lived) <= alive
     assert unready == 503
-    assert back == 200 and took <= 1.0
+    assert back == 200 and took <= 1.0 + slack
     assert plant.database.pid == pid, "a database that came back by itself was restarted"
 
 

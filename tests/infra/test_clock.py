@@ -64,6 +64,18 @@ def test_a_process_that_starts_after_the_step_does_not_go_back_either(tmp_path: 
     assert machine.clock(tmp_path / "other")() == machine.wall, "without the file it would have"
 
 
+def test_a_process_that_slept_through_the_step_does_not_go_back_either(tmp_path: Path) -> None:
+    machine, seen = Machine(), tmp_path / "clock.seen"
+    busy, idle = machine.clock(seen), machine.clock(seen)
+    busy(), idle()
+    machine.pass_(0.2)
+    machine.wall += 2 * HOUR
+    latest = busy()
+    machine.wall -= 2 * HOUR
+    machine.pass_(1.0)
+    assert latest <= idle() <= latest + timedelta(seconds=1)
+
+
 def test_a_file_that_cannot_be_written_or_read_leaves_each_process_steady(tmp_path: Path) -> None:
     machine = Machine()
     nowhere = machine.clock(tmp_path / "absent" / "clock.seen")

@@ -62,7 +62,7 @@ print("down", flush=True)
 
 def child(place: Path, name: str) -> Child:
     argv = (sys.executable, "-c", CHILD, str(place), name)
-    return Child(name, argv, ready=(place / name).exists, patience=10)
+    return Child(name, argv, ready=(place / name).exists, patience=60)
 
 
 def children(place: Path, *names: str) -> list[Child]:
@@ -73,7 +73,7 @@ def all_pids(place: Path) -> list[int]:
     return [int(word) for word in (place / "pids").read_text().split()]
 
 
-def eventually(question: Callable[[], bool], seconds: float = 8.0) -> bool:
+def eventually(question: Callable[[], bool], seconds: float = 60.0) -> bool:
     limit = time.monotonic() + seconds
     while time.monotonic() < limit:
         if question():
@@ -114,7 +114,7 @@ def test_a_child_deaf_to_sigterm_is_killed_after_the_grace(tmp_path: Path) -> No
     with Supervisor(children(tmp_path, "deaf"), tmp_path, grace=0.3) as supervisor:
         supervisor.start()
         begun = time.monotonic()
-    assert 0.3 <= time.monotonic() - begun < 3
+    assert 0.3 <= time.monotonic() - begun < 8
     assert nobody(all_pids(tmp_path))
 
 
@@ -123,7 +123,7 @@ def test_a_signal_stops_everything_and_exits_cleanly(tmp_path: Path, signum: sig
     process = run(tmp_path)
     pids = all_pids(tmp_path)
     process.send_signal(signum)
-    out, err = process.communicate(timeout=10)
+    out, err = process.communicate(timeout=60)
     assert (process.returncode, out, err) == (0, "down\n", "")
     assert nobody(pids)
     assert (tmp_path / "ends").read_text() == "second\nfirst\n"
@@ -140,7 +140,7 @@ def test_a_killed_supervisor_leaves_nothing_that_blocks_the_next(tmp_path: Path)
     process = run(tmp_path)
     assert nobody(first)  # and what those had started, by the next run
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=10)
+    process.communicate(timeout=60)
     assert nobody(all_pids(tmp_path))
 
 
@@ -275,12 +275,12 @@ def test_a_forked_child_does_not_keep_its_parents_hold(tmp_path: Path) -> None:
     assert not other.take()
     child = os.fork()
     if child == 0:
-        time.sleep(5)
+        time.sleep(60)
         os._exit(0)
     assert not other.take()
     assert lock._file is not None
     lock._file.close()  # what the kernel does when the parent is killed
-    assert eventually(other.take, 2)
+    assert eventually(other.take, 30)
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     other.release()

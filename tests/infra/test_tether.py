@@ -24,7 +24,7 @@ time.sleep(60)
 """
 
 
-def eventually(question: Callable[[], bool], seconds: float = 5.0) -> bool:
+def eventually(question: Callable[[], bool], seconds: float = 60.0) -> bool:
     limit = time.monotonic() + seconds
     while not (answer := question()) and time.monotonic() < limit:
         time.sleep(0.02)

@@ -40,8 +40,9 @@ class SteadyClock:
 
     When the machine's clock is set back, this one goes on from the latest instant it told, 5 % slower than
     time itself, until the machine's has caught up. A step forward is followed at once. The latest instant
-    is noted in a file, so that a process that starts after the step does not go back either; where the file
-    cannot be written, each process is steady by itself. Thread-safe.
+    is noted in a file, once a second and at every step forward, and taken over from there as often, so that
+    no process goes back behind another: neither one that starts after the step nor one that had nothing to
+    do meanwhile. Where the file cannot be written, each process is steady by itself. Thread-safe.
     """
 
     def __init__(
@@ -62,10 +63,11 @@ class SteadyClock:
             wall, at = self._wall(), self._elapsed()
             steady = self._latest + timedelta(seconds=(at - self._at) * (1 - CATCH_UP))
             self._tell(steady - wall)
+            leapt = wall - steady > _TOLD_FROM
             self._latest, self._at = max(wall, steady), at
-            if at - self._noted_at >= _NOTED_EVERY:
+            if leapt or at - self._noted_at >= _NOTED_EVERY:
                 self._noted_at = at
-                self._note()
+                self._compare_notes()
             return _millis(self._latest)
 
     def _tell(self, behind: timedelta) -> None:
@@ -83,8 +85,10 @@ class SteadyClock:
             return never
         return found if found.tzinfo is not None else never
 
-    def _note(self) -> None:
-        if self._seen is None or self._noted() >= self._latest:
+    def _compare_notes(self) -> None:
+        noted = self._noted()
+        if self._seen is None or noted >= self._latest:
+            self._latest = max(noted, self._latest)
             return
         fresh = self._seen.with_name(f".{self._seen.name}-{os.getpid()}-{threading.get_ident()}")
         with suppress(OSError):

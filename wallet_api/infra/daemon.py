@@ -19,8 +19,8 @@ from pymongo.errors import OperationFailure, PyMongoError
 from wallet_api.infra.logs import say
 from wallet_api.infra.tether import spawn
 
-UP = 20.0
-"""Seconds a start may take; with a recovery after a kill 0.2 to 1 s were seen."""
+UP = 60.0
+"""Seconds a start may take; with a recovery after a kill 0.2 to 1 s were seen, far more on a busy machine."""
 GRACE = 3.0
 """Seconds a clean end may take; 0.3 to 2.1 s were seen, and now and then it hangs."""
 _PROGRAM = "secantusd-py"

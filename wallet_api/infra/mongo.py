@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pymongo
+from bson import Binary
 from pymongo import IndexModel, MongoClient, ReadPreference, WriteConcern
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
-from pymongo.errors import OperationFailure, PyMongoError
+from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
 
 from wallet_api.infra.embedded import server_at
+from wallet_api.infra.unfinished import OpenTransactions, left_in
 from wallet_api.settings import Settings
 
 T = TypeVar("T")
@@ -25,6 +30,7 @@ DATABASE_ERRORS: tuple[type[Exception], ...] = (PyMongoError,)
 """What a database that is gone, slow or refusing raises, for those who may not know the driver."""
 
 _TIMEOUT_MS = 3000  # for one operation, retries included
+_LET_GO = 0.3  # seconds more for ending what failed
 _INDEX_BUILD = 600.0  # seconds; building an index over a grown collection takes its time
 _CONFLICTS = frozenset({85, 86})  # IndexOptionsConflict, IndexKeySpecsConflict
 
@@ -112,10 +118,58 @@ def transaction(db: Database[Document], work: Callable[[ClientSession], T]) -> T
     `work` passes the session to every operation and may be run again after a write conflict, so it changes
     nothing but the database. What it raises (DuplicateKeyError too) undoes the transaction and comes out.
     """
-    with db.client.start_session() as session, pymongo.timeout(_TIMEOUT_MS / 1000):
-        return session.with_transaction(
-            work,
-            read_concern=ReadConcern("snapshot"),
-            write_concern=WriteConcern("majority", j=True),
-            read_preference=ReadPreference.PRIMARY,
-        )
+    with db.client.start_session() as session, _noted(session):
+        try:
+            with pymongo.timeout(_TIMEOUT_MS / 1000):
+                return session.with_transaction(
+                    work,
+                    read_concern=ReadConcern("snapshot"),
+                    write_concern=WriteConcern("majority", j=True),
+                    read_preference=ReadPreference.PRIMARY,
+                )
+        except PyMongoError as fault:
+            if fault.timeout or isinstance(fault, ConnectionFailure):
+                _let_go(db, session)
+            raise
+
+
+def _let_go(db: Database[Document], session: ClientSession) -> None:
+    # No time was left to undo it, and what it touched would stay locked for a minute.
+    with suppress(PyMongoError), pymongo.timeout(_LET_GO):
+        db.client.admin.command("killSessions", [session.session_id])
+
+
+def end_left_transactions(db: Database[Document], folder: Path) -> int:
+    """End what killed processes left open, and tell how many; this process notes its own in `folder` now.
+
+    What cannot be ended now is left to the next start, and to the database's own patience.
+    """
+    global _OPEN  # noqa: PLW0603 - one file a process, like the process itself
+    if _OPEN is None or _OPEN.folder != folder:
+        if _OPEN is not None:
+            _OPEN.close()
+        _OPEN = OpenTransactions(folder)
+    ended = 0
+    with suppress(PyMongoError):
+        for sessions in left_in(folder):
+            if sessions:
+                db.client.admin.command("killSessions", [{"id": Binary(each, 4)} for each in sessions])
+                ended += len(sessions)
+    return ended
+
+
+_OPEN: OpenTransactions | None = None
+
+
+def _forget_in_fork() -> None:
+    global _OPEN  # noqa: PLW0603 - the file, its lock and its places are the parent's
+    if _OPEN is not None:
+        _OPEN.close()
+        _OPEN = OpenTransactions(_OPEN.folder)
+
+
+os.register_at_fork(after_in_child=_forget_in_fork)
+
+
+def _noted(session: ClientSession) -> AbstractContextManager[None]:
+    return nullcontext() if _OPEN is None else _OPEN.noted(bytes(session.session_id["id"]))
