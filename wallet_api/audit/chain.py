@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from wallet_api.audit.checkpoint import Checkpoint
@@ -18,6 +18,8 @@ from wallet_api.audit.merkle import Frontier, leaf_hash
 from wallet_api.infra.crypto.framing import framed
 
 FIRST_PREV: Final = bytes(32)
+NOTED_EVERY: Final = 100
+"""A log that is made whole notes the peaks of its tree at every so many rows."""
 _ENCODER: Final = json.JSONEncoder(
     ensure_ascii=False, check_circular=False, allow_nan=False, sort_keys=True, separators=(",", ":")
 )
@@ -25,7 +27,11 @@ _ENCODER: Final = json.JSONEncoder(
 
 @dataclass(frozen=True, slots=True)
 class AuditRow:
-    """One row of a log as it is stored. `event` is the JSON of the event."""
+    """One row of a log as it is stored. `event` is the JSON of the event.
+
+    `peaks` are those of the tree before this row, where the writer noted them (with the first row of each
+    group): what proofs are fetched from. They are no part of the row; the verification computes them anew.
+    """
 
     entry_id: str
     log_id: str
@@ -33,6 +39,7 @@ class AuditRow:
     prev: bytes
     hash: bytes
     event: Mapping[str, object]
+    peaks: bytes | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +77,12 @@ def link(log_id: str, seq: int, prev: bytes, sealed: SealedEvent) -> AuditRow:
 
 def chained(log_id: str, events: Iterable[Mapping[str, object]]) -> tuple[AuditRow, ...]:
     """Make one whole new log of events, in this order."""
-    rows: list[AuditRow] = []
+    rows, tree = list[AuditRow](), Frontier()
     for event in events:
-        prev = rows[-1].hash if rows else FIRST_PREV
-        rows.append(link(log_id, len(rows), prev, seal_event(event)))
+        prev, sealed = rows[-1].hash if rows else FIRST_PREV, seal_event(event)
+        row = link(log_id, tree.size, prev, sealed)
+        rows.append(row if tree.size % NOTED_EVERY else replace(row, peaks=tree.peaks()))
+        tree.append(sealed.leaf)
     return tuple(rows)
 
 
@@ -99,7 +108,7 @@ def verify(rows: Iterable[AuditRow], checkpoints: Iterable[Checkpoint] = ()) -> 
     for index, row in enumerate(rows):
         log_id = row.log_id if log_id is None else log_id
         leaf = _leaf_if_linked(row, log_id, index, prev)
-        if leaf is None:
+        if leaf is None or (row.peaks is not None and row.peaks != tree.peaks()):
             return index
         prev = row.hash
         tree.append(leaf)

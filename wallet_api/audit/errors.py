@@ -17,6 +17,18 @@ class LogUnavailable(AuditError):
     code = "log_unavailable"
 
 
+class LogDamaged(AuditError):
+    """What is stored does not lead to what was signed: nothing can be proven from it."""
+
+    code = "log_damaged"
+
+
+class ProofPending(AuditError):
+    """No kept checkpoint covers the entry yet; within 10 seconds one will."""
+
+    code = "proof_pending"
+
+
 class BadCheckpoint(AuditError):
     """A checkpoint is malformed or not signed by this key."""
 

@@ -40,6 +40,18 @@ class MemoryAuditStore:
         older = (row for row in mine if before is None or row.entry_id < before)
         return tuple(sorted(older, key=lambda row: row.entry_id, reverse=True)[:limit])
 
+    def window(
+        self, first: str, past: str, after: str | None, limit: int
+    ) -> tuple[tuple[AuditRow, ...], str | None]:
+        """Return a part of everybody's entries with first <= id < past, and where the next begins."""
+        with self._lock:
+            within = [row for row in self._rows.values() if first <= row.entry_id < past]
+        left = sorted(
+            (row for row in within if after is None or row.entry_id > after), key=lambda r: r.entry_id
+        )
+        shown = tuple(left[:limit])
+        return shown, shown[-1].entry_id if len(left) > limit else None
+
     def logs(self) -> Mapping[str, LogExtent]:
         """Return every log and how far it reaches."""
         found: dict[str, LogExtent] = {}
@@ -47,6 +59,12 @@ class MemoryAuditStore:
             for log_id, seq in self._rows:
                 found[log_id] = found.get(log_id, LogExtent()).with_row(seq)
         return found
+
+    def run_up_to(self, log_id: str, last: int) -> Sequence[AuditRow]:
+        """Return rows up to `last`, from the latest one whose writer noted the peaks before it."""
+        rows = list(self.rows(log_id, last))
+        noted = (index for index, row in enumerate(reversed(rows), 1) if row.peaks is not None)
+        return rows[-next(noted, len(rows)) :]
 
     def rows(self, log_id: str, last: int) -> Iterator[AuditRow]:
         """Yield the rows of a log in the order of seq, up to `last`."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from enum import StrEnum
+from operator import attrgetter
 from types import MappingProxyType
 from typing import Final, Literal
 
@@ -42,6 +43,11 @@ class Action(StrEnum):
     CONSENT_EXPIRED = "consent:expired"
     CONSENT_WITHDRAWN = "consent:withdrawn"
     CONSENT_RECEIPT_READ = "consent:receipt_read"
+    CONSENT_SIGNED = "consent:signed"
+    CONSENT_ATTESTED = "consent:attested"
+    CONSENT_ASSISTED = "consent:assisted"
+    CONSENT_SUSPENDED = "consent:suspended"
+    CONSENT_RESUMED = "consent:resumed"
     VISIT_CODE_ISSUED = "visit_code:issued"
     VISIT_CODE_USED = "visit_code:used"
     ACCESS_STARTED = "access:started"
@@ -65,6 +71,9 @@ class Action(StrEnum):
     GUARDIANSHIP_STARTED = "guardianship:started"
     GUARDIANSHIP_ENDED = "guardianship:ended"
     GUARDIANSHIP_REFUSED = "guardianship:refused"
+    GUARDIANSHIP_EVIDENCE = "guardianship:evidence"
+    SAFETY_FLAG_SET = "safety_flag:set"
+    SAFETY_FLAG_LIFTED = "safety_flag:lifted"
     PUSH_ADDRESS_ADDED = "push_address:added"
     PUSH_ADDRESS_REMOVED = "push_address:removed"
     REMINDER_READ = "reminder:read"
@@ -76,6 +85,12 @@ class Action(StrEnum):
     COVERAGE_READ = "coverage:read"
     RIGHTS_REQUESTED = "rights:requested"
     RIGHTS_ANSWERED = "rights:answered"
+    RIGHTS_READ = "rights:read"
+    RIGHTS_ACKNOWLEDGED = "rights:acknowledged"
+    RIGHTS_EXTENDED = "rights:extended"
+    RIGHTS_COMPLETED = "rights:completed"
+    RIGHTS_REFUSED = "rights:refused"
+    RIGHTS_TAKEN_BACK = "rights:taken_back"
     ORGANISATION_BLOCKED = "organisation:blocked"
     ORGANISATION_UNBLOCKED = "organisation:unblocked"
     ORGANISATION_CHANGED = "organisation:changed"
@@ -84,6 +99,9 @@ class Action(StrEnum):
     KEY_CREATED = "key:created"
     KEY_DESTROYED = "key:destroyed"
     DATA_ERASED = "data:erased"
+    ERASURE_ATTESTED = "erasure:attested"
+    ERASURE_OVERDUE = "erasure:overdue"
+    ERASURES_READ = "erasures:read"
     BREACH_OPENED = "breach:opened"
     BREACH_READ = "breach:read"
     BREACH_ASSESSED = "breach:assessed"
@@ -132,24 +150,21 @@ class AuditEvent:
         if self.at.tzinfo is None:
             raise ValueError("an event needs an aware time")
         at = self.at.astimezone(UTC)
-        settled: dict[str, object] = {
-            "at": at.replace(microsecond=at.microsecond // 1000 * 1000),
-            "action": Action(self.action),
-            "actor_kind": ActorKind(self.actor_kind),
-            "categories": tuple(sorted(self.categories)),
-            "detail": MappingProxyType(dict(self.detail)),
-        }
-        for name, value in settled.items():
-            object.__setattr__(self, name, value)
+        # The fields of a frozen object; one event is made for every read, so this is as short as it can be.
+        self.__dict__.update(
+            at=at.replace(microsecond=at.microsecond // 1000 * 1000),
+            action=Action(self.action),
+            actor_kind=ActorKind(self.actor_kind),
+            categories=tuple(sorted(self.categories)),
+            detail=MappingProxyType(dict(self.detail)),
+        )
         self._check()
 
     def to_json(self) -> dict[str, object]:
         """Return the event as the JSON that is hashed and stored; what is absent is left out."""
-        out: dict[str, object] = {}
-        for name in _FIELDS:
-            value = getattr(self, name)
-            if value is not None:
-                out[name] = str(value) if isinstance(value, StrEnum) else value
+        values = zip(_PLAIN, _plain_values(self), strict=True)
+        out: dict[str, object] = {name: value for name, value in values if value is not None}
+        out["action"], out["actor_kind"] = self.action.value, self.actor_kind.value
         out["at"] = instant_text(self.at)
         out["categories"] = list(self.categories)
         out["detail"] = dict(self.detail)
@@ -163,12 +178,14 @@ class AuditEvent:
             raise ValueError("an event holds at most 16 details and 64 categories")
         if not all(_NAME.fullmatch(name) for name in self.detail) or None in self.detail.values():
             raise ValueError("details are named in snake_case and are not empty")
-        for value in (*(getattr(self, name) for name in _PLAIN), *self.categories, *self.detail.values()):
-            _check_value(value)
+        for value in (*_plain_values(self), *self.categories, *self.detail.values()):
+            if value is not None:
+                _check_value(value)
 
 
 _FIELDS: Final = tuple(one.name for one in fields(AuditEvent))
 _PLAIN: Final = tuple(name for name in _FIELDS if name not in ("at", "categories", "detail"))
+_plain_values: Final = attrgetter(*_PLAIN)
 
 
 def instant_text(instant: datetime) -> str:
@@ -191,9 +208,10 @@ def _check_value(value: object) -> None:
     if isinstance(value, str):
         if len(value) > _MAX_TEXT or "\x00" in value:
             raise ValueError("an event text is too long or holds NUL")
-        value.encode()  # a lone surrogate raises UnicodeEncodeError, which is a ValueError
+        if not value.isascii():
+            value.encode()  # a lone surrogate raises UnicodeEncodeError, which is a ValueError
     elif isinstance(value, int):
         if abs(value) > _MAX_INTEGER:
             raise ValueError("an event number is out of range")
-    elif value is not None:
+    else:
         raise ValueError("an event holds texts, whole numbers and yes or no")

@@ -37,8 +37,21 @@ class AuditStore(Protocol):
     def entries(self, citizen_id: str, before: str | None, limit: int) -> tuple[AuditRow, ...]:
         """Return up to `limit` entries about a citizen, newest first, older than entry `before`."""
 
+    def window(
+        self, first: str, past: str, after: str | None, limit: int
+    ) -> tuple[tuple[AuditRow, ...], str | None]:
+        """Return a part of everybody's entries with first <= id < past, and what to name as `after` for the
+        next part; None after the last. A part is about `limit` writes of the log; an entry is in one part.
+        """
+
     def logs(self) -> Mapping[str, LogExtent]:
         """Return every log and how far it reaches (reads everything: for verification only)."""
+
+    def run_up_to(self, log_id: str, last: int) -> Sequence[AuditRow]:
+        """Return rows up to `last`, from the latest one whose writer noted the peaks before it.
+
+        From the first row where none was noted; nothing where there is no such row.
+        """
 
     def rows(self, log_id: str, last: int) -> Iterator[AuditRow]:
         """Yield the rows of a log in the order of seq, up to `last`."""

@@ -16,8 +16,9 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Final
 
 from wallet_api.audit.chain import FIRST_PREV, AuditRow, SealedEvent, link
@@ -30,20 +31,44 @@ GROUP_ROWS: Final = 200
 _logger = logging.getLogger(__name__)
 
 
+class Latch:
+    """Set once, waited for by one thread: an Event for a fraction of its price."""
+
+    __slots__ = ("_lock",)
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._lock.acquire()
+
+    def set(self) -> None:
+        """Let the waiting thread go on."""
+        self._lock.release()
+
+    def wait(self, timeout: float) -> bool:
+        """Wait at most so many seconds; whether it was set."""
+        return self._lock.acquire(timeout=timeout)
+
+
 class Waiting:
     """One event on its way into the log, and the thread that waits for it."""
 
+    __slots__ = ("done", "entry_id", "sealed")
+
     def __init__(self, sealed: SealedEvent) -> None:
         self.sealed = sealed
-        self.done = threading.Event()
+        self.done = Latch()
         self.entry_id: str | None = None
 
 
 class LogWriter:
     """Writes one log from one daemon thread, which starts with the first event. Thread-safe."""
 
-    def __init__(self, store: AuditStore, log_id: str) -> None:
+    def __init__(
+        self, store: AuditStore, log_id: str, grown: Callable[[int], None] = lambda size: None
+    ) -> None:
+        """`grown` is told how many rows are known to be stored, from the writing thread; it must not wait."""
         self.log_id = log_id
+        self._grown = grown
         self._store = store
         self._wake = threading.Condition()
         self._queue: deque[Waiting] = deque()
@@ -116,6 +141,8 @@ class LogWriter:
             row = link(self.log_id, seq, prev, waiting.sealed)
             rows.append(row)
             seq, prev = seq + 1, row.hash
+        # Nothing is unsettled here, so the tree is the one before the first of these rows.
+        rows[0] = replace(rows[0], peaks=self._tree.peaks())
         self._unsettled, self._seq, self._prev = tuple(rows), seq, prev
         self._unsettled_leaves = tuple(waiting.sealed.leaf for waiting in group)
         return self._unsettled
@@ -133,3 +160,5 @@ class LogWriter:
             for leaf in self._unsettled_leaves:
                 self._tree.append(leaf)
             self._unsettled, self._unsettled_leaves = (), ()
+            size = self._tree.size
+        self._grown(size)
