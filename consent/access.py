@@ -14,12 +14,20 @@ from datetime import datetime, timedelta
 
 from consent.decision import Ask, Decision, decide
 from consent.errors import AccessRefused, ConsentEnded, NotCovered
-from consent.model import Standing
+from consent.model import AccessMode, Grant, LiveGrant, Scope, Standing
 from consent.ports import Consents, LicenceOf, Now
 
 SESSION_LASTS = timedelta(minutes=30)
 _UNCOVERED = frozenset(
-    {"other_purpose", "other_practitioner", "nothing_in_common", "not_licensed", "no_practitioner", "used_up"}
+    {
+        "other_purpose",
+        "other_practitioner",
+        "nothing_in_common",
+        "not_licensed",
+        "no_practitioner",
+        "used_up",
+        "view_only",
+    }
 )
 
 
@@ -33,6 +41,7 @@ class AccessSession:
     purpose: str
     grant_ids: frozenset[str]
     expires_at: datetime
+    mode: AccessMode = "VIEW"
 
 
 def _untold(session: AccessSession) -> None:
@@ -57,6 +66,23 @@ class Fence:
     session: AccessSession
     epoch: int
     grant_ids: tuple[str, ...]
+    hidings: int = 0
+
+
+@dataclass(frozen=True)
+class AtStake:
+    """What a grant opens now, what all grants for its purpose open, and what they would without it.
+
+    Each is decided as a read is.
+    """
+
+    alone: Decision
+    together: Decision
+    without: Decision
+
+
+ANYBODY = "anybody"
+"""Stands for whoever is on the roster: only a grant that names no practitioner covers this one."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +117,7 @@ class AccessService:
         practitioner_id: str | None,
         purpose: str,
         act: Act = _NO_ACT,
+        mode: AccessMode = "VIEW",
     ) -> AccessSession:
         """Count one use of every grant that covers the ask and hand out the session for it.
 
@@ -102,14 +129,14 @@ class AccessService:
         """
         now = self._now()
         standing = self._consents.standing(citizen_id, organisation_id)
-        ask = Ask(organisation_id, practitioner_id, purpose, now)
+        ask = Ask(organisation_id, practitioner_id, purpose, now, mode=mode)
         decision = decide(ask, standing, self._licence_of(organisation_id))
         if not decision.permit or practitioner_id is None:
             raise _refused(decision, standing, opening=True)
         wanted = frozenset(decision.grant_ids)
         ends = min(each.scope.expires_at for each in standing.live if each.id in wanted)
         expires_at = min(now + SESSION_LASTS, ends)
-        asked = AccessSession(citizen_id, organisation_id, practitioner_id, purpose, wanted, expires_at)
+        asked = AccessSession(citizen_id, organisation_id, practitioner_id, purpose, wanted, expires_at, mode)
         act.begun(asked)
         return self._paid(asked, standing, act)
 
@@ -126,7 +153,7 @@ class AccessService:
         paid = frozenset(
             grant
             for grant in sorted(asked.grant_ids)
-            if self._consents.use(asked.citizen_id, asked.organisation_id, grant, act.id)
+            if self._consents.use(asked.citizen_id, asked.organisation_id, grant, act.id, self._now())
         )
         if not paid:
             raise _refused(Decision(reason="used_up"), standing, opening=True)
@@ -136,6 +163,24 @@ class AccessService:
         """Undo the counting of a session that could not be handed out."""
         for grant_id in session.grant_ids:
             self._consents.unuse(session.citizen_id, session.organisation_id, grant_id, act.id)
+
+    def at_stake(self, grant: Grant) -> AtStake:
+        """What the organisation sees under a grant of this moment, and what it would lose with it."""
+        scope = grant.scope
+        standing = self._consents.standing(grant.citizen_id, scope.organisation_id)
+        rest = tuple(each for each in standing.live if each.id != grant.id)
+        mine = tuple(each for each in standing.live if each.id == grant.id)
+        return AtStake(
+            self.foresee(scope, replace(standing, live=mine)),
+            self.foresee(scope, standing),
+            self.foresee(scope, replace(standing, live=rest)),
+        )
+
+    def foresee(self, scope: Scope, standing: Standing | None = None) -> Decision:
+        """How a read as this scope describes it would be decided now; by itself, as if it were granted."""
+        granted = Standing(live=(LiveGrant("foreseen", scope, scope.uses),))
+        ask = Ask(scope.organisation_id, scope.practitioner_id or ANYBODY, scope.purpose, self._now())
+        return decide(ask, standing or granted, self._licence_of(scope.organisation_id))
 
     def authorise(self, session: AccessSession) -> Permission:
         """Decide a read inside a session, on the standing of this moment.
@@ -147,7 +192,8 @@ class AccessService:
         decision = self._decide(session, standing)
         if not decision.permit:
             raise _refused(decision, standing)
-        return Permission(decision, Fence(session, standing.epoch, decision.grant_ids))
+        fence = Fence(session, standing.epoch, decision.grant_ids, standing.hidings)
+        return Permission(decision, fence)
 
     def still_holds(self, fence: Fence) -> bool:
         """Whether all a read was permitted under is still in force. Ask right before handing it over.
@@ -157,9 +203,19 @@ class AccessService:
         """
         session = fence.session
         standing = self._consents.settled_standing(session.citizen_id, session.organisation_id)
-        if standing.epoch == fence.epoch:
-            return True
-        decision = self._decide(session, standing)
+        if standing.hidings != fence.hidings:
+            return False  # what was read may hold what the citizen has hidden since
+        return standing.epoch == fence.epoch or self._covers(fence, standing)
+
+    def begin_again(self, fence: Fence) -> bool:
+        """Whether a read that does not hold any more may be asked for once more: its consent is in force."""
+        session = fence.session
+        return self._covers(
+            fence, self._consents.settled_standing(session.citizen_id, session.organisation_id)
+        )
+
+    def _covers(self, fence: Fence, standing: Standing) -> bool:
+        decision = self._decide(fence.session, standing)
         return decision.permit and set(fence.grant_ids) <= set(decision.grant_ids)
 
     def _standing(self, session: AccessSession) -> Standing:
@@ -169,7 +225,8 @@ class AccessService:
         now = self._now()
         if now >= session.expires_at:
             return Decision(reason="expired")
-        ask = Ask(session.organisation_id, session.practitioner_id, session.purpose, now, session.grant_ids)
+        who, paid = session.practitioner_id, session.grant_ids
+        ask = Ask(session.organisation_id, who, session.purpose, now, paid, session.mode)
         return decide(ask, standing, self._licence_of(session.organisation_id))
 
 

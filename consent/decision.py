@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
-from consent.model import Licence, LiveGrant, Standing
+from consent.model import AccessMode, Licence, LiveGrant, Standing
 from consent.predicate import NOTHING, Predicate, author_eyes, granted_eyes, guardian_eyes, own_eyes
 
 Reason = Literal[
@@ -25,6 +25,8 @@ Reason = Literal[
     "other_purpose",
     "other_practitioner",
     "expired",
+    "suspended",
+    "view_only",
     "used_up",
     "nothing_in_common",
 ]
@@ -35,8 +37,10 @@ _NEARNESS: dict[Reason, int] = {
     "other_purpose": 1,
     "other_practitioner": 2,
     "expired": 3,
-    "nothing_in_common": 4,
-    "used_up": 5,
+    "suspended": 4,
+    "nothing_in_common": 5,
+    "view_only": 6,
+    "used_up": 7,
 }
 
 
@@ -45,7 +49,7 @@ class Ask:
     """A provider's wish to read: who, for what, when.
 
     `paid` are the grants whose use was already counted by opening an access session; None asks to
-    open one, and then a grant without uses left does not cover it.
+    open one, and then a grant without uses left does not cover it. `mode` STORE asks to take a copy.
     """
 
     organisation_id: str
@@ -53,10 +57,10 @@ class Ask:
     purpose: str
     at: datetime
     paid: frozenset[str] | None = None
+    mode: AccessMode = "VIEW"
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """The verdict, why, under which grants, and what exactly may be seen. The zero value refuses."""
 
     permit: bool = False
@@ -67,7 +71,7 @@ class Decision:
 
 def decide(ask: Ask, standing: Standing, licence: Licence) -> Decision:
     """Whether an organisation may read of a citizen, under all grants that cover the ask."""
-    if standing.blocked:
+    if standing.blocked or standing.restricted:
         return Decision(reason="blocked")
     if ask.practitioner_id is None:
         return Decision(reason="no_practitioner")
@@ -98,8 +102,12 @@ def _refusal(grant: LiveGrant, ask: Ask, licence: Licence) -> Reason | None:
         return "other_practitioner"
     if ask.at >= scope.expires_at:
         return "expired"
+    if grant.holds_until is not None and ask.at >= grant.holds_until:
+        return "suspended"
     if scope.categories.isdisjoint(licence.categories):
         return "nothing_in_common"
+    if ask.mode == "STORE" and scope.mode != "STORE":
+        return "view_only"
     if ask.paid is not None:
         return None if grant.id in ask.paid else "no_grant"
     return "used_up" if grant.uses_left is not None and grant.uses_left <= 0 else None

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
 from threading import RLock
 
 from consent.errors import StaleVersion
 from consent.model import ConsentRequest, Grant, LiveGrant, Standing
-from consent.ports import Spend, Unit
+from consent.ports import Before, Spend, Unit
 
 
 class MemoryConsents:
@@ -36,13 +37,19 @@ class MemoryConsents:
         return found if found is not None and found.citizen_id == citizen_id else None
 
     def requests_of(
-        self, citizen_id: str, limit: int, without: frozenset[str] = frozenset()
+        self,
+        citizen_id: str,
+        limit: int,
+        without: frozenset[str] = frozenset(),
+        before: Before | None = None,
     ) -> list[ConsentRequest]:
         """The citizen's newest requests but for those of some organisations, newest first."""
         mine = [
             request
             for request in self._requests.values()
-            if request.citizen_id == citizen_id and request.scope.organisation_id not in without
+            if request.citizen_id == citizen_id
+            and request.scope.organisation_id not in without
+            and (before is None or (request.created_at, request.id) < before)
         ]
         return sorted(mine, key=lambda each: (each.created_at, each.id), reverse=True)[:limit]
 
@@ -55,6 +62,9 @@ class MemoryConsents:
     def approve(self, request: ConsentRequest, grant: Grant, *, expected: int) -> None:
         """Close the request, keep the grant, make it live."""
         with self._lock:
+            kept = self._requests.get(request.id)
+            if kept is not None and kept.citizen_id == request.citizen_id and kept.grant_id == grant.id:
+                return  # the same act, once more
             self.save_request(request, expected=expected)
             self._grants[grant.id] = grant
             self._shift(grant, add=_live(grant))
@@ -64,10 +74,41 @@ class MemoryConsents:
         found = self._grants.get(grant_id)
         return found if found is not None and found.citizen_id == citizen_id else None
 
-    def grants_of(self, citizen_id: str, limit: int) -> list[Grant]:
+    def grants_of(self, citizen_id: str, limit: int, before: Before | None = None) -> list[Grant]:
         """The citizen's newest grants, newest first."""
-        mine = [grant for grant in self._grants.values() if grant.citizen_id == citizen_id]
+        mine = [
+            grant
+            for grant in self._grants.values()
+            if grant.citizen_id == citizen_id and (before is None or (grant.granted_at, grant.id) < before)
+        ]
         return sorted(mine, key=lambda each: (each.granted_at, each.id), reverse=True)[:limit]
+
+    def grants_named(self, citizen_id: str, grant_ids: Collection[str]) -> list[Grant]:
+        """Those of these grants that are this citizen's."""
+        found = (self.grant(citizen_id, grant_id) for grant_id in set(grant_ids))
+        return [each for each in found if each is not None]
+
+    def give(self, grant: Grant, along: Spend | None = None) -> None:
+        """Keep a grant that answers no request and make it live."""
+        with self._lock:
+            if grant.id not in self._grants:
+                if along is not None:
+                    along(None)
+                self._grants[grant.id] = grant
+                self._shift(grant, add=_live(grant))
+
+    def hold(self, grant: Grant, *, expected: int) -> None:
+        """Replace the grant by its form with another state and `holds_until`."""
+        with self._lock:
+            self._check(self._grants.get(grant.id), expected)
+            self._grants[grant.id] = grant
+            key = (grant.citizen_id, grant.scope.organisation_id)
+            now = self.standing(*key)
+            live = tuple(
+                replace(each, holds_until=grant.holds_until) if each.id == grant.id else each
+                for each in now.live
+            )
+            self._standings[key] = replace(now, epoch=now.epoch + 1, live=live)
 
     def end(self, grant: Grant, *, expected: int) -> None:
         """Replace the grant by its ended form and take it off the standing."""
@@ -93,7 +134,26 @@ class MemoryConsents:
         """The same: this memory has no other state."""
         return self.standing(citizen_id, organisation_id)
 
-    def use(self, citizen_id: str, organisation_id: str, grant_id: str, act: str | None = None) -> bool:
+    def standings_of(self, citizen_id: str) -> dict[str, Standing]:
+        """How the citizen and every organisation stand."""
+        with self._lock:
+            return {org: each for (who, org), each in self._standings.items() if who == citizen_id}
+
+    def note_hiding(self, citizen_id: str) -> None:
+        """Raise `hidings` in every standing of the citizen."""
+        with self._lock:
+            for key, each in self._standings.items():
+                if key[0] == citizen_id:
+                    self._standings[key] = replace(each, hidings=each.hidings + 1)
+
+    def use(
+        self,
+        citizen_id: str,
+        organisation_id: str,
+        grant_id: str,
+        act: str | None = None,
+        at: datetime | None = None,
+    ) -> bool:
         """Count one use, atomically; an act counts once."""
         with self._lock:
             if act is not None and (grant_id, act) in self._used:
@@ -101,7 +161,7 @@ class MemoryConsents:
             standing = self.standing(citizen_id, organisation_id)
             for grant in standing.live:
                 if grant.id == grant_id and grant.uses_left != 0:
-                    self._count(citizen_id, organisation_id, standing, grant, -1)
+                    self._count(citizen_id, organisation_id, standing, grant, -1, at)
                     if act is not None:
                         self._used.add((grant_id, act))
                     return True
@@ -148,10 +208,17 @@ class MemoryConsents:
         self._standings[key] = replace(now, epoch=now.epoch + 1, live=live, known=True)
 
     def _count(
-        self, citizen_id: str, organisation_id: str, standing: Standing, used: LiveGrant, step: int
+        self,
+        citizen_id: str,
+        organisation_id: str,
+        standing: Standing,
+        used: LiveGrant,
+        step: int,
+        at: datetime | None = None,
     ) -> None:
         left = None if used.uses_left is None else used.uses_left + step
-        live = tuple(replace(each, uses_left=left) if each.id == used.id else each for each in standing.live)
+        counted = replace(used, uses_left=left, used_at=at or used.used_at)
+        live = tuple(counted if each.id == used.id else each for each in standing.live)
         self._standings[citizen_id, organisation_id] = replace(standing, live=live)
 
 
@@ -184,7 +251,7 @@ class MemoryVisitCodes:
 
 def _live(grant: Grant, left: int | None = None) -> LiveGrant:
     limits = [each for each in (grant.scope.uses, left) if each is not None]
-    return LiveGrant(grant.id, grant.scope, min(limits) if limits else None)
+    return LiveGrant(grant.id, grant.scope, min(limits) if limits else None, grant.holds_until)
 
 
 def _uses_left(standing: Standing, grant_id: str) -> int | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -11,6 +11,8 @@ from consent.model import ConsentRequest, Grant, Licence, Standing
 Now = Callable[[], datetime]
 NewId = Callable[[], str]
 Digest = Callable[[str], str]
+Before = tuple[datetime, str]
+"""Where a page ended: the moment and the id of its last item."""
 Unit = Any
 """What several writes are done in as one; None where there is nothing to hold together."""
 Spend = Callable[[Unit], None]
@@ -37,9 +39,13 @@ class Consents(Protocol):
         """One request of this citizen."""
 
     def requests_of(
-        self, citizen_id: str, limit: int, without: frozenset[str] = frozenset()
+        self,
+        citizen_id: str,
+        limit: int,
+        without: frozenset[str] = frozenset(),
+        before: Before | None = None,
     ) -> list[ConsentRequest]:
-        """The citizen's newest requests but for those of some organisations, newest first."""
+        """The citizen's newest requests but for those of some organisations, newest first by (time, id)."""
 
     def save_request(self, request: ConsentRequest, *, expected: int) -> None:
         """Put a new version of the request in the place of the old.
@@ -51,17 +57,37 @@ class Consents(Protocol):
     def approve(self, request: ConsentRequest, grant: Grant, *, expected: int) -> None:
         """Close the request as granted, keep the grant, make it live and raise the epoch.
 
-        Live grants whose time is over by `grant.granted_at` leave the standing with this.
+        Live grants whose time is over by `grant.granted_at` leave the standing with this. Approving again
+        with the same grant changes nothing.
 
         Raises:
-            StaleVersion: the stored request is not at version `expected`.
+            StaleVersion: the stored request is not at version `expected`, and not answered with this grant.
         """
 
     def grant(self, citizen_id: str, grant_id: str) -> Grant | None:
         """One grant of this citizen."""
 
-    def grants_of(self, citizen_id: str, limit: int) -> list[Grant]:
-        """The citizen's newest grants, newest first."""
+    def grants_of(self, citizen_id: str, limit: int, before: Before | None = None) -> list[Grant]:
+        """The citizen's newest grants, newest first by (time, id)."""
+
+    def grants_named(self, citizen_id: str, grant_ids: Collection[str]) -> list[Grant]:
+        """Those of these grants that are this citizen's, in any order."""
+
+    def give(self, grant: Grant, along: Spend | None = None) -> None:
+        """Keep a grant that answers no request, make it live and raise the epoch.
+
+        One whose id is there already is kept as it is, and nothing else is done. `along` writes what must
+        stand with the grant, in the same unit: all or nothing.
+        """
+
+    def hold(self, grant: Grant, *, expected: int) -> None:
+        """Replace the grant by its form with another state and `holds_until`; raise the epoch.
+
+        It stays on the standing with the uses it has left; from `holds_until` on it covers nothing.
+
+        Raises:
+            StaleVersion: the stored grant is not at version `expected`.
+        """
 
     def end(self, grant: Grant, *, expected: int) -> None:
         """Replace the grant by its ended form, take it off the standing and raise the epoch.
@@ -85,10 +111,24 @@ class Consents(Protocol):
     def settled_standing(self, citizen_id: str, organisation_id: str) -> Standing:
         """The same, linearizable: it sees every change whose call returned before this one began."""
 
-    def use(self, citizen_id: str, organisation_id: str, grant_id: str, act: str | None = None) -> bool:
+    def standings_of(self, citizen_id: str) -> dict[str, Standing]:
+        """How the citizen and every organisation stand that has a standing, by organisation."""
+
+    def note_hiding(self, citizen_id: str) -> None:
+        """Something in this book was hidden: raise `hidings` in every standing, before this returns."""
+
+    def use(
+        self,
+        citizen_id: str,
+        organisation_id: str,
+        grant_id: str,
+        act: str | None = None,
+        at: datetime | None = None,
+    ) -> bool:
         """Count one use, atomically; False when none was left or the grant is not live.
 
-        An `act` that has counted its use of this grant counts none again: True.
+        `at` is kept as the time of the last use. An `act` that has counted its use of this grant counts
+        none again: True.
         """
 
     def unuse(self, citizen_id: str, organisation_id: str, grant_id: str, act: str | None = None) -> None:

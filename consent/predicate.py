@@ -6,13 +6,17 @@ The empty predicate admits nothing. There is no way to write "everything" by lea
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from consent.model import LiveGrant, Period, RecordFacts
 
 GUARDIANS = "guardians"
 PROVIDERS = "providers"
+SAFETY = "safety"
+"""Hidden from companions by a safety flag; apart from what the person hid: lifting one keeps the other."""
+COMPANIONS = frozenset({GUARDIANS, SAFETY})
+"""What is hidden from one of these is hidden from everybody who acts for the person."""
 
 
 def organisation_audience(organisation_id: str) -> str:
@@ -20,14 +24,15 @@ def organisation_audience(organisation_id: str) -> str:
     return f"organisation:{organisation_id}"
 
 
-@dataclass(frozen=True, slots=True)
-class Clause:
+# Tuples, not dataclasses: a decision makes one of each, and a frozen dataclass takes thrice as long to make.
+class Clause(NamedTuple):
     """One way for a record to be admitted; all its conditions hold together."""
 
     categories: frozenset[str] | None
     period: Period
     labels: frozenset[str] | None
     author: str | None = None
+    record_ids: frozenset[str] | None = None
 
     def admits(self, facts: RecordFacts) -> bool:
         """Whether the record meets every condition of this clause."""
@@ -36,11 +41,11 @@ class Clause:
             and self.period.contains(facts.first_day, facts.last_day)
             and (self.labels is None or facts.labels <= self.labels)
             and (self.author is None or facts.organisation_id == self.author)
+            and (self.record_ids is None or facts.record_id in self.record_ids)
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Predicate:
+class Predicate(NamedTuple):
     """Any clause admits; a record hidden from one of the reader's audiences never is."""
 
     clauses: tuple[Clause, ...] = ()
@@ -51,6 +56,14 @@ class Predicate:
         if facts.hidden_from & self.audiences:
             return False
         return any(clause.admits(facts) for clause in self.clauses)
+
+    def also_hidden_from(self, audiences: frozenset[str]) -> Predicate:
+        """The same for a reader who belongs to these audiences as well."""
+        return Predicate(self.clauses, self.audiences | audiences)
+
+    def hidden_or_not(self) -> Predicate:
+        """The same for what is known not to be hidden."""
+        return Predicate(self.clauses)
 
 
 NOTHING = Predicate()
@@ -64,7 +77,7 @@ def own_eyes() -> Predicate:
 
 def guardian_eyes() -> Predicate:
     """A guardian: all but what was hidden from guardians."""
-    return Predicate((Clause(None, _ALWAYS, None),), frozenset({GUARDIANS}))
+    return Predicate((Clause(None, _ALWAYS, None),), COMPANIONS)
 
 
 def author_eyes(organisation_id: str) -> Predicate:
@@ -78,7 +91,7 @@ def granted_eyes(organisation_id: str, grants: tuple[LiveGrant, ...], licensed: 
     Clauses are sorted, so the same grants give the same predicate in whatever order they came.
     """
     clauses = [
-        Clause(shared, grant.scope.record_period, grant.scope.labels)
+        Clause(shared, grant.scope.record_period, grant.scope.labels, None, grant.scope.record_ids)
         for grant in grants
         if (shared := grant.scope.categories & licensed)
     ]
@@ -94,10 +107,17 @@ def _provider(organisation_id: str) -> frozenset[str]:
 
 
 def _settled(clauses: list[Clause]) -> tuple[Clause, ...]:
-    return tuple(sorted(set(clauses), key=_place))
+    """In one order; clauses that differ in their categories alone are one clause with all of these."""
+    merged: dict[Clause, frozenset[str]] = {}
+    for each in clauses:
+        alike = each._replace(categories=frozenset())
+        merged[alike] = merged.get(alike, frozenset()) | (each.categories or frozenset())
+    whole = [alike._replace(categories=categories) for alike, categories in merged.items()]
+    return tuple(sorted(whole, key=_place))
 
 
 def _place(clause: Clause) -> tuple[object, ...]:
     period = clause.period
     ends = (str(period.first), str(period.last))
-    return (sorted(clause.categories or ()), ends, sorted(clause.labels or ()))
+    named = clause.record_ids is not None, sorted(clause.record_ids or ())
+    return (sorted(clause.categories or ()), ends, sorted(clause.labels or ()), named)

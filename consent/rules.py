@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from consent.codes import CATEGORIES, LABELS, PURPOSES
+from consent.codes import CATEGORIES, LABELS, PURPOSES, WITHDRAWAL_REASONS
 from consent.errors import CoConsentRequired, NotLicensed, UnknownCode
 from consent.model import Actor, Answer, ConsentRequest, Licence, Period, Scope, Step
+from consent.periods import PERIODS
 
-LONGEST_GRANT = timedelta(days=366)
+LONGEST_GRANT = PERIODS.longest_grant
+MOST_RECORDS = 100
+"""Records a grant can name one by one; a standing document must stay small."""
 CO_CONSENT_AGE = 7
 """Age from which a child's own yes is needed as well (Law 91/2025/QH15 Art. 24)."""
 _VIETNAM = ZoneInfo("Asia/Ho_Chi_Minh")
@@ -25,6 +28,8 @@ def narrowed(asked: Scope, answer: Answer) -> Scope:
         expires_at=answer.expires_at or asked.expires_at,
         uses=answer.uses if answer.uses_given else asked.uses,
         labels=asked.labels if answer.labels is None else answer.labels,
+        record_ids=asked.record_ids if answer.record_ids is None else answer.record_ids,
+        mode=answer.mode or asked.mode,
     )
 
 
@@ -73,9 +78,20 @@ def check_codes(scope: Scope, now: datetime) -> None:
         "record_period": not _ordered(scope.record_period),
         "expires_at": not now < scope.expires_at <= now + LONGEST_GRANT,
         "frequency": scope.uses is not None and scope.uses < 1,
+        "record_ids": scope.record_ids is not None and not 1 <= len(scope.record_ids) <= MOST_RECORDS,
     }
     if any(faults.values()):
         raise UnknownCode(*(name for name, wrong in faults.items() if wrong))
+
+
+def check_reason(reason: str | None) -> None:
+    """Refuse a reason for a withdrawal that is on no list; none at all is enough.
+
+    Raises:
+        UnknownCode: names the field.
+    """
+    if reason is not None and reason not in WITHDRAWAL_REASONS:
+        raise UnknownCode("reason")
 
 
 def check_actor(actor: Actor, now: datetime) -> None:

@@ -18,6 +18,8 @@ from consent.errors import VisitCodeInvalid
 from consent.ports import Digest, Now, Unit, VisitCodes
 
 VISIT_CODE_LASTS = timedelta(minutes=5)
+QR_PREFIX = "HWV1:"
+"""Before a code in a QR picture: letters a QR packs well, and no word that another app reads as its own."""
 _LETTERS = "ABCDEFGHJKMNPQRSTVWXYZ23456789"
 _LENGTH = 10
 _CODE = re.compile(f"[{_LETTERS}]{{{_LENGTH}}}")
@@ -67,7 +69,7 @@ class VisitCodeService:
         Raises:
             VisitCodeInvalid: not a code, unknown, used or too old: one answer for all.
         """
-        code = re.sub(r"[\s-]", "", text).upper()
+        code = re.sub(r"[\s-]", "", text.strip().upper().removeprefix(QR_PREFIX))
         if not _CODE.fullmatch(code):
             # Looked for all the same, so that a misspelt code takes as long as a wrong one.
             code = ""
@@ -85,6 +87,11 @@ class VisitCodeService:
         """
         if not self._codes.take(shown.digest, self._now(), unit):
             raise VisitCodeInvalid("visit_code")
+
+
+def qr_text(code: str) -> str:
+    """What the picture for a scanner says; `shown` reads it like the code itself."""
+    return QR_PREFIX + code
 
 
 def _thrown(dice: bytes) -> str:

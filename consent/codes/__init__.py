@@ -54,12 +54,25 @@ def _code(row: dict[str, object]) -> Code:
     return Code(str(row["code"]), str(row["vi"]), str(row["en"]), more)
 
 
-NAMES = frozenset({"purposes", "categories", "labels", "frequencies", "refusal-reasons", "states"})
+NAMES = frozenset(
+    {
+        "purposes",
+        "categories",
+        "labels",
+        "frequencies",
+        "refusal-reasons",
+        "withdrawal-reasons",
+        "emergency-reasons",
+        "states",
+    }
+)
 PURPOSES = code_list("purposes")
 CATEGORIES = code_list("categories")
 LABELS = code_list("labels")
 FREQUENCIES = code_list("frequencies")
 REFUSAL_REASONS = code_list("refusal-reasons")
+WITHDRAWAL_REASONS = code_list("withdrawal-reasons")
+EMERGENCY_REASONS = code_list("emergency-reasons")
 STATES = code_list("states")
 
 

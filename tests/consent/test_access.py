@@ -100,6 +100,16 @@ def test_a_session_ends_after_half_an_hour_or_with_its_grant(world: World) -> No
         world.access.authorise(longer)
 
 
+def test_a_session_is_over_although_its_grant_lives_on(world: World) -> None:
+    world.grant()
+    session = world.access.open_session("citizen", "org", "dr", "TREAT")
+    world.time = session.expires_at - timedelta(milliseconds=1)
+    assert world.access.authorise(session).decision.permit
+    world.time = session.expires_at
+    with pytest.raises(ReadRefused):
+        world.access.authorise(session)
+
+
 def test_a_session_paid_under_one_grant_reads_nothing_of_another(world: World) -> None:
     first = world.grant(categories=frozenset({"visit"}))
     session = world.access.open_session("citizen", "org", "dr", "TREAT")

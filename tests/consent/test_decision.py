@@ -63,6 +63,8 @@ def test_a_covering_grant_permits_just_what_it_covers() -> None:
         (make_live(categories=frozenset()), ASK, LICENCE, "nothing_in_common"),
         (make_live(), replace(ASK, paid=frozenset()), LICENCE, "no_grant"),
         (make_live(), replace(ASK, paid=frozenset({"other"})), LICENCE, "no_grant"),
+        (make_live(), replace(ASK, mode="STORE"), LICENCE, "view_only"),
+        (replace(make_live(), holds_until=NOW), ASK, LICENCE, "suspended"),
     ],
 )
 def test_each_dimension_refuses_by_itself(grant: LiveGrant, ask: Ask, licence: Licence, reason: str) -> None:
@@ -75,6 +77,28 @@ def test_a_grant_ends_at_the_instant_it_says_and_not_before() -> None:
     standing = make_standing(make_live())
     assert decide(replace(ASK, at=ends - timedelta(milliseconds=1)), standing, LICENCE).permit
     assert not decide(replace(ASK, at=ends), standing, LICENCE).permit
+
+
+def test_a_grant_is_suspended_at_the_instant_it_says_and_not_before() -> None:
+    standing = make_standing(replace(make_live(), holds_until=NOW + timedelta(hours=1)))
+    assert decide(replace(ASK, at=NOW + timedelta(minutes=59)), standing, LICENCE).permit
+    assert decide(replace(ASK, at=NOW + timedelta(hours=1)), standing, LICENCE).reason == "suspended"
+
+
+def test_who_may_keep_a_copy_may_look_and_not_the_other_way_round() -> None:
+    keeping = make_standing(make_live(mode="STORE"), make_live("g2"))
+    assert decide(ASK, keeping, LICENCE).grant_ids == ("g1", "g2")
+    assert decide(replace(ASK, mode="STORE"), keeping, LICENCE).grant_ids == ("g1",)
+
+
+def test_single_records_are_those_named_and_within_everything_else() -> None:
+    named = decide(ASK, make_standing(make_live(record_ids=frozenset({"r1", "r2"}))), LICENCE).predicate
+    assert named.admits(facts(record_id="r1"))
+    assert not named.admits(facts(record_id="r3"))
+    assert not named.admits(facts(record_id="r2", category="lab_result"))
+    assert not named.admits(facts(record_id="r2", hidden_from=frozenset({PROVIDERS})))
+    none = decide(ASK, make_standing(make_live(record_ids=frozenset())), LICENCE).predicate
+    assert not none.admits(facts(record_id=""))
 
 
 def test_a_paid_session_reads_on_when_the_last_use_is_spent() -> None:
@@ -156,9 +180,18 @@ scopes = st.builds(
     record_period=st.builds(Period, st.none() | days, st.none() | days),
     expires_at=st.sampled_from([NOW - timedelta(days=1), NOW, NOW + timedelta(days=1)]),
     labels=st.frozensets(st.sampled_from(sorted(LABELS))),
+    record_ids=st.none() | st.frozensets(st.sampled_from(["r1", "r2"])),
+    mode=st.sampled_from(["VIEW", "STORE"]),
 )
 grants_given = st.lists(
-    st.builds(LiveGrant, st.uuids().map(str), scopes, st.sampled_from([None, 0, 1])), max_size=5
+    st.builds(
+        LiveGrant,
+        st.uuids().map(str),
+        scopes,
+        st.sampled_from([None, 0, 1]),
+        st.sampled_from([None, NOW, NOW + timedelta(days=1)]),
+    ),
+    max_size=5,
 )
 records = st.builds(
     facts,
@@ -167,6 +200,7 @@ records = st.builds(
     last_day=days,
     labels=st.frozensets(st.sampled_from(sorted(LABELS))),
     hidden_from=st.frozensets(st.sampled_from([GUARDIANS, PROVIDERS, organisation_audience("org")])),
+    record_id=st.sampled_from(["r1", "r2", "r3"]),
 )
 
 
@@ -179,6 +213,9 @@ def oracle(grant: LiveGrant, ask: Ask, licence: Licence, record: RecordFacts) ->
             scope.purpose == ask.purpose and ask.purpose in licence.purposes,
             scope.practitioner_id in (None, ask.practitioner_id),
             ask.at < scope.expires_at,
+            grant.holds_until is None or ask.at < grant.holds_until,
+            ask.mode == "VIEW" or scope.mode == "STORE",
+            scope.record_ids is None or record.record_id in scope.record_ids,
             grant.uses_left != 0,
             record.category in scope.categories & licence.categories,
             period.first is None or record.first_day >= period.first,
@@ -195,22 +232,50 @@ def oracle(grant: LiveGrant, ask: Ask, licence: Licence, record: RecordFacts) ->
     record=records,
     blocked=st.booleans(),
     purpose=st.sampled_from(["TREAT", "HPAYMT", "X"]),
+    mode=st.sampled_from(["VIEW", "STORE"]),
 )
 def test_the_decision_is_the_union_of_what_single_grants_say(
-    grants: list[LiveGrant], record: RecordFacts, blocked: bool, purpose: str
+    grants: list[LiveGrant], record: RecordFacts, blocked: bool, purpose: str, mode: str
 ) -> None:
-    ask = replace(ASK, purpose=purpose)
+    ask = replace(ASK, purpose=purpose, mode=mode)
     verdict = decide(ask, make_standing(*grants, blocked=blocked), LICENCE)
     expected = not blocked and any(oracle(grant, ask, LICENCE, record) for grant in grants)
     assert verdict.predicate.admits(record) is expected
     assert verdict.permit or verdict.predicate == NOTHING
 
 
-@given(grants=grants_given, shuffled=st.randoms(use_true_random=False))
-def test_order_never_matters(grants: list[LiveGrant], shuffled: object) -> None:
-    turned = list(grants)
-    shuffled.shuffle(turned)
-    assert decide(ASK, make_standing(*grants), LICENCE) == decide(ASK, make_standing(*turned), LICENCE)
+@settings(max_examples=30, deadline=None)
+@given(grants=st.lists(grants_given.map(lambda some: some[0] if some else make_live()), max_size=6))
+def test_c16_no_permutation_of_six_grants_decides_otherwise(grants: list[LiveGrant]) -> None:
+    told = {decide(ASK, make_standing(*order), LICENCE) for order in itertools.permutations(grants)}
+    assert len(told) == 1
+    blocked = decide(ASK, make_standing(*grants, blocked=True), LICENCE)
+    assert (blocked.permit, blocked.predicate) == (False, NOTHING)
+
+
+@given(
+    grants=grants_given,
+    ask=st.builds(
+        Ask,
+        st.text(max_size=3) | st.just("org"),
+        st.none() | st.text(max_size=3) | st.just("dr"),
+        st.text(max_size=5) | st.just("TREAT"),
+        st.just(NOW),
+        st.none() | st.frozensets(st.text(max_size=2), max_size=2),
+        st.sampled_from(["VIEW", "STORE"]),
+    ),
+    licence=st.builds(
+        Licence,
+        st.frozensets(st.sampled_from([*ALL_PURPOSES, "?"])),
+        st.frozensets(st.sampled_from([*ALL_CATEGORIES, "?"])),
+    ),
+)
+def test_every_question_has_an_answer_and_a_no_opens_nothing(
+    grants: list[LiveGrant], ask: Ask, licence: Licence
+) -> None:
+    verdict = decide(ask, make_standing(*grants), licence)
+    assert verdict.permit is bool(verdict.grant_ids)
+    assert verdict.permit or verdict.predicate == NOTHING
 
 
 @given(grants=grants_given, more=scopes, record=records)

@@ -245,7 +245,7 @@ def test_every_purpose_that_can_be_asked_has_a_text_in_both_languages() -> None:
             texts = {notice_for(code.code, locale).text for locale in LOCALES}
             assert len(texts) == 2
     with pytest.raises(UnknownCode):
-        notice_for("BTG", "vi")
+        notice_for("NO-SUCH", "vi")
     with pytest.raises(UnknownCode):
         notice_for("../codes/purposes", "vi")
 

@@ -61,6 +61,14 @@ STEPS = {
 }
 
 
+# The same of reading one record: another query, the same looks before and after it.
+STEPS_OF_ONE = {
+    "after the decision, before the query": ("services.book.readers._parts.records", "get", False),
+    "after the query": ("services.book.readers._parts.records", "get", True),
+    "right before the last look": STEPS["right before the last look"],
+}
+
+
 def _target(world: World, path: str) -> Any:
     found: Any = world
     for name in path.split("."):
@@ -69,14 +77,20 @@ def _target(world: World, path: str) -> Any:
 
 
 def read_while(
-    granted: Granted, step: str, monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[], Any]
+    granted: Granted,
+    step: str,
+    monkeypatch: pytest.MonkeyPatch,
+    meanwhile: Callable[[], Any],
+    *,
+    one: bool = False,
 ) -> TestResponse:
-    """The answer of a read that is paused at a step while something else happens."""
+    """The answer of a read, of the list or of one record, paused at a step while something else happens."""
     session, token = granted.session(), granted.doctor.token
-    path, method, after = STEPS[step]
+    record = f"/{found_in(granted.read(session))['items'][0]['id']}" if one else ""
+    path, method, after = (STEPS_OF_ONE if one else STEPS)[step]
     target, gate, answers = _target(granted.world, path), Gate(), []
     monkeypatch.setattr(target, method, gate.pausing(getattr(target, method), after=after))
-    url = f"/provider/citizens/{granted.citizen_ref}/records"
+    url = f"/provider/citizens/{granted.citizen_ref}/records{record}"
 
     def read() -> None:
         answers.append(granted.world.get(url, token, headers={"Access-Session": session}))
@@ -102,6 +116,52 @@ def test_withdrawal_at_any_step_of_a_read_stops_it(
     answer = read_while(granted, step, monkeypatch, granted.withdraw)
     assert (answer.status_code, found_in(answer)["code"]) == (403, "consent_ended")
     assert SECRET not in answer.get_data(as_text=True)
+
+
+@pytest.mark.parametrize("step", STEPS_OF_ONE)
+def test_c01_withdrawal_at_any_step_of_reading_one_record_stops_it(
+    granted: Granted, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = read_while(granted, step, monkeypatch, granted.withdraw, one=True)
+    assert (answer.status_code, found_in(answer)["code"]) == (403, "consent_ended")
+    assert SECRET not in answer.get_data(as_text=True)
+
+
+def hide(granted: Granted) -> None:
+    """The citizen hides the newest record from every provider."""
+    newest = found_in(granted.world.get("/citizens/me/records?limit=1", granted.person))["items"][0]["id"]
+    body = {"audience": "providers", "hidden": True}
+    path = f"/citizens/me/records/{newest}/visibility"
+    assert granted.world.call("PUT", path, granted.person, body).status_code == 204
+
+
+@pytest.mark.parametrize(
+    ("step", "one"), [*((step, False) for step in STEPS), *((step, True) for step in STEPS_OF_ONE)]
+)
+def test_what_is_hidden_while_it_is_read_does_not_leave(
+    granted: Granted, step: str, one: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = read_while(granted, step, monkeypatch, lambda: hide(granted), one=one)
+    assert SECRET not in answer.get_data(as_text=True)
+    begun_after = step == "before the decision"
+    assert answer.status_code == (200 if begun_after else 404 if _found_nothing(step, one) else 503)
+    assert begun_after or answer.status_code == 404 or found_in(answer)["code"] == "unavailable"
+    again = granted.read(granted.session())
+    assert (again.status_code, found_in(again)["items"]) == (200, [])
+
+
+def _found_nothing(step: str, one: bool) -> bool:
+    return one and step == "after the decision, before the query"
+
+
+def test_suspending_stops_a_read(granted: Granted, monkeypatch: pytest.MonkeyPatch) -> None:
+    consent, grant_id = granted.world.services.consent, granted.grant["id"]
+
+    def suspend() -> None:
+        consent.suspend(granted.person.id, grant_id, "custody_ended", "registry")
+
+    answer = read_while(granted, "after the query", monkeypatch, suspend)
+    assert (answer.status_code, found_in(answer)["code"]) == (403, "consent_ended")
 
 
 @pytest.mark.parametrize("step", ["after the query", "right before the last look"])
@@ -177,6 +237,15 @@ def test_without_the_last_look_a_withdrawn_read_leaks(
     with pytest.MonkeyPatch.context() as removed:
         removed.setattr(AccessService, "still_holds", _no_last_look)
         answer = read_while(granted, "after the query", monkeypatch, granted.withdraw)
+    assert SECRET in answer.get_data(as_text=True)
+
+
+def test_if_hiding_is_not_noted_what_is_hidden_leaks(
+    granted: Granted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts = granted.world.services.book.readers._parts
+    object.__setattr__(parts, "note_hiding", lambda citizen_id: None)  # it is frozen
+    answer = read_while(granted, "after the query", monkeypatch, lambda: hide(granted))
     assert SECRET in answer.get_data(as_text=True)
 
 

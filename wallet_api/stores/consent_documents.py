@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, date
+from datetime import UTC, date, datetime
 from typing import Any
 
 from consent.codes import LABELS
-from consent.model import Evidence, Grant, LiveGrant, NoticeShown, Period, Scope, Standing, Step
+from consent.model import Evidence, Grant, LiveGrant, NoticeShown, Period, Scope, Signature, Standing, Step
 from wallet_api.infra.crypto.blind import BlindIndex
 
 Document = dict[str, Any]
@@ -31,7 +31,13 @@ class LabelTokens:
 
 def live_document(grant: Grant, uses_left: int | None, tokens: LabelTokens) -> Document:
     """A grant as the standing holds it."""
-    return {"id": grant.id, "scope": scope_document(grant.scope, tokens), "uses_left": uses_left}
+    return {
+        "id": grant.id,
+        "scope": scope_document(grant.scope, tokens),
+        "uses_left": uses_left,
+        "holds_until": grant.holds_until,
+        "used_at": None,
+    }
 
 
 def uses_left(found: Mapping[str, Any] | None, grant_id: str) -> int | None:
@@ -53,11 +59,14 @@ def scope_document(scope: Scope, tokens: LabelTokens) -> Document:
         "expires_at": scope.expires_at,
         "uses": scope.uses,
         "labels": tokens.sealed(scope.labels),
+        "record_ids": None if scope.record_ids is None else sorted(scope.record_ids),
+        "mode": scope.mode,
     }
 
 
 def scope_of(found: Mapping[str, Any], tokens: LabelTokens) -> Scope:
-    """A stored scope."""
+    """A stored scope. One from before single records and modes were dimensions names neither."""
+    named = found.get("record_ids")
     return Scope(
         organisation_id=found["organisation_id"],
         practitioner_id=found["practitioner_id"],
@@ -67,7 +76,13 @@ def scope_of(found: Mapping[str, Any], tokens: LabelTokens) -> Scope:
         expires_at=found["expires_at"].astimezone(UTC),
         uses=found["uses"],
         labels=tokens.opened(found["labels"]),
+        record_ids=None if named is None else frozenset(named),
+        mode=found.get("mode", "VIEW"),
     )
+
+
+def _instant(found: datetime | None) -> datetime | None:
+    return found.astimezone(UTC) if found else None
 
 
 def _day(text: str | None) -> date | None:
@@ -82,6 +97,34 @@ def step_document(step: Step) -> Document:
 def history_of(found: Mapping[str, Any]) -> tuple[Step, ...]:
     """The history of a stored request or grant."""
     return tuple(Step(**each) for each in found["history"])
+
+
+def signature_documents(signatures: Iterable[Signature], tokens: LabelTokens) -> list[Document]:
+    """Signatures as they are stored."""
+    return [
+        {
+            "role": each.role,
+            "evidence": dict(vars(each.evidence)),
+            "notice": dict(vars(each.notice)),
+            "scope": scope_document(each.scope, tokens),
+            "at": each.at,
+        }
+        for each in signatures
+    ]
+
+
+def signatures_of(found: Iterable[Mapping[str, Any]], tokens: LabelTokens) -> tuple[Signature, ...]:
+    """Stored signatures."""
+    return tuple(
+        Signature(
+            role=each["role"],
+            evidence=Evidence(**each["evidence"]),
+            notice=NoticeShown(**each["notice"]),
+            scope=scope_of(each["scope"], tokens),
+            at=each["at"].astimezone(UTC),
+        )
+        for each in found
+    )
 
 
 def grant_document(grant: Grant, tokens: LabelTokens) -> Document:
@@ -100,6 +143,11 @@ def grant_document(grant: Grant, tokens: LabelTokens) -> Document:
         "held_back": list(grant.held_back),
         "ended_at": grant.ended_at,
         "end_reason": grant.end_reason,
+        "kind": grant.kind,
+        "successor_id": grant.successor_id,
+        "holds_until": grant.holds_until,
+        "signatures": signature_documents(grant.signatures, tokens),
+        "pending": signature_documents(grant.pending, tokens),
         "history": [step_document(step) for step in grant.history],
     }
 
@@ -120,6 +168,11 @@ def grant_of(found: Mapping[str, Any], tokens: LabelTokens) -> Grant:
         ended_at=found["ended_at"],
         end_reason=found["end_reason"],
         history=history_of(found),
+        kind=found.get("kind", "consent"),
+        successor_id=found.get("successor_id"),
+        holds_until=_instant(found.get("holds_until")),
+        signatures=signatures_of(found.get("signatures", ()), tokens),
+        pending=signatures_of(found.get("pending", ()), tokens),
     )
 
 
@@ -128,7 +181,14 @@ def standing_of(found: Mapping[str, Any] | None, tokens: LabelTokens) -> Standin
     if found is None:
         return Standing()
     live = tuple(
-        LiveGrant(each["id"], scope_of(each["scope"], tokens), each["uses_left"])
+        LiveGrant(
+            each["id"],
+            scope_of(each["scope"], tokens),
+            each["uses_left"],
+            _instant(each.get("holds_until")),
+            _instant(each.get("used_at")),
+        )
         for each in found.get("live", ())
     )
-    return Standing(found["epoch"], live, found["blocked"], found["known"])
+    marks = found.get("hidings", 0), found.get("restricted", False)
+    return Standing(found["epoch"], live, found["blocked"], found["known"], *marks)

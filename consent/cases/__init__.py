@@ -1,0 +1,1 @@
+"""The published decision cases: data for anybody, and what has them decided and compared."""
