@@ -124,7 +124,9 @@ class Delivery:
         alive = self._read.reminders.many(moved)
         gate = Gate(self._planning, self._read.recipients, self._read.preferences, vn_day(run.now))
         pushes = [
-            p for p in (self._wanted(run, push, alive, gate) for push in run.batch.pushes) if p.reminder_ids
+            p
+            for p in (self._wanted(run, push, alive, gate) for push in run.batch.pushes)
+            if p.reminder_ids or p.alert
         ]
         people = {push.recipient_id for push in pushes}
         addresses = self._write.devices.addresses_of(people, run.now - SEEN_WITHIN)
@@ -150,6 +152,9 @@ class Delivery:
         start, until = window_of(vn_day(run.now), prefs.window)
         if not mine:
             run.end(push, State.FAILED, NO_DEVICE)
+        elif push.alert:
+            until = run.batch.until
+            run.sending.append((push, [Envelope(a, push.nid, prefs.locale, until) for a in mine]))
         elif not start <= run.now < until:
             at = when_to_send(vn_day(run.now), prefs.window, push.recipient_id, run.now)
             run.keep(push, at, "outside_window")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import date
 
-from notifications.model import DueItem, Status
-from notifications.planning import Planning
+from notifications.model import Status
+from notifications.planning import Forecasts, Planning
 from notifications.ports import PreferenceStore, Recipients
 from notifications.reminders import Reminder
 
@@ -20,16 +20,18 @@ class Gate:
         self._recipients = recipients
         self._preferences = preferences
         self._today = today
-        self._plans: dict[str, dict[tuple[str, str, int], DueItem]] = {}
+        self._plans: dict[str, Forecasts] = {}
         self._told: dict[str, frozenset[str]] = {}
 
     def refusal(self, reminder: Reminder) -> str | None:
         """Why this reminder must not go out now, or None. Reads the records, not the stored plan."""
         citizen = reminder.citizen_id
         if citizen not in self._plans:
-            self._plans[citizen] = {i.identity: i for i in self._planning.forecast(citizen, self._today)}
+            self._plans[citizen] = self._planning.forecasts(citizen, self._today)
             self._told[citizen] = frozenset(self._recipients.who_is_reminded(citizen))
-        item = self._plans[citizen].get((reminder.programme_id, reminder.series_id, reminder.dose))
+        dose = (reminder.programme_id, reminder.series_id, reminder.dose)
+        known = self._plans[citizen].known_to(reminder.recipient_id)
+        item = next((each for each in known if each.identity == dose), None)
         if item is None or not item.remindable:
             return "given" if item is not None and item.status is Status.GIVEN else "no_longer_due"
         if reminder.recipient_id not in self._told[citizen]:

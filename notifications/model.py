@@ -10,6 +10,8 @@ from typing import Any, Literal
 
 Sex = Literal["female", "male", "other", "unknown"]
 Locale = Literal["vi", "en"]
+ACCESS_TOPIC = "access"
+"""The topic of messages that say who opened one's records."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,21 +27,26 @@ class CitizenFacts:
 
 @dataclass(frozen=True, slots=True)
 class GivenDose:
-    """One vaccination on record. `vaccine` is an id of vaccines.json; `record_id` leads back to the proof."""
+    """One vaccination on record. `vaccine` is an id of vaccines.json; `record_id` leads back to the proof.
+
+    `hidden`: only the person themselves may know of it; who acts for them is reminded as if it were not.
+    """
 
     vaccine: str
     cvx: str | None
     given_on: date
     record_id: str
+    hidden: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Exam:
-    """One check-up on record. `kind` is compared with what a periodic programme accepts."""
+    """One check-up on record. `kind` is what a periodic programme accepts or not; `hidden` as above."""
 
     kind: str
     done_on: date
     record_id: str
+    hidden: bool = False
 
 
 Care = GivenDose | Exam

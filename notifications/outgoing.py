@@ -87,12 +87,16 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Push:
-    """One push for one person and day. `installations`, in a retry: the devices still owed; None is all."""
+    """One push for one person and day. `installations`, in a retry: the devices still owed; None is all.
+
+    An `alert` stands for no reminder: it goes out at any hour, and nothing cancels it.
+    """
 
     recipient_id: str
     nid: str
     reminder_ids: tuple[str, ...]
     installations: frozenset[str] | None = None
+    alert: bool = False
 
 
 class BatchState(StrEnum):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -47,6 +47,29 @@ class PlanningPorts:
     in_unit: InUnit
 
 
+@dataclass(frozen=True, slots=True)
+class Forecasts:
+    """A person's plan as it is, and as it looks to who acts for them and does not know what was hidden."""
+
+    citizen_id: str
+    own: tuple[DueItem, ...]
+    companions: tuple[DueItem, ...]
+
+    @property
+    def same(self) -> bool:
+        """Whether nothing that is hidden makes a difference."""
+        return self.own is self.companions
+
+    @property
+    def either(self) -> tuple[DueItem, ...]:
+        """Every item of one or the other."""
+        return self.own if self.same else self.own + self.companions
+
+    def known_to(self, recipient_id: str) -> tuple[DueItem, ...]:
+        """The plan somebody is reminded by."""
+        return self.own if recipient_id == self.citizen_id else self.companions
+
+
 class Planning:
     """Plans citizens one by one. Each method may run twice, or at once in two workers: nothing doubles."""
 
@@ -65,6 +88,18 @@ class Planning:
         # Read for an unknown person too: what somebody waits for must not take longer for who exists.
         care = self._ports.care.care(citizen_id, unit)
         return () if facts is None else self.forecast_over(facts, care, today)
+
+    def forecasts(self, citizen_id: str, today: date | None = None, unit: Unit | None = None) -> Forecasts:
+        """The plan of this moment for the person, and for everybody who is reminded in their place."""
+        facts = self._ports.care.facts(citizen_id, unit)
+        care = self._ports.care.care(citizen_id, unit)
+        if facts is None:
+            return Forecasts(citizen_id, (), ())
+        truly = self.forecast_over(facts, care, today)
+        known = [each for each in care if not each.hidden]
+        if len(known) == len(care):
+            return Forecasts(citizen_id, truly, truly)
+        return Forecasts(citizen_id, truly, self.forecast_over(facts, known, today))
 
     def forecast_over(
         self, facts: CitizenFacts, care: Sequence[Care], today: date | None = None
@@ -87,14 +122,13 @@ class Planning:
         today = vn_day(self._now())
         if unit is None:
             self._ports.due.replace(citizen_id, (), today)
-        items = self.forecast(citizen_id, today, unit)
+        plans = self.forecasts(citizen_id, today, unit)
         known = self._ports.reminders.of_citizen(citizen_id)
-        self._cancel_stale(known, items, today, unit)
-        spent = {reminder.key for reminder in known if reminder.state is not State.CANCELLED}
-        owed = any(self._owed(citizen_id, item, today, spent) for item in items)
-        review_on = today if owed else next_review(items, today, self._by_id)
-        self._ports.due.replace(citizen_id, items, review_on, unit)
-        return items
+        self._cancel_stale(known, plans, today, unit)
+        owed = any(self._owed(citizen_id, item, today, spent) for item, spent in _unspent(plans, known))
+        review_on = today if owed else next_review(plans.either, today, self._by_id)
+        self._ports.due.replace(citizen_id, plans.own, review_on, unit)
+        return plans.own
 
     def review(self, citizen_id: str, day: date) -> int:
         """Plan the reminders this citizen is owed on `day` and set the next review; how many were planned.
@@ -104,11 +138,11 @@ class Planning:
         """
 
         def work(unit: Unit | None) -> int:
-            items = self.forecast(citizen_id, day, unit)
-            planned = sum(
-                self._plan_for(citizen_id, who, items, day, unit) for who in self._told(items, citizen_id)
-            )
-            self._ports.due.replace(citizen_id, items, next_review(items, day, self._by_id), unit)
+            plans = self.forecasts(citizen_id, day, unit)
+            told = self._told(plans.either, citizen_id)
+            planned = sum(self._plan_for(citizen_id, who, plans.known_to(who), day, unit) for who in told)
+            review_on = next_review(plans.either, day, self._by_id)
+            self._ports.due.replace(citizen_id, plans.own, review_on, unit)
             return planned
 
         return self._ports.in_unit(work)
@@ -170,17 +204,21 @@ class Planning:
         return key not in spent
 
     def _cancel_stale(
-        self, known: Sequence[Reminder], items: Sequence[DueItem], today: date, unit: Unit | None
+        self, known: Sequence[Reminder], plans: Forecasts, today: date, unit: Unit | None
     ) -> None:
-        now_is = {item.identity: item for item in items}
         for reminder in known:
             if reminder.state not in LIVE:
                 continue
+            now_is = {item.identity: item for item in plans.known_to(reminder.recipient_id)}
             item = now_is.get((reminder.programme_id, reminder.series_id, reminder.dose))
             reason = self._lost_reason(reminder, item, today)
-            if reason is not None:
+            if reason is None:
+                continue
+            if plans.same:
                 dose = (reminder.citizen_id, reminder.series_id, reminder.dose)
                 self._ports.reminders.cancel_for(*dose, reason, unit)
+            else:  # what one may not know of must not be told by what becomes of the other's
+                self._ports.reminders.move([reminder.id], _UNSENT, State.CANCELLED, reason=reason, unit=unit)
 
     def _lost_reason(self, reminder: Reminder, item: DueItem | None, today: date) -> str | None:
         if item is None or not item.remindable or item.recommended is None:
@@ -189,3 +227,16 @@ class Planning:
         days = next((o.days for o in offsets if o.kind == reminder.offset), None)
         reached = days is not None and item.recommended + timedelta(days=days) <= today
         return None if reached else "moved"
+
+
+def _unspent(plans: Forecasts, known: Sequence[Reminder]) -> Iterator[tuple[DueItem, set[str]]]:
+    """Each item with the reminders of it that are spent: a plan two people share counts for both alike."""
+    live = [each for each in known if each.state is not State.CANCELLED]
+    if plans.same:
+        every = {each.key for each in live}
+        yield from ((item, every) for item in plans.own)
+        return
+    mine = {each.key for each in live if each.recipient_id == plans.citizen_id}
+    others = {each.key for each in live if each.recipient_id != plans.citizen_id}
+    yield from ((item, mine | others) for item in plans.own)
+    yield from ((item, others) for item in plans.companions)

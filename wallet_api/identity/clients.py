@@ -75,6 +75,23 @@ class Clients:
         """
         return self._change(replace(self.get(client_id), jwks=dict(jwks)))
 
+    def revoke_key(self, client_id: str, kid: str | None = None) -> Client:
+        """Take one key out, at once: what it signed and the tokens it got stop working. Without another key,
+        or without naming one, the client itself is suspended.
+
+        Raises:
+            ClientUnknown: no such client, or no such key of it. StaleVersion.
+        """
+        found = self.get(client_id)
+        keys = found.jwks.get("keys")
+        listed = list(keys) if isinstance(keys, list) else []
+        left = [each for each in listed if kid is not None and each.get("kid") != kid]
+        if kid is not None and len(left) == len(listed):
+            raise ClientUnknown("no such key")
+        if not left:
+            return self.set_status(client_id, "suspended")
+        return self.change_keys(client_id, {"keys": left})
+
     def set_status(self, client_id: str, status: Literal["active", "suspended"]) -> Client:
         """Suspend or readmit it; its tokens stop working either way. Raises ClientUnknown, StaleVersion."""
         return self._change(replace(self.get(client_id), status=status))

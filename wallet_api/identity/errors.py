@@ -101,10 +101,28 @@ class GuardianshipRefused(IdentityError):
     code: ClassVar[str] = "guardianship_refused"
 
 
+class EvidenceRefused(IdentityError):
+    """No JPEG, PNG or PDF, too large, or one file more than there may be (422)."""
+
+    code: ClassVar[str] = "evidence_refused"
+
+
+class EvidenceUnknown(IdentityError):
+    """No such file (404)."""
+
+    code: ClassVar[str] = "evidence_not_found"
+
+
 class OrganisationUnknown(IdentityError):
     """No such organisation (404)."""
 
     code: ClassVar[str] = "organisation_not_found"
+
+
+class MergerRefused(IdentityError):
+    """These two organisations cannot be merged, or one that was merged cannot be readmitted."""
+
+    code = "merger_refused"
 
 
 class BadOrganisation(IdentityError):

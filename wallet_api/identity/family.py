@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from wallet_api.identity.ages import AGES, birthday
-from wallet_api.identity.errors import GuardianshipRefused, GuardianshipUnknown
+from wallet_api.identity.errors import CitizenUnknown, GuardianshipRefused, GuardianshipUnknown
 from wallet_api.identity.model import Guardianship, Relation
 from wallet_api.identity.people import People
 from wallet_api.identity.ports import GuardianshipStore
 from wallet_api.infra.clock import vn_day
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What somebody says who asks to act for another.
+
+    `dependent_id` is whoever number and birth date fit, or an id that is nobody's, the same for the same
+    claim; `born` is the birth date given.
+    """
+
+    guardian_id: str
+    dependent_id: str
+    born: date
+    relation: Relation
+    evidence_kind: str
+    id: str | None = None
 
 
 class Family:
@@ -68,13 +84,47 @@ class Family:
             GuardianshipRefused: oneself, a minor who is of full age, or a relation of the pair still stands.
         """
         last = self._checked(guardian_id, dependent_id, relation)
-        if any(one.state != "ended" for one in self._guardianships.for_pair(guardian_id, dependent_id)):
+        if any(not one.over for one in self._guardianships.for_pair(guardian_id, dependent_id)):
             raise GuardianshipRefused("the pair already has a relation")
         fresh = Guardianship(
             self._new_id(), guardian_id, dependent_id, relation, "proposed", evidence_kind, valid_from, last
         )
         self._guardianships.add(fresh)
         return fresh
+
+    def claim(self, claim: Claim) -> Guardianship:
+        """Ask in the app to act for somebody. It gives nothing until a registrar has seen the evidence.
+
+        Whoever asks learns nothing of whether the person exists: what is refused here follows from what they
+        said themselves. A claim about nobody is kept like any other, and can only be refused.
+
+        Raises:
+            GuardianshipRefused: oneself; a minor who is of full age by the birth date given; or a relation
+                of the pair stands.
+        """
+        guardian_id, dependent_id = claim.guardian_id, claim.dependent_id
+        if guardian_id == dependent_id:
+            raise GuardianshipRefused("nobody is their own guardian")
+        today = vn_day(self._now())
+        last = _last_day_of(claim.born) if claim.relation == "minor" else None
+        if last is not None and last < today:
+            raise GuardianshipRefused("the dependent is of full age")
+        # Asking twice is not refused: it would tell whom two numbers belong to.
+        if any(one.state == "active" for one in self._guardianships.for_pair(guardian_id, dependent_id)):
+            raise GuardianshipRefused("the pair already has a relation")
+        asked = Guardianship(
+            id=claim.id or self._new_id(),
+            guardian_id=guardian_id,
+            dependent_id=dependent_id,
+            relation=claim.relation,
+            state="proposed",
+            evidence_kind=claim.evidence_kind,
+            valid_from=today,
+            valid_to=last,
+            claimed_at=self._now(),
+        )
+        self._guardianships.add(asked)
+        return asked
 
     def establish(
         self,
@@ -115,8 +165,26 @@ class Family:
         self._guardianships.add(fresh)
         return fresh
 
-    def confirm(self, guardianship_id: str, *, verified_by: str) -> Guardianship:
+    def confirm(self, guardianship_id: str, *, verified_by: str, wait_days: int = 0) -> Guardianship:
         """A registrar has checked the evidence: the relation stands from its first day on.
+
+        `wait_days`: it stands no sooner than so many Vietnamese days from today, so that others can object.
+
+        Raises:
+            GuardianshipUnknown: there is no such relation.
+            GuardianshipRefused: it is not waiting, or is about nobody, or about a minor who is of age.
+            StaleVersion: somebody else changed it first.
+        """
+        found = self._get(guardianship_id)
+        if found.state != "proposed":
+            raise GuardianshipRefused("only a proposed relation can be confirmed")
+        last = self._standing_last(found)
+        first = max(found.valid_from, vn_day(self._now()) + timedelta(days=wait_days))
+        stands = replace(found, state="active", verified_by=verified_by, valid_to=last)
+        return self._save(replace(stands, valid_from=first) if wait_days else stands, found)
+
+    def refuse(self, guardianship_id: str, *, verified_by: str, reason: str) -> Guardianship:
+        """A registrar does not confirm it.
 
         Raises:
             GuardianshipUnknown: there is no such relation.
@@ -125,24 +193,34 @@ class Family:
         """
         found = self._get(guardianship_id)
         if found.state != "proposed":
-            raise GuardianshipRefused("only a proposed relation can be confirmed")
-        return self._save(replace(found, state="active", verified_by=verified_by), found)
+            raise GuardianshipRefused("only a proposed relation can be refused")
+        return self._save(replace(found, state="refused", verified_by=verified_by, reason=reason), found)
 
-    def end(self, guardianship_id: str) -> Guardianship:
-        """End it now, whatever its dates; ending an ended one changes nothing.
+    def end(self, guardianship_id: str, reason: str | None = None) -> Guardianship:
+        """End it now, whatever its dates; ending one that is over changes nothing.
 
         Raises:
             GuardianshipUnknown: there is no such relation.
             StaleVersion: somebody else changed it first.
         """
         found = self._get(guardianship_id)
-        if found.state == "ended":
+        if found.over:
             return found
-        return self._save(replace(found, state="ended", valid_to=vn_day(self._now())), found)
+        today = vn_day(self._now())
+        return self._save(replace(found, state="ended", valid_to=today, reason=reason), found)
 
     def get(self, guardianship_id: str) -> Guardianship:
         """One relation. Raises GuardianshipUnknown."""
         return self._get(guardianship_id)
+
+    def _standing_last(self, found: Guardianship) -> date | None:
+        try:
+            last = self._last_day(found.dependent_id, found.relation)
+        except CitizenUnknown as why:
+            raise GuardianshipRefused("the relation is about nobody") from why
+        if last is not None and last < vn_day(self._now()):
+            raise GuardianshipRefused("the dependent is of full age")
+        return last
 
     def _checked(self, guardian_id: str, dependent_id: str, relation: Relation) -> date | None:
         """The last day such a relation would have."""
@@ -156,7 +234,7 @@ class Family:
 
     def _last_day(self, dependent_id: str, relation: Relation) -> date | None:
         born = self._people.facts(dependent_id).born
-        return birthday(born, AGES.full_age) - timedelta(days=1) if relation == "minor" else None
+        return _last_day_of(born) if relation == "minor" else None
 
     def _get(self, guardianship_id: str) -> Guardianship:
         found = self._guardianships.get(guardianship_id)
@@ -168,3 +246,8 @@ class Family:
         changed = replace(changed, version=found.version + 1)
         self._guardianships.save(changed, expected=found.version)
         return changed
+
+
+def _last_day_of(born: date) -> date:
+    """The last day on which somebody represents a minor: the one before the 18th birthday."""
+    return birthday(born, AGES.full_age) - timedelta(days=1)

@@ -96,7 +96,8 @@ class MemoryGuardianships:
         """Add one."""
         with self._lock:
             pair = self.for_pair(guardianship.guardian_id, guardianship.dependent_id)
-            if guardianship.id in self._rows or any(one.state != "ended" for one in pair):
+            taken = guardianship.alone and any(one.alone for one in pair)
+            if guardianship.id in self._rows or taken:
                 raise Taken("guardianship")
             self._rows[guardianship.id] = guardianship
 
@@ -110,6 +111,9 @@ class MemoryGuardianships:
             found = self._rows.get(guardianship.id)
             if found is None or found.version != expected:
                 raise StaleVersion("guardianship")
+            pair = self.for_pair(guardianship.guardian_id, guardianship.dependent_id)
+            if guardianship.alone and any(one.alone and one.id != guardianship.id for one in pair):
+                raise Taken("guardianship")
             self._rows[guardianship.id] = guardianship
 
     def for_pair(self, guardian_id: str, dependent_id: str) -> list[Guardianship]:
@@ -159,6 +163,14 @@ class MemoryOrganisations:
         """Those whose folded names have a word beginning with each of the words."""
         found = [one for one in list(self._rows.values()) if words and _fits(one, words)]
         return sorted(found, key=lambda one: one.name_vi)[:limit]
+
+    def names(self) -> list[tuple[str, str, str]]:
+        """Id, Vietnamese and English name of every organisation."""
+        return [(one.id, one.name_vi, one.name_en) for one in list(self._rows.values())]
+
+    def merged_into(self, organisation_id: str) -> list[str]:
+        """The organisations that were merged into this one."""
+        return sorted(one.id for one in list(self._rows.values()) if one.successor_id == organisation_id)
 
     def _put(self, organisation: Organisation) -> None:
         for one in self._rows.values():

@@ -12,7 +12,7 @@ IdentifierKind = Literal["national_id", "insurance_number"]
 Sex = Literal["male", "female", "other", "unknown"]
 Role = Literal["operator", "reviewer", "registrar"]
 Relation = Literal["minor", "adult"]
-GuardianshipState = Literal["proposed", "active", "ended"]
+GuardianshipState = Literal["proposed", "active", "refused", "ended"]
 OrganisationStatus = Literal["active", "suspended"]
 ReviewKind = Literal["birth_date_mismatch", "number_conflict", "account_conflict", "birth_date_changed"]
 
@@ -161,7 +161,12 @@ class Licence:
 
 @dataclass(frozen=True)
 class Organisation:
-    """A provider organisation. The 5-character facility code and the 13-digit GLN are never mixed."""
+    """A provider organisation. The 5-character facility code and the 13-digit GLN are never mixed.
+
+    `verified`: a registrar has seen that it is who it says. `looks_like` is the name of another that its own
+    could be taken for. One that was merged into another has its id in `successor_id` and its name in
+    `merged_into`, and stays suspended.
+    """
 
     id: str
     name_vi: str
@@ -172,6 +177,10 @@ class Organisation:
     gln: str | None = None
     status: OrganisationStatus = "active"
     version: int = 1
+    verified: bool = False
+    looks_like: str | None = None
+    successor_id: str | None = None
+    merged_into: str | None = None
 
 
 @dataclass(frozen=True)
@@ -204,6 +213,20 @@ class Guardianship:
     valid_to: date | None = None
     verified_by: str | None = None
     version: int = 1
+    claimed_at: datetime | None = None
+    """When somebody asked for it in the app; None: a registrar recorded it."""
+    reason: str | None = None
+    """Why it was refused or ended: a code of `guardianship.json`."""
+
+    @property
+    def over(self) -> bool:
+        """Whether it gives nothing any more and never will."""
+        return self.state in ("refused", "ended")
+
+    @property
+    def alone(self) -> bool:
+        """Whether the pair can have no other: it stands, or a registrar put it down to wait."""
+        return self.state == "active" or (self.state == "proposed" and self.claimed_at is None)
 
     def stands_on(self, day: date) -> bool:
         """Whether the guardian may act on that day."""

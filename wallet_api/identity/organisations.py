@@ -9,8 +9,9 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 from wallet_api.identity.clients import Clients
-from wallet_api.identity.errors import BadOrganisation, OffRoster, OrganisationUnknown
-from wallet_api.identity.model import Organisation, OrganisationStatus, Practitioner
+from wallet_api.identity.errors import BadOrganisation, MergerRefused, OffRoster, OrganisationUnknown
+from wallet_api.identity.lookalikes import mixes_scripts, skeleton
+from wallet_api.identity.model import Licence, Organisation, OrganisationStatus, Practitioner
 from wallet_api.identity.ports import OrganisationStore, RosterStore
 from wallet_api.infra.clock import vn_day
 
@@ -52,6 +53,66 @@ class Organisations:
         self._organisations.add(organisation)
         return organisation
 
+    def register(self, organisation: Organisation) -> Organisation:
+        """Register one that nobody has verified yet, with the name of another that it looks like, if any.
+
+        Reads every name: registering is rare, and a look-alike must not depend on how it is spelt.
+
+        Raises:
+            BadOrganisation, Taken: as `add`.
+        """
+        return self.add(replace(organisation, verified=False, looks_like=self.look_alike(organisation)))
+
+    def look_alike(self, organisation: Organisation) -> str | None:
+        """The name of another organisation that this one's could be taken for, or its own if it mixes
+        alphabets within a word; None for a name of its own."""
+        own = (organisation.name_vi, organisation.name_en)
+        shapes = {skeleton(each) for each in own}
+        for other_id, *names in self._organisations.names():
+            if other_id != organisation.id and any(skeleton(each) in shapes for each in names):
+                return names[0]
+        return next((each for each in own if mixes_scripts(each)), None)
+
+    def verify(self, organisation_id: str, *, expected: int) -> Organisation:
+        """A registrar has seen that it is who it says. Raises OrganisationUnknown, StaleVersion."""
+        return self.change(replace(self.get(organisation_id), verified=True), expected=expected)
+
+    def license(self, organisation_id: str, licence: Licence, *, expected: int) -> Organisation:
+        """Replace what it may do. Raises OrganisationUnknown, StaleVersion."""
+        return self.change(replace(self.get(organisation_id), licence=licence), expected=expected)
+
+    def merge(self, organisation_id: str, into_id: str) -> Organisation:
+        """Merge it into another: it is suspended for good, and its successor reads what it wrote.
+
+        No grant moves: a citizen consented to the one, not to the other. Merging the same again is once.
+
+        Raises:
+            OrganisationUnknown: either is unknown.
+            MergerRefused: into itself, into one that is not active, or merged into another before.
+            StaleVersion.
+        """
+        found, into = self.get(organisation_id), self.get(into_id)
+        if found.successor_id == into_id:
+            return found
+        if found.id == into.id or into.status != "active" or found.successor_id is not None:
+            raise MergerRefused("these two cannot be merged")
+        merged = replace(found, status="suspended", successor_id=into.id, merged_into=into.name_vi)
+        changed = self.change(merged, expected=found.version)
+        for client in self._clients.of_organisation(organisation_id):
+            self._clients.set_status(client.id, "suspended")
+        return changed
+
+    def predecessors(self, organisation_id: str) -> list[str]:
+        """All that were merged into it, and into those, at whatever remove."""
+        found: list[str] = []
+        waiting = [organisation_id]
+        while waiting:
+            for each in self._organisations.merged_into(waiting.pop()):
+                if each not in found and each != organisation_id:
+                    found.append(each)
+                    waiting.append(each)
+        return found
+
     def get(self, organisation_id: str) -> Organisation:
         """One organisation, suspended ones too. Raises OrganisationUnknown."""
         found = self._organisations.get(organisation_id)
@@ -74,9 +135,11 @@ class Organisations:
         """Suspend or readmit it. When suspending returns, its tokens have stopped working.
 
         Raises:
-            OrganisationUnknown, StaleVersion.
+            OrganisationUnknown, StaleVersion. MergerRefused: one that was merged does not come back.
         """
         found = self.get(organisation_id)
+        if found.successor_id is not None and status == "active":
+            raise MergerRefused("it was merged into another")
         changed = self.change(replace(found, status=status), expected=found.version)
         for client in self._clients.of_organisation(organisation_id):
             self._clients.set_status(client.id, status)
@@ -125,6 +188,15 @@ class Organisations:
         if found is None or not found.on_roster(vn_day(now)):
             raise OffRoster("not on this roster today")
         return found
+
+
+def narrower(licence: Licence, than: Licence) -> bool:
+    """Whether a licence opens nothing that the other does not."""
+    return (
+        licence.purposes <= than.purposes
+        and licence.read_categories <= than.read_categories
+        and licence.write_categories <= than.write_categories
+    )
 
 
 def _check(organisation: Organisation) -> None:

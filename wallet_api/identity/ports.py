@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -127,6 +127,12 @@ class OrganisationStore(Protocol):
 
     def search(self, words: Sequence[str], limit: int) -> list[Organisation]:
         """Those with, for each folded word, a word in their folded names beginning so; none for none."""
+
+    def names(self) -> Iterable[tuple[str, str, str]]:
+        """Id, Vietnamese and English name of every organisation. For registrars: it reads them all."""
+
+    def merged_into(self, organisation_id: str) -> list[str]:
+        """The organisations that were merged into this one, by id."""
 
 
 class RosterStore(Protocol):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -50,6 +50,10 @@ class IntakeParts:
     record_id: Callable[..., str]
     fingerprint: Callable[[str, bytes], str]
     now: Callable[[], datetime]
+    hidden_for: Callable[[str, str, datetime], frozenset[str]] = lambda book, organisation, at: frozenset()
+    """From whom what is filed now is hidden at once: safety flags."""
+    settle: Callable[[str], None] = lambda book: None
+    """Asked when all is filed: hides what a flag covers that came in between."""
 
 
 class IntakeService:
@@ -90,6 +94,7 @@ class IntakeService:
             self._parts.intakes.add(intake, unit)
 
         self._parts.in_unit(keep)
+        self._parts.settle(book)
         return intake
 
     def report(self, organisation_id: str, intake_id: str) -> Intake:
@@ -134,7 +139,10 @@ class IntakeService:
         made = {self._record_id(entry, str(source.organisation_id), citizen_id): entry for entry in entries}
         known = self._parts.records.newest(citizen_id, list(made), unit)
         drafts = [self._draft(citizen_id, each, made[each], known.get(each), source) for each in made]
-        fresh = [draft for draft in drafts if draft is not None]
+        hidden = self._parts.hidden_for(citizen_id, str(source.organisation_id), source.received_at)
+        fresh = [
+            replace(draft, hidden_from=draft.hidden_from | hidden) for draft in drafts if draft is not None
+        ]
         if fresh:
             self._parts.records.save(fresh, unit)
             self._parts.on_recorded(citizen_id, unit)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import datetime
 from threading import RLock
 from typing import TypeVar
 
@@ -75,7 +76,7 @@ class MemoryRecords:
         newest = self.get(citizen_id, record_id, predicate)
         if newest is None:
             return []
-        of_old = replace(predicate, audiences=frozenset())
+        of_old = predicate.hidden_or_not()
         past = self._chain(citizen_id, record_id)[1:]
         return [newest, *(each for each in past if of_old.admits(each.facts()))]
 
@@ -105,6 +106,21 @@ class MemoryRecords:
             newest = replace(chain[0], hidden_from=kept | {audience} if hidden else kept)
             self._chains[record_id] = (newest, *chain[1:])
             return True
+
+    def hide_written(self, citizen_id: str, organisation_id: str, since: datetime, audience: str) -> None:
+        """Hide all that the organisation filed from an instant on."""
+        for each in self._written(citizen_id, organisation_id):
+            if each.source.received_at >= since:
+                self.set_hidden(citizen_id, each.id, audience, hidden=True)
+
+    def show_written(self, citizen_id: str, organisation_id: str, audience: str) -> None:
+        """Show it again."""
+        for each in self._written(citizen_id, organisation_id):
+            self.set_hidden(citizen_id, each.id, audience, hidden=False)
+
+    def _written(self, citizen_id: str, organisation_id: str) -> list[Record]:
+        mine = [each for each in self._newest() if each.citizen_id == citizen_id]
+        return [each for each in mine if each.source.organisation_id == organisation_id]
 
     def _chain(self, citizen_id: str, record_id: str) -> tuple[Record, ...]:
         with self._lock:

@@ -83,6 +83,7 @@ class Record:
             organisation_id=self.source.organisation_id,
             labels=self.labels,
             hidden_from=self.hidden_from,
+            record_id=self.id,
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any, Protocol
 
 from consent.predicate import Predicate
@@ -53,6 +53,12 @@ class Records(Protocol):
 
     def set_hidden(self, citizen_id: str, record_id: str, audience: str, *, hidden: bool) -> bool:
         """Hide the record from an audience, or show it again; False when it is absent."""
+
+    def hide_written(self, citizen_id: str, organisation_id: str, since: datetime, audience: str) -> None:
+        """Hide all that the organisation filed of the citizen from an instant on from an audience."""
+
+    def show_written(self, citizen_id: str, organisation_id: str, audience: str) -> None:
+        """Show again all that was hidden from the audience of what the organisation filed of the citizen."""
 
 
 class Intakes(Protocol):

@@ -14,9 +14,8 @@ from datetime import datetime
 from consent.access import AccessService, AccessSession, Act, Fence, ReadRefused
 from consent.decision import Decision, decide_author
 from consent.errors import AccessRefused
-from consent.model import LiveGrant, Relation, Scope
-from consent.ports import LicenceOf
-from consent.predicate import NOTHING, Predicate, granted_eyes
+from consent.model import AccessMode, Grant, Relation, Scope
+from consent.predicate import COMPANIONS, Predicate
 from notifications.model import DueItem
 from notifications.reminders import Reminder
 from wallet_api.audit.errors import LogUnavailable
@@ -28,7 +27,7 @@ from wallet_api.records.pages import PageCursors, bound
 from wallet_api.records.ports import Plans, Records
 from wallet_api.records.windows import Viewer, Window, log_look, look_event, window_of_person
 
-PREVIEWED = 20
+PREVIEWED = 100
 
 
 @dataclass(frozen=True)
@@ -45,6 +44,8 @@ class Preview:
 
     counts: dict[str, int]
     newest: list[Record]
+    lost: int = 0
+    """Of a grant: how many of them would be seen under no other."""
 
 
 Hold = Callable[[Fence], None]
@@ -56,7 +57,8 @@ class ReaderParts:
 
     records: Records
     access: AccessService
-    licence_of: LicenceOf
+    note_hiding: Callable[[str], None]
+    tell_opened: Callable[[AccessSession], None]
     plans: Plans
     log: AccessLog
     cursors: PageCursors
@@ -158,6 +160,9 @@ class PersonReader(RecordReader):
         """
         if not self._own or not self._set_hidden(record_id, audience, hidden=True):
             raise RecordNotFound(record_id)
+        if audience not in COMPANIONS:
+            # Whoever read it before has to begin again: what was read is dropped at the last look.
+            self._parts.note_hiding(self.citizen_id)
         self._log_act(Action.RECORD_HIDDEN)
 
     def show(self, record_id: str, audience: str) -> None:
@@ -178,20 +183,29 @@ class PersonReader(RecordReader):
 
         Within its licence, and to a guardian without what is hidden from guardians.
         """
-        predicate = self._as_granted(scope)
-        newest = self._parts.records.page(self.citizen_id, predicate, Filter(), None, PREVIEWED)
-        counts = self._parts.records.count(self.citizen_id, predicate)
-        event = look_event(self._window, Action.CONSENT_SEEN, self._parts.now())
-        self._parts.log.append(replace(event, organisation_id=scope.organisation_id, purpose=scope.purpose))
-        return Preview(counts, newest)
+        seen = self._foreseen(self._parts.access.foresee(scope))
+        self._log_preview(scope)
+        return seen
 
-    def _as_granted(self, scope: Scope) -> Predicate:
-        licence = self._parts.licence_of(scope.organisation_id)
-        if scope.purpose not in licence.purposes:
-            return NOTHING
-        grants = (LiveGrant("preview", scope, scope.uses),)
-        predicate = granted_eyes(scope.organisation_id, grants, licence.categories)
-        return replace(predicate, audiences=predicate.audiences | self._window.predicate.audiences)
+    def preview_grant(self, grant: Grant) -> Preview:
+        """What exactly its organisation sees under a grant today, and how much of it goes with the grant."""
+        stake = self._parts.access.at_stake(grant)
+        seen, together, without = map(self._foreseen, (stake.alone, stake.together, stake.without))
+        self._log_preview(grant.scope, grant.id)
+        lost = sum(together.counts.values()) - sum(without.counts.values())
+        return replace(seen, lost=lost if stake.alone.permit else 0)
+
+    def _foreseen(self, decision: Decision) -> Preview:
+        """The records of a decision, by the predicate a read would use, as far as this viewer sees them."""
+        predicate = decision.predicate.also_hidden_from(self._window.predicate.audiences)
+        newest = self._parts.records.page(self.citizen_id, predicate, Filter(), None, PREVIEWED)
+        return Preview(self._parts.records.count(self.citizen_id, predicate), newest)
+
+    def _log_preview(self, scope: Scope, grant_id: str | None = None) -> None:
+        event = look_event(self._window, Action.CONSENT_SEEN, self._parts.now())
+        organisation, purpose = scope.organisation_id, scope.purpose
+        about = replace(event, organisation_id=organisation, purpose=purpose, grant_id=grant_id)
+        self._parts.log.append(about)
 
     def _set_hidden(self, record_id: str, audience: str, *, hidden: bool) -> bool:
         return self._parts.records.set_hidden(self.citizen_id, record_id, audience, hidden=hidden)
@@ -214,8 +228,13 @@ class Readers:
         """A person's window. `relation` is how the viewer stands to the citizen, as was found just now."""
         return PersonReader(window_of_person(viewer, citizen_id, relation), self._parts)
 
-    def author(self, viewer: Viewer, limit: int) -> list[Record]:
-        """The organisation's own latest writings, newest first. Each citizen's log tells of it first.
+    def admits(self, citizen_id: str, record_id: str, predicate: Predicate) -> bool:
+        """Whether a record is there for these eyes. Shows nothing of it, so it is no look."""
+        return self._parts.records.get(citizen_id, record_id, predicate) is not None
+
+    def author(self, viewer: Viewer, limit: int, merged: Sequence[str] = ()) -> list[Record]:
+        """The organisation's own latest writings, newest first, and those of organisations that were `merged`
+        into it. Each citizen's log tells of it first.
 
         Raises:
             AccessRefused: the viewer belongs to no organisation.
@@ -224,9 +243,14 @@ class Readers:
         if viewer.organisation_id is None:
             raise AccessRefused("organisation")
         decision, records = decide_author(viewer.organisation_id), self._parts.records
-        named = records.written_by(viewer.organisation_id, limit)
-        looked = [records.get(whose, record_id, decision.predicate) for whose, record_id in named]
+        looked = [
+            records.get(whose, record_id, decide_author(author).predicate)
+            for author in (viewer.organisation_id, *merged)
+            for whose, record_id in records.written_by(author, limit)
+        ]
         found = [each for each in looked if each is not None]
+        if merged:
+            found = sorted(found, key=lambda each: (each.recorded_at, each.id), reverse=True)[:limit]
         for whose in dict.fromkeys(each.citizen_id for each in found):
             theirs = [each for each in found if each.citizen_id == whose]
             window = Window(whose, viewer, decision)
@@ -249,7 +273,13 @@ class Readers:
         return RecordReader(window, self._parts)
 
     def open_session(
-        self, viewer: Viewer, citizen_id: str, purpose: str, act: Act, begun: AccessSession | None = None
+        self,
+        viewer: Viewer,
+        citizen_id: str,
+        purpose: str,
+        act: Act,
+        begun: AccessSession | None = None,
+        mode: AccessMode = "VIEW",
     ) -> AccessSession:
         """Count one use and log it. `begun`: the session as this act opened it before, to be opened anew.
 
@@ -263,7 +293,7 @@ class Readers:
         try:
             session = (
                 self._parts.access.open_session(
-                    citizen_id, organisation_id, viewer.practitioner_id, purpose, act
+                    citizen_id, organisation_id, viewer.practitioner_id, purpose, act, mode
                 )
                 if begun is None
                 else self._parts.access.reopen(begun, act)
@@ -278,6 +308,7 @@ class Readers:
         except LogUnavailable:
             self._parts.access.give_back(session, act)
             raise
+        self._parts.tell_opened(session)
         return session
 
     def _log_refusal(

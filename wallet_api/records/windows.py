@@ -75,4 +75,7 @@ def log_look(log: AccessLog, window: Window, action: Action, at: datetime, shown
         LogUnavailable: it could not be written; nothing may be shown.
     """
     categories = tuple(sorted({record.category for record in shown}))
-    log.append(replace(look_event(window, action, at), record_count=len(shown), categories=categories))
+    event = replace(look_event(window, action, at), record_count=len(shown), categories=categories)
+    # Which one it was decides later whether a companion may know of the look.
+    one = {"record": shown[0].id} if action is Action.RECORD_READ and len(shown) == 1 else {}
+    log.append(replace(event, detail=one))

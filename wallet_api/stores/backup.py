@@ -19,8 +19,10 @@ from pymongo.read_concern import ReadConcern
 
 from wallet_api.infra.archive import FileEntry, documents, write_file
 from wallet_api.infra.migrations import LEDGER
+from wallet_api.stores.audit_log import rows_of
 from wallet_api.stores.citizen_keys import COLLECTION as KEYS
 from wallet_api.stores.consents import standing_id
+from wallet_api.stores.erasures import TOMBSTONES
 
 Document = dict[str, Any]
 _SECONDS: Final = 6 * 3600.0
@@ -32,8 +34,11 @@ ended, and `settle` takes it off; and the log knows of everything that the rest 
 
 
 def names_to_keep(db: Database[Document], transient: frozenset[str]) -> list[str]:
-    """The collections a backup holds, in the order they are read; wrapped keys are backed up apart."""
-    kept = set(db.list_collection_names()) - transient - {KEYS}
+    """The collections a backup holds, in the order they are read.
+
+    Wrapped keys are backed up apart, and with them who was erased: both must be newer than the data.
+    """
+    kept = set(db.list_collection_names()) - transient - {KEYS, TOMBSTONES}
     return [*sorted(kept - set(_LAST)), *(each for each in _LAST if each in kept)]
 
 
@@ -101,9 +106,8 @@ class LogPlaces:
 
     def __call__(self, block: bytes, count: int) -> None:
         """Take in one block."""
-        for row in bson.decode_all(block):
-            log_id = str(row["log_id"])
-            self.last[log_id] = max(self.last.get(log_id, -1), row["seq"])
+        for row in (row for found in bson.decode_all(block) for row in rows_of(found)):
+            self.last[row.log_id] = max(self.last.get(row.log_id, -1), row.seq)
 
 
 def filled(db: Database[Document]) -> str | None:

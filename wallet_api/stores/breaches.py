@@ -15,15 +15,17 @@ from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from wallet_api.audit.model import Action, instant_text
 from wallet_api.breaches.errors import CountTooLong, StaleBreach
-from wallet_api.breaches.model import Assessment, Breach, Reads, State, Step
+from wallet_api.breaches.model import Assessment, Breach, Concerned, Reads, State, Step, Window
 from wallet_api.infra.clock import VIETNAM
 from wallet_api.infra.crypto.envelope import CitizenCipher, Place
 from wallet_api.infra.mongo import Index
+from wallet_api.stores.audit_log import MongoAuditLog
 
 Document = dict[str, Any]
 _COLLECTION: Final = "breaches"
 _OWNER: Final = "breach-register"
 _COUNT_SECONDS: Final = 20.0
+_PART: Final = 500  # writes of the log in one part of an answer; each holds one row, and at most 200
 _READS: Final = frozenset({Action.RECORD_READ, Action.RECORD_SEARCHED, Action.RECORD_EXPORTED})
 
 INDEXES = (
@@ -37,7 +39,7 @@ class MongoBreaches:
 
     def __init__(self, db: Database[Document], cipher: CitizenCipher) -> None:
         self._breaches = db[_COLLECTION]
-        self._log = db["audit_log"]
+        self._log = MongoAuditLog(db)
         self._cipher = cipher
 
     def add(self, breach: Breach) -> None:
@@ -70,23 +72,37 @@ class MongoBreaches:
         Reads the access log without an index: one more would slow every read of every record down, for a
         question that is hardly ever asked. It has 20 seconds.
         """
-        asked: Document = {
-            "organisation_id": reads.organisation_id,
-            "entry_id": {"$gte": _start(reads.first), "$lt": _start(reads.last + timedelta(days=1))},
-        }
-        if reads.practitioner_id is not None:
-            asked["practitioner_id"] = reads.practitioner_id
+        first, past = _start(reads.first), _start(reads.last + timedelta(days=1))
         people = set()
         try:
             with pymongo.timeout(_COUNT_SECONDS):
-                for row in self._log.find(asked, {"citizen_id": 1, "action": 1, "decision": 1}):
-                    if row["decision"] == "permit" and row["action"] in _READS:
-                        people.add(row.get("citizen_id"))
+                for event in self._log.of_organisation(reads.organisation_id, first, past):
+                    theirs = reads.practitioner_id in (None, event.get("practitioner_id"))
+                    if theirs and event["decision"] == "permit" and event["action"] in _READS:
+                        people.add(event.get("citizen_id"))
         except PyMongoError as why:
             if why.timeout:
                 raise CountTooLong("affected") from why
             raise
         return len(people - {None})
+
+    def concerned(self, window: Window, after: str | None) -> tuple[list[Concerned], str | None]:
+        """Whose records were read so, in one part of the log: by an index over time, so in bounded time."""
+        first, past = _start(window.first), _start(window.last + timedelta(days=1))
+        try:
+            with pymongo.timeout(_COUNT_SECONDS):
+                rows, more = self._log.window(first, past, after, _PART)
+        except PyMongoError as why:
+            if why.timeout:
+                raise CountTooLong("concerned") from why
+            raise
+        times: dict[str, list[datetime]] = {}
+        for event in (row.event for row in rows):
+            if _is_read(event, window):
+                at = datetime.fromisoformat(str(event["at"]))
+                times.setdefault(str(event["citizen_id"]), []).append(at)
+        found = (Concerned(who, len(at), min(at), max(at)) for who, at in times.items())
+        return sorted(found, key=lambda each: (each.first_at, each.citizen_id)), more
 
     def _document(self, breach: Breach) -> Document:
         found = breach.assessment
@@ -149,6 +165,18 @@ def _assessment(found: Mapping[str, Any]) -> Assessment:
         days = date.fromisoformat(told["first"]), date.fromisoformat(told["last"])
         counted = Reads(told["organisation_id"], told["practitioner_id"], *days)
     return Assessment(found["risk"], found["must_notify"], found["affected"], counted)
+
+
+def _is_read(event: Mapping[str, object], window: Window) -> bool:
+    """Whether an entry is a permitted look at somebody's records, by whom the window names."""
+    if event.get("decision") != "permit" or event.get("action") not in _READS or not event.get("citizen_id"):
+        return False
+    asked = (
+        (window.organisation_id, "organisation_id"),
+        (window.practitioner_id, "practitioner_id"),
+        (window.client_id, "client_id"),
+    )
+    return all(wanted is None or event.get(name) == wanted for wanted, name in asked)
 
 
 def _start(day: date) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from pymongo.database import Database
@@ -21,7 +21,7 @@ INDEXES = (
     Index(_COLLECTION, ("guardian_id", "dependent_id")),
     Index(_COLLECTION, ("dependent_id",)),
     Index(_COLLECTION, ("state",)),
-    # Present only while the relation has not ended: a pair has at most one that stands or waits.
+    # Present while the relation stands or a registrar put it down to wait: a pair has one such at most.
     Index(_COLLECTION, ("standing_pair",), unique=True, partial={"standing_pair": {"$exists": True}}),
 )
 
@@ -54,7 +54,11 @@ class MongoGuardianships:
     def save(self, guardianship: Guardianship, *, expected: int) -> None:
         """Replace it."""
         unchanged = {"_id": guardianship.id, "version": expected}
-        if self._rows.replace_one(unchanged, self._document(guardianship)).matched_count == 0:
+        try:
+            done = self._rows.replace_one(unchanged, self._document(guardianship))
+        except DuplicateKeyError as why:
+            raise Taken("guardianship") from why
+        if done.matched_count == 0:
             raise StaleVersion("guardianship")
 
     def for_pair(self, guardian_id: str, dependent_id: str) -> list[Guardianship]:
@@ -82,9 +86,11 @@ class MongoGuardianships:
             "evidence_kind": one.evidence_kind,
             "valid_from": one.valid_from.isoformat(),
             "valid_to": None if one.valid_to is None else one.valid_to.isoformat(),
+            "claimed_at": None if one.claimed_at is None else one.claimed_at.isoformat(),
+            "reason": one.reason,
         }
         place = _place(one.dependent_id, one.id, one.version)
-        pair = {} if one.state == "ended" else {"standing_pair": f"{one.guardian_id}|{one.dependent_id}"}
+        pair = {} if not one.alone else {"standing_pair": f"{one.guardian_id}|{one.dependent_id}"}
         return {
             "_id": one.id,
             "guardian_id": one.guardian_id,
@@ -99,7 +105,7 @@ class MongoGuardianships:
     def _read(self, row: Document) -> Guardianship:
         place = _place(row["dependent_id"], row["_id"], row["version"])
         told = self._cipher.open_json(place, bytes(row["sealed"]))
-        last = told["valid_to"]
+        last, claimed = told["valid_to"], told.get("claimed_at")
         return Guardianship(
             id=row["_id"],
             guardian_id=row["guardian_id"],
@@ -111,6 +117,8 @@ class MongoGuardianships:
             valid_to=None if last is None else date.fromisoformat(last),
             verified_by=row["verified_by"],
             version=row["version"],
+            claimed_at=None if claimed is None else datetime.fromisoformat(claimed),
+            reason=told.get("reason"),
         )
 
 

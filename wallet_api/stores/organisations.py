@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Any
 
@@ -14,14 +14,17 @@ from wallet_api.identity.errors import StaleVersion, Taken
 from wallet_api.identity.model import Licence, Organisation, Practitioner
 from wallet_api.identity.organisations import folded_words
 from wallet_api.infra.mongo import Index
+from wallet_api.stores.bulk import insert_new
 
 _ORGANISATIONS, _ROSTERS = "organisations", "rosters"
 _CANDIDATES = 500
+_SOMETIMES = ("looks_like", "successor_id", "merged_into")
 
 INDEXES = (
     Index(_ORGANISATIONS, ("facility_code",), unique=True, partial={"facility_code": {"$exists": True}}),
     Index(_ORGANISATIONS, ("gln",), unique=True, partial={"gln": {"$exists": True}}),
     Index(_ORGANISATIONS, ("words",)),
+    Index(_ORGANISATIONS, ("successor_id",)),
     Index(_ROSTERS, ("organisation_id",)),
 )
 
@@ -65,6 +68,15 @@ class MongoOrganisations:
         found = [row for row in rows if all(_begins(row["words"], word) for word in words)]
         return [_organisation(row) for row in sorted(found, key=lambda row: str(row["name_vi"]))[:limit]]
 
+    def names(self) -> Iterator[tuple[str, str, str]]:
+        """Id, Vietnamese and English name of every organisation."""
+        for row in self._rows.find({}, {"name_vi": 1, "name_en": 1}):
+            yield row["_id"], row["name_vi"], row["name_en"]
+
+    def merged_into(self, organisation_id: str) -> list[str]:
+        """The organisations that were merged into this one."""
+        return sorted(row["_id"] for row in self._rows.find({"successor_id": organisation_id}, {"_id": 1}))
+
 
 class MongoRosters:
     """`RosterStore` over pymongo; the `_id` is organisation and practitioner."""
@@ -74,17 +86,12 @@ class MongoRosters:
 
     def put(self, practitioner: Practitioner) -> None:
         """Add the entry or replace it."""
-        key = _entry(practitioner.organisation_id, practitioner.id)
-        document = {
-            "_id": key,
-            "organisation_id": practitioner.organisation_id,
-            "practitioner_id": practitioner.id,
-            "name": practitioner.name,
-            "role": practitioner.role,
-            "valid_from": practitioner.valid_from.isoformat(),
-            "valid_to": None if practitioner.valid_to is None else practitioner.valid_to.isoformat(),
-        }
-        self._rows.replace_one({"_id": key}, document, upsert=True)
+        document = _roster_document(practitioner)
+        self._rows.replace_one({"_id": document["_id"]}, document, upsert=True)
+
+    def load(self, practitioners: Sequence[Practitioner]) -> None:
+        """Add many in few calls, for filling a database; who is there already stays as they are."""
+        insert_new(self._rows, [_roster_document(each) for each in practitioners])
 
     def get(self, organisation_id: str, practitioner_id: str) -> Practitioner | None:
         """One entry."""
@@ -95,6 +102,18 @@ class MongoRosters:
         """The whole roster, by name."""
         rows = self._rows.find({"organisation_id": organisation_id})
         return sorted((_practitioner(row) for row in rows), key=lambda one: one.name)
+
+
+def _roster_document(practitioner: Practitioner) -> Document:
+    return {
+        "_id": _entry(practitioner.organisation_id, practitioner.id),
+        "organisation_id": practitioner.organisation_id,
+        "practitioner_id": practitioner.id,
+        "name": practitioner.name,
+        "role": practitioner.role,
+        "valid_from": practitioner.valid_from.isoformat(),
+        "valid_to": None if practitioner.valid_to is None else practitioner.valid_to.isoformat(),
+    }
 
 
 def _entry(organisation_id: str, practitioner_id: str) -> str:
@@ -118,6 +137,8 @@ def _document(one: Organisation) -> Document:
         "write_categories": sorted(one.licence.write_categories),
         "status": one.status,
         "version": one.version,
+        "verified": one.verified,
+        **{name: getattr(one, name) for name in _SOMETIMES if getattr(one, name) is not None},
         **{name: code for name, code in codes.items() if code is not None},
     }
 
@@ -137,6 +158,8 @@ def _organisation(row: Document) -> Organisation:
         gln=row.get("gln"),
         status=row["status"],
         version=row["version"],
+        verified=row.get("verified", False),
+        **{name: row.get(name) for name in _SOMETIMES},
     )
 
 

@@ -146,6 +146,7 @@ class MongoOutbox:
                 "nid": push.nid,
                 "reminder_ids": list(push.reminder_ids),
                 "installations": None if push.installations is None else sorted(push.installations),
+                "alert": push.alert,
             }
             for push in pushes
         ]
@@ -179,6 +180,7 @@ def _push(found: Mapping[str, Any]) -> Push:
         found["nid"],
         tuple(found["reminder_ids"]),
         None if owed is None else frozenset(owed),
+        bool(found.get("alert", False)),
     )
 
 

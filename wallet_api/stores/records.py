@@ -10,8 +10,7 @@ uses an index only for a flat first stage; MongoDB merges the two stages into on
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from pymongo.client_session import ClientSession
@@ -132,7 +131,7 @@ class MongoRecords:
         if newest is None:
             return []
         # Hiding is a state of the record, told by the newest version: one shown again is shown as a whole.
-        of_old = replace(predicate, audiences=frozenset())
+        of_old = predicate.hidden_or_not()
         past = self._versions.aggregate(
             [
                 {"$match": {"citizen_id": citizen_id, "record_id": record_id}},
@@ -173,6 +172,20 @@ class MongoRecords:
         done = self._records.update_one({"citizen_id": citizen_id, "_id": record_id}, change)
         return done.matched_count == 1
 
+    def hide_written(self, citizen_id: str, organisation_id: str, since: datetime, audience: str) -> None:
+        """Hide all that the organisation filed from an instant on. Reads the whole book: flags are rare."""
+        written = {"organisation_id": organisation_id, "received_at": {"$gte": since}}
+        self._records.update_many(
+            {"citizen_id": citizen_id, **written}, {"$addToSet": {"hidden_from": audience}}
+        )
+
+    def show_written(self, citizen_id: str, organisation_id: str, audience: str) -> None:
+        """Show it again."""
+        self._records.update_many(
+            {"citizen_id": citizen_id, "organisation_id": organisation_id},
+            {"$pull": {"hidden_from": audience}},
+        )
+
     def written_by(self, organisation_id: str, limit: int) -> list[tuple[str, str]]:
         """(citizen, record) of what the organisation wrote last, newest first."""
         rows = (
@@ -205,6 +218,8 @@ class MongoRecords:
             compiled["labels"] = {"$not": {"$elemMatch": {"$nin": opened}}} if opened else []
         if clause.author is not None:
             compiled["organisation_id"] = clause.author
+        if clause.record_ids is not None:
+            compiled["_id"] = {"$in": sorted(clause.record_ids)}
         return compiled
 
     def _document(self, record: Record) -> Document:

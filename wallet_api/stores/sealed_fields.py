@@ -15,6 +15,8 @@ from pymongo.database import Database
 from wallet_api.infra.crypto.envelope import CitizenCipher, Place
 from wallet_api.infra.crypto.errors import KeyUnavailable, SealBroken
 from wallet_api.stores.reminding import RETENTION_CLASS as REMINDERS
+from wallet_api.stores.rights import COLLECTION as RIGHTS
+from wallet_api.stores.rights import place_of as rights_place
 
 Document = dict[str, Any]
 _SECONDS: Final = 6 * 3600.0
@@ -61,6 +63,8 @@ def sealed_documents(db: Database[Document]) -> int:
 def _check(
     cipher: CitizenCipher, one: SealedField, found: Document, report: SealReport, owners: dict[str, bool]
 ) -> None:
+    if one.name not in found:
+        return  # nothing was sealed there, or it was erased
     place = one.place(found)
     owner = f"{place.citizen_id}|{place.retention_class}"
     if owner not in owners:
@@ -134,6 +138,14 @@ SEALED: Final[tuple[SealedField, ...]] = (
         "pushes",
         lambda d: Place(f"outbox-{d['shard']}", REMINDERS, "outbox", d["_id"], "pushes", len(d["attempts"])),
     ),
+    SealedField(
+        "emergencies",
+        "content",
+        lambda d: Place(
+            d["organisation_id"], "organisation", "emergencies", d["_id"], "content", d["version"]
+        ),
+    ),
+    SealedField(RIGHTS, "content", rights_place),
     SealedField(
         "breaches",
         "content",
