@@ -34,6 +34,27 @@ class Reads:
 
 
 @dataclass(frozen=True)
+class Window:
+    """Whose reading, and when: the question who is concerned. None stands for anybody."""
+
+    first: date
+    last: date
+    organisation_id: str | None = None
+    practitioner_id: str | None = None
+    client_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Concerned:
+    """Somebody whose records were read, by internal id; how often and when, within one part of the log."""
+
+    citizen_id: str
+    reads: int
+    first_at: datetime
+    last_at: datetime
+
+
+@dataclass(frozen=True)
 class Due:
     """A legal clock of one entry. `met_at` is when it was told; overdue when it was not, or too late."""
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from wallet_api.breaches.errors import BreachNotFound, BreachStepRefused, StaleBreach
-from wallet_api.breaches.model import Breach, Reads, State, Step
+from wallet_api.breaches.model import Breach, Concerned, Reads, State, Step, Window
 
 Journal = Callable[[Breach], None]
 """Writes the act into the access log, durably, before it stands; what it raises stops the act."""
@@ -30,6 +30,12 @@ class Breaches(Protocol):
 
     def affected(self, reads: Reads) -> int:
         """How many people's records were read so, by the access log. Raises CountTooLong."""
+
+    def concerned(self, window: Window, after: str | None) -> tuple[list[Concerned], str | None]:
+        """Whose records were read so, in one part of the log, and what to name as `after` for the next.
+
+        None after the last part. Somebody may be in more than one. Raises CountTooLong.
+        """
 
 
 class BreachRegister:
@@ -75,6 +81,10 @@ class BreachRegister:
     def affected(self, reads: Reads) -> int:
         """How many people's records were read so, by the access log. Raises CountTooLong."""
         return self._store.affected(reads)
+
+    def concerned(self, window: Window, after: str | None) -> tuple[list[Concerned], str | None]:
+        """Whose records were read so, part by part, by the access log. Raises CountTooLong."""
+        return self._store.concerned(window, after)
 
     def move(
         self,
