@@ -14,7 +14,7 @@ FIND_PYTHON := for p in $(PYTHON) python3 python3.14 python3.13 python3.12 pytho
 PIP := -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --only-binary :all:
 INSTALL := $(PY) $(PIP)
 
-.PHONY: help run test story bench soak lint scan format lock clean
+.PHONY: help run test story bench soak mutants lint scan format lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' Makefile
@@ -33,6 +33,9 @@ bench: $(VENV)/.run ## measure; one JSON object a line
 
 soak: $(VENV)/.test ## the long runs under load and faults
 	@$(PY) -m pytest -m soak -o faulthandler_timeout=1800 tests/soak $(ARGS)
+
+mutants: $(VENV)/.test ## remove each guard in a copy of the project and see that its tests notice
+	@$(PY) -m tests.mutants $(ARGS)
 
 lint: $(VENV)/.test ## style, types and import contracts only
 	@$(PY) -m ruff check .

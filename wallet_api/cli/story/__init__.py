@@ -17,7 +17,7 @@ from consent.receipt import ReceiptInvalid
 from wallet_api.cli.local import LocalWallet, Ports, database_up, prepare
 from wallet_api.cli.opened import dev_settings
 from wallet_api.cli.screen import CannotDo, tell
-from wallet_api.cli.story import consenting, reminding
+from wallet_api.cli.story import acting, consenting, reminding
 from wallet_api.cli.story.cast import Cast
 from wallet_api.cli.story.clients import ClientFailed
 from wallet_api.cli.story.journal import Journal, StoryFailed
@@ -82,7 +82,7 @@ def _played(folder: Path) -> int:
 
 def _play(wallet: LocalWallet, clock: FileClock, journal: Journal) -> None:
     cast = Cast.assembled(wallet, clock, journal)
-    for act in consenting.ACTS:
+    for act in (*consenting.ACTS, *acting.ACTS):
         act(cast)
     reminding.citizen_registers_phone(cast)
     # The worker reminds of itself as soon as it runs, so it begins when there is a phone to ring.

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from wallet_api.cli.local import LocalWallet
@@ -14,6 +16,8 @@ from wallet_api.infra.clock import FileClock
 from wallet_api.wiring.demo import demo_patients, provider_key
 from wallet_api.wiring.demo_books import Patient
 
+PROOFS = Path("build") / "story"
+"""Where the story leaves what anybody can verify afterwards; under the folder it was started in."""
 DOCTOR, OTHER_DOCTOR = "99001-001", "99001-002"
 ASSESSOR, NURSE = "99003-001", "99002-002"
 
@@ -67,6 +71,13 @@ class Cast:
     def instant(self, ahead: int) -> str:
         """The instant so many days from now, RFC 3339."""
         return rfc3339(self.clock() + timedelta(days=ahead))
+
+    def leave_proof(self, name: str, content: object) -> Path:
+        """Write something that can be verified without this wallet, as JSON; where it lies."""
+        PROOFS.mkdir(parents=True, exist_ok=True)
+        path = PROOFS / name
+        path.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        return path
 
     def _listen(self) -> None:
         heard: list[tuple[Http, str]] = [

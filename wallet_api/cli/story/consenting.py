@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 from consent.receipt import ReceiptInvalid, verified
@@ -138,8 +141,14 @@ def citizen_keeps_receipt(cast: Cast) -> None:
     cast.journal.step("An gets the signed receipt; it verifies offline with the published keys")
     path = f"/api/v1/citizens/me/grants/{cast.handed['grant']}/receipt"
     receipt = cast.journal.answered(cast.citizen.call("GET", path), 200)["receipt"]
-    keys = cast.journal.answered(cast.citizen.send("GET", "/.well-known/receipt-jwks.json"), 200)["keys"]
+    key_set = cast.journal.answered(cast.citizen.send("GET", "/.well-known/receipt-jwks.json"), 200)
+    keys = key_set["keys"]
     found = verified(receipt, keys)
+    kept = cast.leave_proof("receipt.json", {"receipt": receipt})
+    with_keys = cast.leave_proof("jwks.json", key_set)
+    verdict = verify_apart(kept, with_keys)
+    cast.journal.note(verify=f"python -m consent verify {kept} --keys {with_keys}", says=verdict)
+    cast.journal.must(verdict == "genuine", "the verifier must find the kept receipt genuine.")
     cast.journal.note(
         purpose=found["purpose"],
         categories=found["pii_information"],
@@ -241,6 +250,23 @@ def citizen_sees_who_looked(cast: Cast) -> None:
         each for each in found if each["decision"] == "refuse" and each["actor"]["name"] == "BS. Đỗ Thị Lan"
     ]
     cast.journal.must(bool(other), "the log must name the doctor who was refused.")
+
+
+def verify_apart(receipt: Path, keys: Path) -> str:
+    """What the verifier says of two files, in a process that has nothing else: its first line."""
+    command = [
+        sys.executable,
+        "-m",
+        "consent",
+        "verify",
+        str(receipt),
+        "--keys",
+        str(keys),
+        "--language",
+        "en",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)  # noqa: S603 - our own verifier on our own files
+    return (done.stdout or done.stderr).partition("\n")[0]
 
 
 ACTS: tuple[Act, ...] = (

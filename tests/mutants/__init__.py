@@ -1,0 +1,1 @@
+"""Guards removed one by one, to see that each has a test which notices: `make mutants`."""
