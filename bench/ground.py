@@ -31,7 +31,7 @@ from wallet_api.infra.crypto.wrapped_keys import MemoryWrappedKeys
 from wallet_api.infra.embedded import server_at
 from wallet_api.infra.ids import new_id
 from wallet_api.infra.machine import free_port
-from wallet_api.infra.mongo import connect
+from wallet_api.infra.mongo import Db, connect
 from wallet_api.records.intake import Sender
 from wallet_api.records.model import Filter
 from wallet_api.settings import Settings
@@ -78,12 +78,13 @@ def laid() -> Iterator[Ground]:
         ports = free_port(), free_port()
         env = environment(Path(folder), ports[0])
         settings = Settings.from_env(env)
-        services = build_services(settings)
+        db = connect(settings)
+        services = build_services(settings, db)
         try:
             provider = _provider(services)
             scope = _scope(provider, services.now())
             citizen_id = _filled_book(services, provider, scope)
-            floor = env | {PIPELINE: json.dumps(_query(settings, services, citizen_id, scope))}
+            floor = env | {PIPELINE: json.dumps(_query(db, services, citizen_id, scope))}
             with (
                 served("wsgi:app", env, ports[0]) as wallet,
                 served("bench.bare:app", floor, ports[1]) as bare,
@@ -92,6 +93,7 @@ def laid() -> Iterator[Ground]:
                 yield Ground(fresh(), Read(f"{bare}/records", {}), fresh)
         finally:
             services.log.close()
+            db.client.close()
             database.stop(grace=0)
 
 
@@ -154,11 +156,11 @@ def _filled_book(services: Services, provider: Provider, scope: Scope) -> str:
     return citizen_id
 
 
-def _query(settings: Settings, services: Services, citizen_id: str, scope: Scope) -> list[dict[str, Any]]:
+def _query(db: Db, services: Services, citizen_id: str, scope: Scope) -> list[dict[str, Any]]:
     """What the wallet asks the database for a page under this consent."""
     predicate = granted_eyes(scope.organisation_id, (LiveGrant("bench", scope, None),), _CATEGORIES)
     unused = CitizenCipher(MemoryWrappedKeys(), services.keys, services.now)
-    records = MongoRecords(connect(settings), unused, services.blind)
+    records = MongoRecords(db, unused, services.blind)
     return records.page_pipeline(citizen_id, predicate, Filter(), None, LIMIT + 1)
 
 

@@ -7,6 +7,7 @@ import statistics
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from urllib.parse import urlsplit
 
 from bench.ground import Read
@@ -39,22 +40,23 @@ def percentiles(waits: list[float]) -> tuple[float, float]:
 
 def _ask(read: Read, start: float, until: float, gap: float) -> list[float]:
     waits: list[float] = []
-    one = page_asker(read)
     due = start
-    while due < until and time.perf_counter() < until:
-        time.sleep(max(due - time.perf_counter(), 0.0))
-        began = due if gap else time.perf_counter()
-        one()
-        waits.append(time.perf_counter() - began)
-        due += gap
+    with closing(_link(read)) as link:
+        one = page_asker(read, link)
+        while due < until and time.perf_counter() < until:
+            time.sleep(max(due - time.perf_counter(), 0.0))
+            began = due if gap else time.perf_counter()
+            one()
+            waits.append(time.perf_counter() - began)
+            due += gap
     return waits
 
 
-def page_asker(read: Read) -> Callable[[], None]:
+def page_asker(read: Read, link: http.client.HTTPConnection | None = None) -> Callable[[], None]:
     """Something that asks for the page once, over one connection that stays open."""
     parts = urlsplit(read.url)
     path = f"{parts.path}?{parts.query}" if parts.query else parts.path
-    link = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=10)
+    link = link or _link(read)
 
     def once() -> None:
         link.request("GET", path, headers=read.headers)
@@ -64,3 +66,8 @@ def page_asker(read: Read) -> Callable[[], None]:
             raise RuntimeError(f"{parts.path}: {answer.status}")
 
     return once
+
+
+def _link(read: Read) -> http.client.HTTPConnection:
+    parts = urlsplit(read.url)
+    return http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=10)

@@ -10,6 +10,9 @@ NATIONAL_ID = "http://fhir.hl7.org.vn/core/sid/cccd"
 ICD10 = "http://hl7.org/fhir/sid/icd-10"
 CVX = "http://hl7.org/fhir/sid/cvx"
 LOINC = "http://loinc.org"
+ACT_REASON = "http://terminology.hl7.org/CodeSystem/v3-ActReason"
+PARTICIPATION = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
+CONSENT_SCOPE = "http://terminology.hl7.org/CodeSystem/consentscope"
 Json = dict[str, Any]
 
 
@@ -79,3 +82,28 @@ def labelled(resource: Json, *labels: str) -> Json:
 def sources(items: Sequence[Json]) -> list[str]:
     """The senders' ids of records, in their order."""
     return [str(each["resource"]["id"]) for each in items]
+
+
+def brought(url: str, organisation_id: str, version: str = "2026-11-01", **over: Any) -> Json:
+    """A FHIR Consent that somebody brings along: an organisation may see immunizations, for treatment."""
+    return {
+        "resourceType": "Consent",
+        "status": "active",
+        "scope": {"coding": [{"system": CONSENT_SCOPE, "code": "patient-privacy"}]},
+        "category": [{"coding": [{"system": LOINC, "code": "59284-0"}]}],
+        "patient": {"reference": "Patient/me"},
+        "performer": [{"reference": "Patient/me"}],
+        "policy": [{"uri": f"{url}/api/v1/notices/TREAT?locale=vi#{version}"}],
+        "provision": {
+            "type": "permit",
+            "period": {"end": "2027-03-31"},
+            "actor": [
+                {
+                    "role": {"coding": [{"system": PARTICIPATION, "code": "IRCP"}]},
+                    "reference": {"reference": f"Organization/{organisation_id}"},
+                }
+            ],
+            "purpose": [{"system": ACT_REASON, "code": "TREAT"}],
+            "securityLabel": [{"system": "urn:wallet:categories", "code": "immunization"}],
+        },
+    } | over

@@ -31,9 +31,10 @@ from tests.fhir import (
 )
 from wallet_api.app import create_app
 from wallet_api.context import Services
+from wallet_api.identity.ages import AGES, has_reached
 from wallet_api.identity.model import Identifier, Licence, Organisation, Practitioner, Profile, Role
 from wallet_api.identity.oauth.model import SignedIn
-from wallet_api.infra.clock import FileClock
+from wallet_api.infra.clock import FileClock, vn_day
 from wallet_api.infra.ids import new_id
 from wallet_api.settings import Settings
 from wallet_api.wiring import build_services
@@ -148,6 +149,7 @@ class World:
         self.app: Flask = create_app(self.settings, self.services)
         self.desk = self.services.identity.oauth.server.desk
         self._serial = itertools.count(999001)
+        self.client_keys: dict[str, ECKey] = {}
         self.services.identity.clients.register("app", "app", "A phone", redirect_uris=(REDIRECT,))
         self.services.identity.clients.register("console", "ops", "Console", redirect_uris=(REDIRECT,))
 
@@ -228,6 +230,7 @@ class World:
             organisation_id=made.id,
             jwks={"keys": [key.as_dict(private=False)]},
         )
+        self.client_keys[client.id] = key
         return self.colleague(Doctor(self, made.id, client.id, None), "BS. Khánh")
 
     def colleague(self, of: Doctor, name: str = "BS. Bình") -> Doctor:
@@ -269,7 +272,7 @@ class World:
         data = raw if raw is not None else (None if body is None else json.dumps(body).encode())
         url = (
             path
-            if path.startswith(("/api/", "/oauth", "/.well", "/healthz", "/readyz"))
+            if path.startswith(("/api/", "/oauth", "/fhir", "/.well", "/healthz", "/readyz"))
             else f"/api/v1{path}"
         )
         more: Json = {"content_type": kind} if data is not None else {}
@@ -316,12 +319,44 @@ class World:
         notice = self.services.consent.notice(request["purpose"], "vi")
         return {"notice": {"version": notice.version, "locale": "vi"}} | over
 
-    def grant(self, doctor: Doctor, person: Person, answer: Json | None = None, **asked: Any) -> Granted:
-        """The whole way from asking to a standing grant."""
+    def agree(
+        self, person: Person, request_id: str, said: Json, signer: Person | None = None
+    ) -> TestResponse:
+        """Every yes it takes: the person's own, a guardian's, or both; the last answer."""
+        path = f"consent-requests/{request_id}"
+        if has_reached(person.born, AGES.co_consent, vn_day(self.now())):
+            made = self.post(f"/citizens/me/{path}/approval", person, said)
+            if made.status_code != 202:
+                return made
+            path += "/co-approval"
+        else:
+            path += "/approval"
+        return self.post(f"/citizens/{person.id}/{path}", signer or self.guardian_of(person), said)
+
+    def guardian_of(self, child: Person) -> Person:
+        """One of the child's guardians in a new session; somebody is made one if there is none."""
+        found = self.services.identity.family.guardians_of(child.id, self.now())
+        if not found:
+            guardian = self.person()
+            self.guard(guardian, child)
+            return guardian
+        whose = self.services.identity.people.profile(found[0].guardian_id)
+        name = Person(self, found[0].guardian_id, "", whose.birth_date, whose.name, whose.phone or "", "")
+        return self.signed_in(name)
+
+    def grant(
+        self,
+        doctor: Doctor,
+        person: Person,
+        answer: Json | None = None,
+        signer: Person | None = None,
+        **asked: Any,
+    ) -> Granted:
+        """The whole way from asking to a standing grant. `signer`: which guardian says yes for a child."""
         reference = self.ask(doctor, person, **asked)
         request = self.newest_request(person)
         said = self.answer_to(request, **(answer or {}))
-        made = self.post(f"/citizens/me/consent-requests/{request['id']}/approval", person, said)
+        made = self.agree(person, request["id"], said, signer)
         assert made.status_code == 201, made.get_data(as_text=True)
         outcome = found_in(self.get(f"/provider/consent-requests/{reference}", doctor))
         return Granted(self, doctor, person, found_in(made), outcome, reference)

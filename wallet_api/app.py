@@ -22,6 +22,7 @@ from wallet_api.routes.limits import CountedOnce, CountedSignIn, cap_concurrency
 from wallet_api.routes.oauth import oauth_blueprint
 from wallet_api.routes.observing import observe
 from wallet_api.routes.plain_document import document_plain
+from wallet_api.routes.room import keep_room
 from wallet_api.routes.schemas.published import published
 from wallet_api.settings import Settings
 from wallet_api.wiring import build_services
@@ -63,6 +64,7 @@ def create_app(settings: Settings, services: Services | None = None) -> Flask:
     release_last(app, _finish)
     app.before_request(_begin)
     cap_concurrency(app, settings.concurrent)
+    keep_room(app)
     app.after_request(_finish)
     app.after_request(tell_allowance)
     api = WalletApi(app, spec_kwargs={"extra_plugins": [CommonParts(BLUEPRINTS, app.view_functions)]})

@@ -8,8 +8,13 @@ from datetime import date, datetime
 
 from flask import current_app, g
 
-from consent import AccessService, ConsentService, VisitCodeService
+from consent import AccessService, VisitCodeService
+from consent.asking import AskingBook
+from consent.assisted import AssistedConsentService
+from consent.co_consent import CoConsentService
+from consent.emergency import Emergency, EmergencyService
 from consent.receipt import Signing
+from notifications.alerts import Alerts
 from notifications.delivery import Delivery
 from notifications.dispatch import Dispatch
 from notifications.planning import Planning
@@ -18,6 +23,10 @@ from notifications.reading import Reading
 from wallet_api.audit.log import AccessLog
 from wallet_api.audit.model import Action, ActorKind, AuditEvent
 from wallet_api.breaches.register import BreachRegister
+from wallet_api.events.duties import ErasureService
+from wallet_api.events.feed import Feed
+from wallet_api.events.webhooks import WebhookRegister, WebhookSender
+from wallet_api.identity.evidence import EvidenceStore
 from wallet_api.identity.model import Caller
 from wallet_api.identity.service import Identity
 from wallet_api.infra.crypto.blind import BlindIndex
@@ -30,7 +39,9 @@ from wallet_api.infra.limits import Limits
 from wallet_api.records.intake import IntakeService
 from wallet_api.records.pages import PageCursors
 from wallet_api.records.reader import Readers
+from wallet_api.records.safety import SafetyDesk
 from wallet_api.records.windows import Viewer
+from wallet_api.rights.desk import RightsDesk
 from wallet_api.settings import Settings
 
 
@@ -51,6 +62,7 @@ class Reminding:
     delivery: Callable[[], Delivery]
     reading: Reading
     reminders: Reminders
+    alerts: Alerts
     outbox: Outbox
     inbox: Inbox
     devices: Devices
@@ -60,12 +72,33 @@ class Reminding:
 
 
 @dataclass(frozen=True)
+class EmergencyDesk:
+    """Emergencies: opening and reviewing them, and telling the people concerned. Telling twice is once."""
+
+    service: EmergencyService
+    tell: Callable[[Emergency], None]
+    tell_outcome: Callable[[Emergency], None]
+    tell_rest: Callable[[], int]
+
+
+@dataclass(frozen=True)
+class Telling:
+    """What organisations are told about the consents they hold, and what they owe when one is over."""
+
+    feed: Feed
+    duties: ErasureService
+    webhooks: WebhookRegister
+    sender: WebhookSender
+
+
+@dataclass(frozen=True)
 class Services:
     """Everything a route may use. Built once per process by `wiring`; tests may pass their own."""
 
     settings: Settings
     now: Callable[[], datetime]
     ready: Callable[[], None]
+    room: Callable[[], None]
     keys: KeyStore
     blind: BlindIndex
     references: References
@@ -74,15 +107,22 @@ class Services:
     etags: EntityTags
     log: AccessLog
     identity: Identity
-    consent: ConsentService
+    evidence: EvidenceStore
+    safety: SafetyDesk
+    consent: CoConsentService
+    assisted: AssistedConsentService
     access: AccessService
     visit_codes: VisitCodeService
+    askings: AskingBook
+    emergencies: EmergencyDesk
     receipt_signing: Callable[[], Signing]
     book: Book
     reminding: Reminding
     limits: Limits
     turns: Turns
     breaches: BreachRegister
+    telling: Telling
+    rights: RightsDesk
 
 
 def services() -> Services:

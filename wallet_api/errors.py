@@ -12,9 +12,11 @@ from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
 from consent import errors as consent
+from consent.fhir.reading import ConsentUnreadable
 from notifications import errors as notifications
 from wallet_api.audit import errors as audit
 from wallet_api.breaches import errors as breaches
+from wallet_api.events import errors as events
 from wallet_api.identity import errors as identity
 from wallet_api.infra import metrics
 from wallet_api.infra.crypto import errors as crypto
@@ -23,24 +25,35 @@ from wallet_api.infra.idempotency import IdempotencyMismatch, IdempotencyRunning
 from wallet_api.infra.limits import LimitReached, LimitsUnavailable
 from wallet_api.infra.logs import say, say_error
 from wallet_api.infra.mongo import DATABASE_ERRORS
+from wallet_api.infra.readiness import CannotServe
 from wallet_api.infra.strict_json import MalformedBody
 from wallet_api.records import errors as records
+from wallet_api.rights import errors as rights
 
 LANGUAGES = ("vi", "en")
 MEDIA_TYPE = "application/problem+json"
 
 STATUS: dict[type[Exception], int] = {
     consent.UnknownCode: 422,
+    ConsentUnreadable: 422,
     consent.RequestNotFound: 404,
     consent.GrantNotFound: 404,
     consent.RequestClosed: 409,
     consent.StaleVersion: 412,
     consent.ScopeWidened: 422,
     consent.TooManyGrants: 409,
+    consent.TooManyOpenRequests: 409,
+    consent.OrganisationBlocked: 409,
+    consent.GrantNotInForce: 409,
     consent.NoticeOutdated: 409,
     consent.NotLicensed: 403,
+    consent.EmergencyNotFound: 404,
+    consent.EmergencyRightSuspended: 403,
+    consent.ReviewClosed: 409,
     consent.VisitCodeInvalid: 422,
     consent.CoConsentRequired: 409,
+    consent.FirstSignatureMissing: 409,
+    consent.GrantNotSuspended: 409,
     consent.ConsentEnded: 403,
     consent.NotCovered: 403,
     consent.AccessRefused: 404,
@@ -64,8 +77,11 @@ STATUS: dict[type[Exception], int] = {
     identity.SessionUnknown: 404,
     identity.GuardianshipUnknown: 404,
     identity.GuardianshipRefused: 409,
+    identity.EvidenceRefused: 422,
+    identity.EvidenceUnknown: 404,
     identity.OrganisationUnknown: 404,
     identity.BadOrganisation: 422,
+    identity.MergerRefused: 409,
     identity.OffRoster: 403,
     identity.ClientUnknown: 404,
     identity.BadClient: 422,
@@ -73,16 +89,28 @@ STATUS: dict[type[Exception], int] = {
     identity.UpstreamUnavailable: 503,
     identity.SignInExpired: 400,
     audit.LogUnavailable: 503,
+    audit.ProofPending: 409,
+    audit.LogDamaged: 409,
+    events.DutyNotFound: 404,
+    events.BadAttestation: 422,
+    events.WebhookNotFound: 404,
+    events.BadWebhook: 422,
+    events.TooManyWebhooks: 409,
     breaches.BreachNotFound: 404,
     breaches.StaleBreach: 412,
     breaches.BreachStepRefused: 409,
     breaches.CountTooLong: 422,
+    rights.RightsRequestNotFound: 404,
+    rights.StaleRightsRequest: 412,
+    rights.RightsStepRefused: 409,
+    rights.TooManyRightsRequests: 409,
     crypto.BadReference: 404,
     crypto.BadCursor: 400,
     crypto.KeyUnavailable: 503,
     MalformedBody: 400,
     LimitReached: 429,
     LimitsUnavailable: 503,
+    CannotServe: 503,
     IdempotencyMismatch: 422,
     IdempotencyRunning: 409,
     notifications.MessageNotFound: 404,
@@ -245,6 +273,11 @@ def _where(why: Exception) -> list[dict[str, str]]:
         return [{"pointer": f"/{field}", "code": "invalid", "message": ""} for field in why.fields]
     if isinstance(why, consent.ScopeWidened):
         return [{"pointer": f"/{name}", "code": "widened", "message": ""} for name in why.dimensions]
+    if isinstance(why, events.BadAttestation | events.BadWebhook):
+        part = "attestation" if isinstance(why, events.BadAttestation) else "url"
+        return [{"pointer": f"/{part}/{why.fault}", "code": "invalid", "message": ""}]
+    if isinstance(why, ConsentUnreadable):
+        return [{"pointer": each.place, "code": each.code, "message": ""} for each in why.faults]
     if isinstance(why, records.BundleRefused):
         return [{"pointer": why.pointer, "code": why.fault, "message": ""}]
     return [{"pointer": "", "code": why.fault, "message": ""}] if isinstance(why, MalformedBody) else []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,7 @@ _CLAIMS = {
     "sex": "gender",
     "phone": "phone_number",
 }
+_HOST = re.compile(r"(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)+(:[1-9][0-9]{0,4})?")
 DEV_PORT = 8080
 
 
@@ -78,8 +80,11 @@ class Settings:
     limits: Mapping[str, str] | None
     trusted_proxies: int
     concurrent: int
+    disk_reserve: int
     metrics_token: str = field(default="", repr=False)
     otlp_endpoint: str = ""
+    webhook_hosts: tuple[str, ...] = ()
+    checkpoint_dirs: tuple[Path, ...] = ()
 
     @property
     def dev(self) -> bool:
@@ -142,8 +147,11 @@ def _read(env: Mapping[str, str], faults: list[str]) -> Settings:
         limits=_limits(env.get("WALLET_LIMITS"), faults),
         trusted_proxies=_count("TRUSTED_PROXIES", env.get("WALLET_TRUSTED_PROXIES") or "0", 9, faults),
         concurrent=_count("CONCURRENT", env.get("WALLET_CONCURRENT") or "32", 10_000, faults, 1),
+        disk_reserve=_count("DISK_RESERVE", env.get("WALLET_DISK_RESERVE") or "100", 1_000_000, faults),
         metrics_token=env.get("WALLET_METRICS_TOKEN") or "",
         otlp_endpoint=env.get("WALLET_OTLP_ENDPOINT") or "",
+        webhook_hosts=_hosts(env.get("WALLET_WEBHOOK_HOSTS"), faults),
+        checkpoint_dirs=_paths(env.get("WALLET_CHECKPOINT_DIRS") or str(data / "checkpoints")),
     )
 
 
@@ -213,6 +221,18 @@ def _limits(text: str | None, faults: list[str]) -> Mapping[str, str] | None:
         return found
     faults.append('WALLET_LIMITS must be "off" or a JSON object like {"provider_read": "600/minute"}')
     return {}
+
+
+def _hosts(text: str | None, faults: list[str]) -> tuple[str, ...]:
+    found = tuple(each.strip().lower() for each in (text or "").split(",") if each.strip())
+    if not all(_HOST.fullmatch(each) for each in found):
+        faults.append("WALLET_WEBHOOK_HOSTS must be names like his.example.vn, *.example.vn or a.vn:8443")
+        return ()
+    return found
+
+
+def _paths(text: str) -> tuple[Path, ...]:
+    return tuple(Path(each).absolute() for each in text.split(",") if each)
 
 
 def _path(text: str | None) -> Path | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from typing import Final
 
@@ -25,11 +26,13 @@ TODAY_TASK: Final = "wallet.plan_today"
 WAKE_TASK: Final = "wallet.wake"
 DELIVER_TASK: Final = "wallet.deliver_shard"
 SWEEP_TASK: Final = "wallet.sweep"
+EVENTS_TASK: Final = "wallet.push_events"
 
-EVERY: Final = {WAKE_TASK: 3.0, TODAY_TASK: 15.0, SWEEP_TASK: 30.0}
+EVERY: Final = {WAKE_TASK: 3.0, EVENTS_TASK: 5.0, TODAY_TASK: 15.0, SWEEP_TASK: 30.0}
 """Seconds from one call of the beat to the next. Not the send times: those are in the outbox."""
 
 _BATCHES_A_TASK: Final = 20  # then another shard has its turn
+_PUSHED_AT_ONCE: Final = 16  # webhooks a worker speaks to side by side, so that one that hangs holds up none
 _STALE: Final = 60.0  # seconds after which a call nobody took is dropped: the beat has called again since
 
 
@@ -66,7 +69,10 @@ def _register(app: Celery, services: Services, sender: Delivery) -> None:
 
     @app.task(shared=False, name=WAKE_TASK)
     def wake() -> None:
-        """Ask for the delivery of every shard that has something due."""
+        """Tell of emergencies that nobody told of yet, then have every shard delivered that is due."""
+        told = services.emergencies.tell_rest()
+        if told:
+            say("emergencies_told", count=told)
         for shard in sorted(services.reminding.outbox.ready(services.now())):
             app.send_task(DELIVER_TASK, args=[shard], expires=_STALE)
 
@@ -81,12 +87,33 @@ def _register(app: Celery, services: Services, sender: Delivery) -> None:
                 "batch_sent", batch_id=done.batch_id, state=done.state.value, count=sum(done.answers.values())
             )
 
+    @app.task(shared=False, name=EVENTS_TASK)
+    def push_events() -> None:
+        """Push to webhooks what they were not sent yet."""
+        _push_events(services)
+
     @app.task(shared=False, name=SWEEP_TASK)
     def sweep() -> None:
-        """Put the batches of dead workers back into the queue."""
+        """Put the batches of dead workers back into the queue, and go on with erasures that were begun."""
         returned = services.reminding.outbox.sweep(services.now())
         if returned:
             say("leases_ran_out", count=returned)
+        erased = services.rights.settle()
+        if erased:
+            say("erasures_done", count=erased)
+
+
+def _push_events(services: Services) -> None:
+    """Tell what ran out by itself, then push what organisations were not sent yet."""
+    telling = services.telling
+    telling.feed.sweep()
+    due = telling.sender.due(_PUSHED_AT_ONCE)
+    if not due:
+        return
+    with ThreadPoolExecutor(len(due), thread_name_prefix="push-events") as pool:
+        turns = [each for each in pool.map(telling.sender.turn, due) if each is not None]
+    if turns:
+        say("events_pushed", count=sum(each.sent for each in turns))
 
 
 def run_worker(settings: Settings, build: Callable[[Settings], Services]) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from consent.access import AccessService
+from consent.access import AccessService, Fence
 from consent.codes import LABELS
 from tests.world import (
     Granted,
@@ -295,9 +295,15 @@ def test_a_stopped_answer_lacks_the_headers_of_every_answer(
 ) -> None:
     made = granted(world)
     session = made.session()
-    monkeypatch.setattr(AccessService, "still_holds", lambda self, fence: False)
+    look = AccessService.still_holds
+
+    def withdrawn_meanwhile(self: AccessService, fence: Fence) -> bool:
+        made.withdraw()
+        return look(self, fence)
+
+    monkeypatch.setattr(AccessService, "still_holds", withdrawn_meanwhile)
     answer = made.read(session)
-    assert answer.status_code == 403
+    assert (answer.status_code, found_in(answer)["code"]) == (403, "consent_ended")
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert answer.headers["Request-Id"] == found_in(answer)["request_id"]
 

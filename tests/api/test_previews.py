@@ -32,7 +32,7 @@ def test_a_preview_shows_what_the_licence_or_the_scope_leaves_out(world: World) 
     for licence, left in licensed.items():
         known = organisations.get(asker.organisation_id)
         organisations.change(replace(known, licence=licence), expected=known.version)
-        held: Any = world.services.book.readers._parts.licence_of
+        held: Any = world.services.book.readers._parts.access._licence_of
         held._held.clear()  # or it would be asked again only after some seconds
         assert counts() == left
     line = found_in(world.get("/citizens/me/access-log?limit=1", an))["items"][0]

@@ -89,9 +89,13 @@ def test_audit_verify_names_the_entry_that_was_changed(
     services: Services, embedded_db: Db, capsys: pytest.CaptureFixture[str]
 ) -> None:
     log = embedded_db["audit_log"]
-    entry = log.find_one({"seq": 2})
+    entry = log.find_one({"rows.seq": 2})
     assert entry is not None
-    log.update_one({"_id": entry["_id"]}, {"$set": {"reason": "own_act"}})
+    rows = [
+        row if row["seq"] != 2 else row | {"event": row["event"] | {"reason": "own_act"}}
+        for row in entry["rows"]
+    ]
+    log.update_one({"_id": entry["_id"]}, {"$set": {"rows": rows}})
     assert main(["audit", "verify"]) == 1
     assert f"Entry 2 of log {entry['log_id']} is not as it was written" in capsys.readouterr().err
 
@@ -102,10 +106,31 @@ def test_audit_verify_with_a_checkpoint_sees_a_log_that_vanished(
     kept = tmp_path / "checkpoint"
     kept.write_text(services.log.checkpoint() or "")
     embedded_db["audit_log"].delete_many({})
+    for folder in services.settings.checkpoint_dirs:
+        for each in folder.glob("*"):
+            each.unlink()  # as if none had been kept yet
     assert main(["audit", "verify"]) == 0, "without a checkpoint nobody can tell"
     assert main(["audit", "verify", "--checkpoint", str(kept)]) == 1
     kept.write_text("not a checkpoint")
     assert main(["audit", "verify", "--checkpoint", str(kept)]) == 1
+    assert "keys signed" in capsys.readouterr().err
+
+
+def test_audit_verify_reads_the_checkpoints_that_were_kept(
+    services: Services, embedded_db: Db, capsys: pytest.CaptureFixture[str]
+) -> None:
+    services.log.close()  # the last checkpoint leaves at the latest now
+    assert main(["audit", "verify"]) == 0
+    assert "checkpoints hold" in capsys.readouterr().out
+    newest = embedded_db["audit_log"].find_one({}, sort=[("newest", -1)])
+    assert newest is not None
+    embedded_db["audit_log"].delete_one({"_id": newest["_id"]})
+    assert main(["audit", "verify"]) == 1
+    first = newest["rows"][0]["seq"]
+    assert f"Entry {first} of log {newest['log_id']}" in capsys.readouterr().err
+    (folder,) = services.settings.checkpoint_dirs
+    (folder / "forged.checkpoints").write_text(next(folder.glob("*")).read_text().replace("\nat 2", "\nat 3"))
+    assert main(["audit", "verify"]) == 1
     assert "keys signed" in capsys.readouterr().err
 
 

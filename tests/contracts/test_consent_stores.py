@@ -26,6 +26,7 @@ from wallet_api.infra.crypto.wrapped_keys import MemoryWrappedKeys
 from wallet_api.infra.ids import new_id
 from wallet_api.infra.mongo import ensure_indexes, open_database
 from wallet_api.stores import consents as module
+from wallet_api.stores import events, holdings, restrictions
 from wallet_api.stores import visit_codes as code_module
 from wallet_api.stores.consents import MongoConsents
 from wallet_api.stores.visit_codes import MongoVisitCodes
@@ -34,7 +35,8 @@ Stores = tuple[Consents, VisitCodes]
 
 
 def mongo(db: Database[dict[str, Any]]) -> tuple[MongoConsents, MongoVisitCodes]:
-    ensure_indexes(db, (*module.INDEXES, *code_module.INDEXES))
+    for each in (module, code_module, restrictions, holdings, events):
+        ensure_indexes(db, each.INDEXES)
     keys = MemoryKeyStore()
     cipher = CitizenCipher(MemoryWrappedKeys(), keys, lambda: NOW)
     return MongoConsents(db, cipher, BlindIndex(keys)), MongoVisitCodes(db, lambda: NOW)
@@ -187,6 +189,18 @@ def test_an_approval_changes_request_grant_and_standing_together(consents: Conse
     assert consents.standing("citizen", "org") == expected
     assert consents.settled_standing("citizen", "org") == expected
     assert consents.standing("citizen", "other") == consents.standing("other", "org") == Standing()
+
+
+def test_an_approval_whose_answer_was_lost_may_be_made_again(consents: Consents) -> None:
+    request = a_request()
+    grant, other = a_grant(request), a_grant(request)
+    consents.add_request(request)
+    consents.approve(answered(request, grant), grant, expected=1)
+    before = all_of(consents, grant)
+    consents.approve(answered(request, grant), grant, expected=1)
+    assert all_of(consents, grant) == before
+    with pytest.raises(StaleVersion):
+        consents.approve(answered(request, other), other, expected=1)
 
 
 def test_a_stale_answer_changes_nothing(consents: Consents) -> None:

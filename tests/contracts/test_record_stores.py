@@ -264,6 +264,7 @@ clauses = st.builds(
     periods,
     st.none() | st.frozensets(st.sampled_from(LABELS)),
     st.none() | st.sampled_from(ORGANISATIONS),
+    st.none() | st.frozensets(st.sampled_from([*(each.id for each in RECORDS), "absent"])),
 )
 predicates = st.builds(
     Predicate, st.lists(clauses, max_size=3).map(tuple), st.frozensets(st.sampled_from(AUDIENCES))
@@ -319,7 +320,8 @@ def test_a_store_admits_exactly_what_the_predicate_admits(
 
 
 def test_no_clause_admits_nothing(full_book: Book) -> None:
-    for predicate in (NOTHING, Predicate((Clause(frozenset(), Period(), None),))):
+    named = Clause(None, Period(), None, record_ids=frozenset())
+    for predicate in (NOTHING, Predicate((Clause(frozenset(), Period(), None),)), Predicate((named,))):
         assert full_book.page("citizen", predicate, Filter(), None, 100) == []
         assert full_book.count("citizen", predicate) == {}
         assert full_book.get("citizen", RECORDS[0].id, predicate) is None

@@ -46,7 +46,7 @@ def test_a_plan_that_fails_keeps_nobody_out_and_is_made_by_the_next_run(
     planning, today = services.reminding.planning, vn_day(services.now())
     due = planning._ports.due
     with monkeypatch.context() as broken:
-        broken.setattr(planning, "forecast", fail)
+        broken.setattr(planning, "forecasts", fail)
         made = services.identity.people.register(Profile("An", date(2026, 2, 20), "female"))
     assert services.identity.people.facts(made).born == date(2026, 2, 20)
     assert "plan_failed" in [each.msg for each in caplog.records]

@@ -75,7 +75,12 @@ class Run:
         """Run to the end."""
         self.folder.mkdir(parents=True, exist_ok=True)
         who = self.identities[0]
-        (self.folder / "told.json").write_text(json.dumps({"known": who.known, "throwaways": throwaways}))
+        told = {
+            "known": who.known,
+            "throwaways": throwaways,
+            "tokens": [each.token for each in self.identities],
+        }
+        (self.folder / "told.json").write_text(json.dumps(told))
         (self.folder / "auth.json").write_text(
             json.dumps({"auth": [_entry(each) for each in self.identities]})
         )

@@ -15,10 +15,36 @@ from tests.world import World
 
 Record = Callable[[str, object], None]
 PARTS: dict[str, tuple[str, ...]] = {
-    "citizen": ("citizens", "records", "consents", "reminders", "directory"),
-    "provider": ("provider", "writing"),
-    "ops": ("ops", "registry", "breaches"),
-    "public": ("code-systems", "proofs", "oauth", "service"),
+    "citizen": (
+        "citizens",
+        "records",
+        "consents",
+        "co-consents",
+        "grants",
+        "family",
+        "erasures",
+        "rights",
+        "log-proofs",
+        "reminders",
+        "directory",
+        "fhir-consents",
+        "fhir-audit-events",
+    ),
+    "provider": ("provider", "writing", "station", "emergency", "events", "holders", "flagging"),
+    "ops": (
+        "ops",
+        "registry",
+        "organisations",
+        "webhooks",
+        "accounts",
+        "breaches",
+        "family-desk",
+        "rights-desk",
+        "safety-desk",
+        "emergency-reviews",
+        "overdue-erasures",
+    ),
+    "public": ("code-systems", "proofs", "oauth", "service", "fhir-metadata"),
 }
 """Tags of the document, by who is sent to them."""
 DAILY = ("citizen", "provider")

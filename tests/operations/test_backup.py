@@ -109,7 +109,11 @@ def reads(world: World, who: Person) -> dict[str, Any]:
     me = world.signed_in(who)
     paths = ("", "/records", "/grants", "/consent-requests", "/family", "/inbox", "/forecast")
     answers = {path: world.get(f"/citizens/me{path}", me) for path in paths}
-    return {path: (each.status_code, found_in(each)) for path, each in answers.items()}
+    found = {path: (each.status_code, found_in(each)) for path, each in answers.items()}
+    for request in found["/consent-requests"][1]["items"]:
+        # A day or a week from the moment of reading; the last is what was asked for and stands still.
+        request["expiry_offers"] = request["expiry_offers"][-1:]
+    return found
 
 
 def test_a_restored_wallet_reads_as_it_was(
@@ -151,7 +155,7 @@ def test_every_sealed_value_of_the_story_is_known_to_the_check(scene: Scene) -> 
         for each in scene.world.db[name].find({})
         for field, value in each.items()
         if isinstance(value, bytes) and value[:2] == b"\x01\x01" and len(value) >= 32 and field != "hash"
-    } - {("audit_log", "prev")}
+    }
     assert found <= listed, found - listed
     assert {"citizens", "records", "record_versions", "devices", "parked_intakes", "breaches"} <= known
     assert len(found) >= 10, found

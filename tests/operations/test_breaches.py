@@ -8,6 +8,7 @@ from typing import Any
 import bson
 import pytest
 
+from tests.logged import logged
 from tests.world import World, bundle, condition, found_in
 from wallet_api.breaches.rules import RULES, load_rules
 from wallet_api.infra.ids import new_id
@@ -58,8 +59,8 @@ def test_an_entry_goes_its_way_and_keeps_its_history(world: World) -> None:
     assert breach["assessment"]["affected"] == 12 and len({each["by"] for each in breach["history"]}) == 1
     again = found_in(world.get(f"/ops/breaches/{breach['id']}", who, headers={"Accept-Language": "en"}))
     assert (again["state_text"], again["cause_text"]) == ("Closed", "Misuse by somebody inside")
-    logged = [row["action"] for row in world.db["audit_log"].find({"detail.breach": breach["id"]})]
-    assert sorted(logged) == [
+    steps = [row["action"] for row in logged(world.db, detail__breach=breach["id"])]
+    assert sorted(steps) == [
         "breach:assessed",
         "breach:closed",
         "breach:notified",

@@ -44,7 +44,8 @@ def strangers(pattern: dict[str, Any], name: str, number: int) -> dict[str, Any]
     if name == "record_versions":
         copy["record_id"] = new_id()
     if name == "audit_log":
-        copy |= {"log_id": new_id(), "_id": f"{pattern['_id'][:8]}{new_id()}"}
+        log_id = new_id()
+        copy |= {"log_id": log_id, "_id": f"{log_id}~{0:012d}", "citizens": [copy.pop("citizen_id")]}
     if name == "records":
         copy["organisation_id"] = new_id()
         copy["recorded_at"] = pattern["recorded_at"] + timedelta(seconds=number)
@@ -70,6 +71,9 @@ def requests(made: Granted) -> Iterator[tuple[str, Callable[[], Any]]]:
         f"consent-requests/{request['id']}",
         f"consent-requests/{request['id']}/preview",
         "grants",
+        "grants?limit=1",
+        "grants/review",
+        f"grants/{made.grant['id']}/preview",
         f"grants/{made.grant['id']}",
         f"grants/{made.grant['id']}/receipt",
         "blocked-organisations",

@@ -125,6 +125,7 @@ def past_the_kit(app: Flask, world: World) -> list[str]:
         "/api/v1/provider": world.doctor().token,
         "/api/v1/ops": world.ops("operator", "reviewer", "registrar").token,
         "/api/v1/": world.person().token,
+        "/fhir/": world.person().token,
     }
     for rule in app.url_map.iter_rules():
         path = urls.build(rule.endpoint, dict.fromkeys(rule.arguments, "a" * 26))
@@ -170,7 +171,7 @@ def test_the_census_sees_an_application_without_the_kit(world: World) -> None:
     assert len(past_the_kit(app, world)) == 5
 
 
-def test_only_oauth_judges_its_query_itself_and_only_intake_takes_more_than_64_kb(world: World) -> None:
+def test_only_oauth_judges_its_query_itself_and_only_files_are_larger_than_64_kb(world: World) -> None:
     taken = {
         (rule.endpoint, method): taken_by(world.app.view_functions[rule.endpoint], method)
         for rule in world.app.url_map.iter_rules()
@@ -182,5 +183,6 @@ def test_only_oauth_judges_its_query_itself_and_only_intake_takes_more_than_64_k
         "oauth.ops_callback",
     }
     assert {name: one.limit for (name, _), one in taken.items() if one.limit != 64 * 1024} == {
-        "writing.FhirIntake": 10 * 2**20
+        "family.Evidence": 5 * 2**20,
+        "writing.FhirIntake": 10 * 2**20,
     }

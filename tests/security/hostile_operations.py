@@ -169,7 +169,8 @@ class _Cast:
         for beginning, who in parts:
             if path.startswith(beginning):
                 return str(who.token)  # type: ignore[attr-defined]  # each of them has one
-        return self.citizen.token if path.startswith("/api/v1/") else None
+        guarded = path.startswith(("/api/v1/", "/fhir/")) and path != "/fhir/metadata"
+        return self.citizen.token if guarded else None
 
     def headers_for(self, endpoint: str, method: str) -> dict[str, str]:
         headers = {"Access-Session": self.session} if endpoint.startswith("provider.") else {}

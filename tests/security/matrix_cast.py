@@ -19,10 +19,17 @@ from tests.world import (
     found_in,
     immunization,
 )
-from wallet_api.infra.ids import new_id
+from wallet_api.identity.errors import OrganisationUnknown
+from wallet_api.identity.evidence import EvidenceFile
+from wallet_api.identity.family import Claim
+from wallet_api.infra.ids import id_from_bytes, new_id
+from wallet_api.records.safety import SafetyFlag
+from wallet_api.rights.desk import Asked
 
 BREACH = {"kind": "confidentiality", "cause": "insider", "data": ["health"], "what": "Thử"}
 ASSESSMENT = {"risk": "none", "must_notify": False, "affected": 0, "reason": "read the log"}
+HOOK = "http://localhost:9/wallet-events"
+NOBODYS = "001188998877"
 APP = {"platform": "ios", "address_kind": "fid", "address": "f" * 22, "locale": None}
 
 
@@ -48,7 +55,9 @@ class Cast:
     def __init__(self, world: World) -> None:
         self.world = world
         self._tokens: dict[str, str | None] = {}
-        self.hospital, self.other_hospital, self.left = world.doctor(), world.doctor(), world.doctor()
+        self.hospital, self.other_hospital, self.left = (
+            world.doctor(purposes=("TREAT", "BTG")) for _ in range(3)
+        )
         self.asker = world.doctor(name="Phòng khám Thử")
         self.people = self._people()
         self.records: dict[str, str] = {}
@@ -57,8 +66,14 @@ class Cast:
         self.messages: dict[str, str] = {}
         self.apps: dict[str, str] = {}
         self.sessions: dict[str, str] = {}
+        self.claims: dict[str, str] = {}
+        self.written: dict[str, str] = {}
+        self.entries: dict[str, str] = {}
+        self.rights: dict[str, str] = {}
+        self.file_of_citizen = ""
         for whose in self.people.values():
             self._fill(whose)
+            self._read_log(whose)
         self._hide("girl")
         self.given = self._given()
         self.intakes = self._intakes()
@@ -67,8 +82,12 @@ class Cast:
         self._ended_token = self.ended_session.token
         world.services.identity.sessions.end_all(self.ended_session.id)
         self._wards()
-        self.breach = ""
+        self._raise_flag()
+        self.breach = self.emergency = self.webhook = ""
         self._open_breach("")
+        self._open_case("")
+        self._open_emergency("")
+        self._add_webhook()
 
     # --- who calls -------------------------------------------------------------------------------------
 
@@ -106,22 +125,46 @@ class Cast:
             "organisation_id": self.asker.organisation_id if exists else new_id(),
             "name": "swagger-ui.css" if exists else "no-such-file",
             "breach_id": self.breach if exists else new_id(),
+            "emergency_id": self.emergency if exists else new_id(),
+            "client_id": self.asker.client_id if exists else new_id(),
+            "practitioner_id": str(self.asker.practitioner_id) if exists else "nobody-here",
+            "webhook_id": self.webhook if exists else new_id(),
+            "file_id": self.file_of_citizen if exists else new_id(),
+            "flag_id": self.flag if exists else new_id(),
             "purpose": "TREAT" if exists else "NO-SUCH-PURPOSE",
         }
         meant = held.meant | {"guardian_id": self.people["citizen"].id, "dependent_id": self._ward(exists)}
+        meant["number"] = self.people["citizen"].number if exists else NOBODYS
+        if identity in OPS:
+            named["rights_id"] = self.case if exists else new_id()
         return Target(book | held.path | named, meant)
 
     def renew(self, identity: str, name: str, operation: str) -> None:
         """Put back a thing of the identity's own target that an allowed call may have used up."""
         if name == "breach_id":
             self._open_breach(operation)
+        if name == "rights_id" and identity in OPS:
+            self._open_case(operation)
+        if name == "webhook_id":
+            self._add_webhook()
+        if name == "organisation_id" and "/ops/organisations/" in operation:
+            self.asker = self.world.doctor(name="Phòng khám Thử")
+        if name == "emergency_id":
+            self._open_emergency(operation)
+        if name == "flag_id":
+            self._raise_flag()
+        if name == "guardianship_id":
+            self._claim(self.people[_OWN.get(identity, "citizen")])
         if identity not in CITIZENS:
             return
         whose = self.people[_OWN[identity]]
         renewed = {"request_id": self._ask, "grant_id": self._grant, "message_id": self._message}
         renewed |= {"installation_id": self._app, "session_id": self._session}
+        renewed |= {"rights_id": self._waiting if operation.endswith("/cancellation") else self._copied}
         if name in renewed:
             renewed[name](whose)
+            for each in CITIZENS:  # what was renewed took sessions, and a person has only so many
+                self.forget(each)
 
     def _book(self, identity: str, position: int) -> dict[str, str]:
         role = (_OWN[identity], "other", "former")[position] if position < 3 else None
@@ -130,25 +173,32 @@ class Cast:
         who = self.people[role]
         found = {"citizen": who.id, "record_id": self.records[who.id], "request_id": self.requests[who.id]}
         found |= {"grant_id": self.grants[who.id], "session_id": self.sessions[who.id]}
+        found |= {"guardianship_id": self.claims[who.id], "entry_ref": self.entries[who.id]}
+        found |= {"rights_id": self.rights[who.id]}
         return found | {"installation_id": self.apps[who.id], "message_id": self.messages[who.id]}
 
     def _held(self, holder: str, position: int) -> Target:
         """What an organisation holds of a citizen: references, a session, its request and its intake."""
         mine = self.given[holder, 0] if (holder, 0) in self.given else self.given[holder, 2]
-        seal = self.world.services.references.seal
+        seal, signer = self.world.services.references.seal, {"signer": mine.made.doctor}
         if position == 3:
             stranger = new_id()  # references of the right form that were never given to anybody
             refs = {name: seal(stranger, kind, *ids) for name, kind, *ids in _nobodys()}
             path = refs | {"intake_id": new_id()}
-            return Target(
-                path, {"person": self.never, "session": mine.session, "citizen": path["citizen_ref"]}
-            )
+            meant = {"person": self.never, "session": mine.session, "citizen": path["citizen_ref"]}
+            meant |= {"record_ref": path["record_ref"]}
+            return Target(path, meant | signer | {"grant_ref": seal(stranger, "grant", new_id(), new_id())})
         found = self.given["other", 0] if position == 1 else self.given.get((holder, position), mine)
         path = {"citizen_ref": found.made.citizen_ref, "request_ref": found.made.request_ref}
+        path |= {"assisted_ref": found.assisted_ref}
         path |= {"record_ref": found.record_ref, "intake_id": self.intakes[found.made.doctor.organisation_id]}
         session = mine.session if position == 1 else found.session
         who = found.made.person
-        return Target(path, {"person": who, "session": session, "citizen": found.made.citizen_ref})
+        meant = {"person": who, "session": session, "citizen": found.made.citizen_ref}
+        meant |= {"record_ref": self.written[found.made.doctor.organisation_id]}
+        # What is owed is owed for the grant that ended, whichever of its own an organisation is asked about.
+        owed = found if position == 1 else self.given[holder, 2]
+        return Target(path, meant | signer | {"grant_ref": owed.made.outcome["grant_id"]})
 
     # --- putting them there ----------------------------------------------------------------------------
 
@@ -167,15 +217,18 @@ class Cast:
         world.send(self.asker, bundle(whose, condition(), immunization()))
         items = found_in(world.get("/citizens/me/records?category=condition", whose))["items"]
         self.records[whose.id] = items[0]["id"]
-        for step in (self._ask, self._grant, self._message, self._app, self._session):
+        for step in (self._ask, self._grant, self._message, self._app, self._session, self._claim):
             step(whose)
+        self._copied(whose)
 
     def _ask(self, whose: Person) -> None:
-        self.world.ask(self.asker, whose)
+        # Somebody else each time: equal requests of one are one, and who was refused has to wait.
+        self.world.ask(self.world.doctor(), whose)
         self.requests[whose.id] = self.world.newest_request(self.world.signed_in(whose))["id"]
 
     def _grant(self, whose: Person) -> None:
-        self.grants[whose.id] = self.world.grant(self.asker, self.world.signed_in(whose)).grant["id"]
+        made = self.world.grant(self.world.doctor(), self.world.signed_in(whose))
+        self.grants[whose.id] = made.grant["id"]
 
     def _message(self, whose: Person) -> None:
         one = new_id()
@@ -183,6 +236,14 @@ class Cast:
         sent = Message(one, whose.id, whose.id, created_at=self.world.now(), reminder_id=None, **texts)
         self.world.services.reminding.inbox.add([sent])
         self.messages[whose.id] = one
+
+    def _read_log(self, whose: Person) -> None:
+        """A line of which nothing is held back from anybody."""
+        lines = self.world.services.log.entries(whose.id, limit=100)
+        asked = next(each for each in lines if each.event.action == "consent:requested")
+        place = id_from_bytes(asked.seq.to_bytes(16, "big"))
+        seal = self.world.services.references.seal
+        self.entries[whose.id] = seal(whose.id, "log-entry", asked.log_id, place)
 
     def _app(self, whose: Person) -> None:
         self.apps[whose.id] = app = new_id()
@@ -193,6 +254,22 @@ class Cast:
     def _session(self, whose: Person) -> None:
         self.sessions[whose.id] = self.world.signed_in(whose).session_id
 
+    def _claim(self, whose: Person) -> None:
+        """A guardianship that somebody asked for, about a child who has no guardian, with its proof."""
+        ward, services = self.world.person("Bé", date(2025, 1, 1)), self.world.services
+        claim = Claim(whose.id, ward.id, ward.born, "minor", "birth_certificate")
+        made = services.identity.family.claim(claim)
+        sent = EvidenceFile(new_id(), made.id, whose.id, "application/pdf", 5, self.world.now(), b"%PDF-")
+        self.claims[whose.id] = made.id
+        services.evidence.add(sent, 5)
+        if whose.id == self.people["citizen"].id:
+            self.file_of_citizen = sent.id
+
+    def _raise_flag(self) -> None:
+        now, whose = self.world.now(), self.world.person("Bé", date(2025, 1, 1))
+        flag = SafetyFlag(new_id(), whose.id, self.asker.organisation_id, "child_abuse", now, "somebody", now)
+        self.flag = self.world.services.safety.set(flag).id
+
     def _hide(self, name: str) -> None:
         whose = self.people[name]
         path = f"/citizens/me/records/{self.records[whose.id]}/visibility"
@@ -202,8 +279,8 @@ class Cast:
     def _given(self) -> dict[tuple[str, int], Held]:
         made = {
             ("doctor", 0): self._held_by(self.hospital, self.people["citizen"]),
-            ("doctor", 2): self._held_by(self.hospital, self.people["left_us"]),
-            ("ex_doctor", 2): self._held_by(self.left, self.people["citizen"]),
+            ("doctor", 2): self._held_by(self.hospital, self.people["left_us"], mode="STORE"),
+            ("ex_doctor", 2): self._held_by(self.left, self.people["citizen"], mode="STORE"),
             ("other", 0): self._held_by(self.other_hospital, self.people["other"]),
         }
         for (_, position), held in made.items():
@@ -211,18 +288,65 @@ class Cast:
                 assert held.made.withdraw().status_code == 200
         return made
 
-    def _held_by(self, doctor: Doctor, person: Person) -> Held:
-        made = self.world.grant(doctor, self.world.signed_in(person))
+    def _held_by(self, doctor: Doctor, person: Person, **asked: Any) -> Held:
+        made = self.world.grant(doctor, self.world.signed_in(person), **asked)
         session = made.session()
         items = found_in(made.read(session))["items"]
-        return Held(made, session, items[0]["id"])
+        heard = {
+            "citizen": {"national_id": person.number},
+            "birth_date": person.born.isoformat(),
+            "known_by": "national_id_card",
+            "categories": ["condition"],
+            "heard_in_person": True,
+        } | self.world.answer_to({"purpose": "TREAT"})
+        attested = found_in(self.world.post("/provider/assisted-consents", doctor, heard))
+        path = f"/citizens/me/grants/{self._newest_grant(person)}/withdrawal"
+        assert self.world.post(path, self.world.signed_in(person)).status_code == 200
+        return Held(made, session, items[0]["id"], attested["id"])
+
+    def _newest_grant(self, person: Person) -> str:
+        items = found_in(self.world.get("/citizens/me/grants", self.world.signed_in(person)))["items"]
+        return str(items[0]["id"])
 
     def _intakes(self) -> dict[str, str]:
         sent = {self.hospital: "citizen", self.left: "citizen", self.other_hospital: "other"}
-        return {
+        made = {
             doctor.organisation_id: self.world.send(doctor, bundle(self.people[who], condition("own")))["id"]
             for doctor, who in sent.items()
         }
+        for doctor in sent:
+            newest = found_in(self.world.get("/provider/own-records", doctor))["items"][0]
+            self.written[doctor.organisation_id] = newest["id"]
+        return made
+
+    def _ask_rights(self, whose: Person) -> str:
+        """A request of whoever reads this book: the person, or the guardian of a child."""
+        children = (self.people["baby"].id, self.people["girl"].id)
+        relation: Any = "guardian" if whose.id in children else "self"
+        asked = Asked(new_id(), whose.id, "copy", None, whose.id, relation)
+        return self.world.services.rights.ask(asked, lambda _: None).id
+
+    def _waiting(self, whose: Person) -> None:
+        self.rights[whose.id] = self._ask_rights(whose)
+
+    def _copied(self, whose: Person) -> None:
+        self.rights[whose.id] = made = self._ask_rights(whose)
+        self._acknowledge(made)
+        self.world.services.rights.complete(made, frozenset("2"), "reviewer", None, lambda _: None)
+
+    def _acknowledge(self, request_id: str) -> None:
+        self.world.services.rights.move(
+            request_id,
+            frozenset("1"),
+            lambda each, at: each.acknowledged("reviewer", at, with_others=False, reason=None),
+            lambda _: None,
+        )
+
+    def _open_case(self, operation: str) -> None:
+        """A request at the desk, acknowledged unless that is the step."""
+        self.case = self._ask_rights(self.people["citizen"])
+        if not operation.endswith("/acknowledgement"):
+            self._acknowledge(self.case)
 
     def _open_breach(self, operation: str) -> None:
         """An entry that is ready for the step of an operation: found out about, unless that is the step."""
@@ -235,6 +359,37 @@ class Cast:
             body = ASSESSMENT | {"must_notify": operation.endswith("/notification")}
             path, tag = f"/ops/breaches/{self.breach}/assessment", {"If-Match": '"1"'}
             assert self.world.post(path, reviewer, body, headers=tag).status_code == 200
+
+    def _add_webhook(self) -> None:
+        """The asker has one webhook, whatever became of the one before."""
+        register = self.world.services.telling.webhooks
+        for each in register.of(self.asker.organisation_id):
+            register.remove(self.asker.organisation_id, each.id)
+        self.webhook = register.add(self.asker.organisation_id, HOOK, 0, new_id()).id
+
+    def read_feeds(self) -> None:
+        """What happened so far has its place in the feeds: the first look gives it one."""
+        for doctor in (self.hospital, self.left):
+            self.world.services.telling.feed.page(doctor.organisation_id, 0, 1)
+
+    def tag_of(self, organisation_id: str) -> str:
+        """The tag of an organisation's entry; of one that is not there, any."""
+        try:
+            return f'"{self.world.services.identity.organisations.get(organisation_id).version}"'
+        except OrganisationUnknown:
+            return '"1"'
+
+    def _open_emergency(self, operation: str) -> None:
+        """An access that waits for its review, or for lifting what the review took."""
+        doctor = self.world.doctor(purposes=("TREAT", "BTG"))
+        body = {"citizen": {"national_id": NOBODYS}, "reason_code": "other", "reason": "x"}
+        assert self.world.post("/provider/emergency-access", doctor, body).status_code == 201
+        made = self.world.db["emergencies"].find_one({"organisation_id": doctor.organisation_id})
+        assert made is not None
+        self.emergency = made["_id"]
+        if operation.endswith("/lifting"):
+            service = self.world.services.emergencies.service
+            service.decide(self.emergency, "not_justified", "x", "somebody")
 
     def _wards(self) -> None:
         self._ward_ids = [self.world.person("Bé", date(2025, 1, 1)).id for _ in range(4)]
@@ -254,10 +409,14 @@ class Held:
     made: Granted
     session: str
     record_ref: str
+    assisted_ref: str
 
 
 _OWN = {"citizen": "citizen", "guardian": "baby", "companion": "girl"}
-_THINGS = ("record_id", "request_id", "grant_id", "session_id", "installation_id", "message_id")
+_THINGS = (
+    *("record_id", "request_id", "grant_id", "session_id", "installation_id", "message_id"),
+    *("guardianship_id", "entry_ref", "rights_id"),
+)
 
 
 def _nobodys() -> list[tuple[str, ...]]:
@@ -265,4 +424,5 @@ def _nobodys() -> list[tuple[str, ...]]:
         ("citizen_ref", "citizen", new_id()),
         ("request_ref", "request", new_id(), new_id()),
         ("record_ref", "record", new_id(), new_id()),
+        ("assisted_ref", "assisted", new_id(), new_id()),
     ]

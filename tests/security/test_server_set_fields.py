@@ -30,8 +30,17 @@ EXTRA = (
     "acr",
 )
 """What no schema names, and what attackers try all the same."""
-FREE = {"POST /provider/intake/fhir-bundles"}
-"""A FHIR document: its own rules say what it may hold, and what is set from it (tests/api/test_intake.py)."""
+HEARD = "AKNG"
+"""Letters of the matrix for whoever a body is read from, whatever comes of it."""
+FREE = {
+    "POST /fhir/Consent",
+    "POST /provider/intake/fhir-bundles",
+    "POST /citizens/<citizen>/family/<guardianship_id>/evidence",
+}
+"""A FHIR document, whose own rules say what it may hold (tests/api/test_intake.py, test_fhir.py); a file."""
+
+
+pytestmark = pytest.mark.usefixtures("sessions_read_once")
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +98,7 @@ def taken_fields(document: Json, row: Row) -> set[str]:
 def writes() -> list[tuple[Row, str]]:
     """Every operation that takes a JSON body, with somebody who may do it."""
     able = {
-        row.name: next((who for who in (*CITIZENS, *PROVIDERS, *OPS) if row.cells[who][0] == "A"), "")
+        row.name: next((who for who in (*CITIZENS, *PROVIDERS, *OPS) if row.cells[who][0] in HEARD), "")
         for row in rows()
     }
     return [

@@ -15,7 +15,7 @@ import pytest
 from celery import Celery
 
 from notifications.dispatch import DayReport
-from tests.tasks.worker_process import settings_of
+from tests.tasks.worker_process import Idle, settings_of
 from wallet_api import tasks
 from wallet_api.infra.queue import FilesTransport
 from wallet_api.tasks import celery_app
@@ -48,10 +48,38 @@ class FakeReminding:
 LATE = datetime(2026, 11, 20, 17, 30, tzinfo=UTC)  # 00:30 of the 21st in Vietnam
 
 
-def app_of(folder: Path, reminding: FakeReminding) -> Celery:
-    services: Any = SimpleNamespace(now=lambda: LATE, reminding=reminding)
+def app_of(folder: Path, reminding: FakeReminding, telling: object = None) -> Celery:
+    idle = Idle()
+    services: Any = SimpleNamespace(
+        now=lambda: LATE, reminding=reminding, emergencies=idle, rights=idle, telling=telling or idle
+    )
     sender: Any = reminding
     return celery_app(settings_of(folder), services, sender)
+
+
+class FakeTelling(Idle):
+    """Two webhooks, one of which somebody else is at."""
+
+    def __init__(self) -> None:
+        self.asked: list[object] = []
+
+    def sweep(self) -> int:
+        self.asked.append("sweep")
+        return 0
+
+    def due(self, limit: int) -> list[str]:
+        return ["one", "two"][:limit]
+
+    def turn(self, webhook: str) -> Any:
+        self.asked.append(webhook)
+        return None if webhook == "two" else SimpleNamespace(sent=3)
+
+
+def test_what_ran_out_is_told_before_events_are_pushed(tmp_path: Path) -> None:
+    telling = FakeTelling()
+    app_of(tmp_path, FakeReminding(), telling).tasks[tasks.EVENTS_TASK]()
+    assert telling.asked[0] == "sweep" and sorted(map(str, telling.asked[1:])) == ["one", "two"]
+    assert messages(tmp_path) == []
 
 
 def messages(folder: Path) -> list[dict[str, Any]]:

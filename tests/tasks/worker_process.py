@@ -6,7 +6,7 @@ import logging
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -86,11 +86,38 @@ class Reminding:
     inbox: inbox.MongoInbox
 
 
+class Idle:
+    """The parts of a wallet that have nothing to do here."""
+
+    @property
+    def feed(self) -> Idle:
+        return self
+
+    @property
+    def sender(self) -> Idle:
+        return self
+
+    def tell_rest(self) -> int:
+        return 0
+
+    def settle(self) -> int:
+        return 0
+
+    def sweep(self) -> int:
+        return 0
+
+    def due(self, limit: int) -> Sequence[Any]:
+        return ()
+
+
 @dataclass(frozen=True)
 class Services:
     now: Callable[[], datetime]
     reminding: Reminding
     db: Database[dict[str, Any]]
+    emergencies: Idle = field(default_factory=Idle)
+    rights: Idle = field(default_factory=Idle)
+    telling: Idle = field(default_factory=Idle)
 
 
 def build(settings: Settings, mode: str = "send") -> Services:

@@ -69,6 +69,8 @@ BUDGETS: Mapping[str, Budget] = _table(
     Budget("step_up", 20, _QUARTER, closed=True),
     Budget("device", 10, _DAY),
     Budget("visit_code", 20, _HOUR),
+    Budget("family_claim", 5, _DAY, closed=True),
+    Budget("family_file", 20, _DAY),
     # Provider organisations, and their practitioners.
     Budget("provider_read", 600, _MINUTE),
     Budget("provider_act", 600, _MINUTE),
@@ -78,6 +80,11 @@ BUDGETS: Mapping[str, Budget] = _table(
     Budget("visit_guess", 20, _HOUR, closed=True, refunded=True),
     Budget("ask_again", 5, _HOUR, closed=True),
     Budget("ask_open", 10, 7 * _DAY, closed=True),
+    Budget("assisted", 20, _DAY, closed=True),
+    Budget("assisted_person", 3, 7 * _DAY, closed=True),
+    Budget("emergency", 3, _DAY, closed=True),
+    Budget("emergency_organisation", 60, _DAY, closed=True),
+    Budget("emergency_person", 3, _DAY, closed=True),
     # Anybody signed in, and ops.
     Budget("member_read", 300, _MINUTE),
     Budget("member_act", 60, _MINUTE),

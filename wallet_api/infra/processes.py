@@ -85,7 +85,7 @@ class Child:
     argv: tuple[str, ...]
     ready: Callable[[], bool] | str
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
-    patience: float = 30.0
+    patience: float = 90.0
 
     def is_ready(self) -> bool:
         """Ask once."""

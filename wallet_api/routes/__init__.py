@@ -4,29 +4,70 @@ from __future__ import annotations
 
 from flask import Blueprint
 
+from wallet_api.routes.accounts import accounts
 from wallet_api.routes.breaches import breaches
 from wallet_api.routes.citizens import citizens
+from wallet_api.routes.co_consents import co_consents
 from wallet_api.routes.consents import consents
+from wallet_api.routes.emergency import emergency
+from wallet_api.routes.emergency_reviews import reviews
+from wallet_api.routes.erasures import erasures, holders, overdue
+from wallet_api.routes.events import events
+from wallet_api.routes.family import family
+from wallet_api.routes.family_desk import family_desk
+from wallet_api.routes.fhir_audit_events import fhir_audit_events
+from wallet_api.routes.fhir_consents import fhir_consents
+from wallet_api.routes.fhir_metadata import fhir_metadata
+from wallet_api.routes.grants import grants
 from wallet_api.routes.guarded import GuardedBlueprint
 from wallet_api.routes.health import health
+from wallet_api.routes.log_proofs import log_proofs
 from wallet_api.routes.observing import observing
 from wallet_api.routes.ops import ops, registry
+from wallet_api.routes.organisations import organisations
 from wallet_api.routes.provider import provider
 from wallet_api.routes.public import code_systems, directory, proofs
 from wallet_api.routes.records import records
 from wallet_api.routes.reminders import reminders
+from wallet_api.routes.rights import rights
+from wallet_api.routes.rights_desk import rights_desk
+from wallet_api.routes.safety import flagging, safety_desk
+from wallet_api.routes.station import station
+from wallet_api.routes.webhooks import webhooks
 from wallet_api.routes.writing import writing
 
 BLUEPRINTS: tuple[GuardedBlueprint, ...] = (
     citizens,
+    log_proofs,
+    family,
     records,
     consents,
+    co_consents,
+    grants,
     reminders,
     provider,
+    station,
+    flagging,
+    events,
+    holders,
+    emergency,
     writing,
     ops,
     registry,
+    organisations,
+    family_desk,
+    safety_desk,
+    webhooks,
+    overdue,
+    accounts,
+    erasures,
     breaches,
+    rights,
+    rights_desk,
+    reviews,
+    fhir_consents,
+    fhir_audit_events,
+    fhir_metadata,
     code_systems,
     proofs,
     directory,
@@ -42,7 +83,10 @@ PUBLIC: dict[str, str] = {
     "health.docs_start": "documentation",
     "health.docs_file": "documentation",
     "code-systems.CodeSystem": "published code lists",
+    "fhir-metadata.Capabilities": "published metadata",
     "proofs.ReceiptKeys": "published public keys",
+    "proofs.EventKeys": "published public keys",
+    "proofs.CheckpointKeys": "published public keys",
     "api-docs.openapi_json": "documentation",
     "oauth.authorize": "where signing in begins",
     "oauth.vneid_callback": "where VNeID sends the browser back; guarded by state, cookie and PKCE",

@@ -11,24 +11,31 @@ from flask.views import MethodView
 from wallet_api.audit.model import Action
 from wallet_api.breaches.errors import BreachNotFound
 from wallet_api.breaches.model import Assessment, Breach
+from wallet_api.breaches.notice import Notice, draft
 from wallet_api.breaches.register import Journal
-from wallet_api.context import caller, log_act, services
+from wallet_api.context import caller, log_act, services, viewer
 from wallet_api.errors import language
+from wallet_api.records.pages import bound
 from wallet_api.routes.edge import if_match
 from wallet_api.routes.guarded import GuardedBlueprint, ops_only
 from wallet_api.routes.idempotency import act_id, again, once
 from wallet_api.routes.schemas import examples
 from wallet_api.routes.schemas.base import listed
 from wallet_api.routes.schemas.breaches import (
+    AffectedPage,
+    AffectedQuery,
     AssessmentForm,
     BreachForm,
     BreachPage,
     BreachQuery,
     BreachSchema,
     ClosureForm,
+    NoticeDraftSchema,
+    NoticeQuery,
     NotificationForm,
     breach_view,
     reads_of,
+    window_of,
 )
 
 breaches = GuardedBlueprint(
@@ -81,6 +88,41 @@ class OneBreach(MethodView):
         found = services().breaches.get(breach_id)
         _journal(Action.BREACH_READ)(found)
         return _tagged(found)
+
+
+@breaches.route("/breaches/<breach_id>/affected")
+class BreachAffected(MethodView):
+    """Who is concerned."""
+
+    @breaches.doc(operationId="listBreachAffected")
+    @breaches.arguments(AffectedQuery, location="query")
+    @breaches.response(200, AffectedPage)
+    @breaches.alt_response(422)
+    def get(self, query: dict[str, Any], breach_id: str) -> dict[str, Any]:
+        """Whose records were read, by the access log: internal ids and times, never a name."""
+        found = services().breaches.get(breach_id)
+        window = window_of(query)
+        binding = bound("affected", viewer(), "", found.id, repr(window))
+        state = services().pages.after(query["cursor"], binding)
+        _journal(Action.BREACH_READ, "affected")(found)
+        after = str(state["after"]) if state is not None else None
+        people, last = services().breaches.concerned(window, after)
+        more = services().pages.next({"after": last}, binding) if last is not None else None
+        return listed([vars(each) for each in people], more)
+
+
+@breaches.route("/breaches/<breach_id>/notice")
+class BreachNotice(MethodView):
+    """What to write."""
+
+    @breaches.doc(operationId="draftBreachNotice")
+    @breaches.arguments(NoticeQuery, location="query")
+    @breaches.response(200, NoticeDraftSchema)
+    def get(self, query: dict[str, Any], breach_id: str) -> Notice:
+        """A draft of the notice to the authority or to the people concerned; nothing is sent or recorded."""
+        found = services().breaches.get(breach_id)
+        _journal(Action.BREACH_READ, "notice")(found)
+        return draft(found, query["to"], query["locale"], services().now())
 
 
 @breaches.route("/breaches/<breach_id>/assessment")
@@ -148,9 +190,14 @@ class BreachClosure(MethodView):
         return _tagged(services().breaches.move(breach_id, if_match(), step, _journal(Action.BREACH_CLOSED)))
 
 
-def _journal(action: Action) -> Journal:
+def _journal(action: Action, reason: str | None = None) -> Journal:
     def journal(breach: Breach) -> None:
-        log_act(action, None, reason=breach.state, detail={"breach": breach.id, "version": breach.version})
+        log_act(
+            action,
+            None,
+            reason=reason or breach.state,
+            detail={"breach": breach.id, "version": breach.version},
+        )
 
     return journal
 

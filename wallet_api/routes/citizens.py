@@ -1,4 +1,4 @@
-"""A citizen's profile, sessions, family, deny list and the log of who looked."""
+"""A citizen's profile, sessions, deny list and the log of who looked."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from consent.rules import check_actor
 from wallet_api.audit.log import LogEntry
 from wallet_api.audit.model import Action
 from wallet_api.context import caller, log_act, services, viewer
-from wallet_api.identity.model import Guardianship
 from wallet_api.records.pages import bound
+from wallet_api.routes.companions import CompanionView
 from wallet_api.routes.guarded import GuardedBlueprint, citizen_only, step_up
 from wallet_api.routes.log_lines import log_line
+from wallet_api.routes.log_proofs import entry_ref
 from wallet_api.routes.schemas.base import PageQuery, listed
 from wallet_api.routes.schemas.lists import (
     CitizenSchema,
-    FamilyPage,
     LogPage,
     SessionPage,
 )
 from wallet_api.routes.schemas.organisations import OrganisationPage
-from wallet_api.routes.subjects import actor, organisation_view, own_id, subject
+from wallet_api.routes.subjects import Subject, actor, organisation_view, own_id, subject
 
 citizens = GuardedBlueprint(
     "citizens",
@@ -30,9 +30,8 @@ citizens = GuardedBlueprint(
     url_prefix="/api/v1/citizens/<citizen>",
     guard=citizen_only,
     budget="citizen",
-    description="Profile, sessions, family, deny list, and who looked.",
+    description="Profile, sessions, deny list, and who looked.",
 )
-_HIDING = frozenset({Action.RECORD_HIDDEN, Action.RECORD_SHOWN})
 
 
 @citizens.route("")
@@ -99,21 +98,6 @@ class OneSession(MethodView):
         log_act(Action.SESSION_ENDED, own)
 
 
-@citizens.route("/family")
-class Family(MethodView):
-    """Whom I act for, and who acts for me."""
-
-    @citizens.doc(operationId="listFamily")
-    @citizens.response(200, FamilyPage)
-    def get(self, citizen: str) -> dict[str, Any]:
-        """Guardianships of today, with the other person's name."""
-        own, now = own_id(citizen), services().now()
-        family = services().identity.family
-        mine = [_member(each, each.dependent_id, "dependent") for each in family.dependents_of(own, now)]
-        theirs = [_member(each, each.guardian_id, "guardian") for each in family.guardians_of(own, now)]
-        return listed(mine + theirs)
-
-
 @citizens.route("/blocked-organisations")
 class DenyList(MethodView):
     """Organisations that get nothing."""
@@ -166,36 +150,31 @@ class AccessLogView(MethodView):
     @citizens.response(200, LogPage)
     def get(self, query: dict[str, Any], citizen: str) -> dict[str, Any]:
         """Every look and every refused attempt, newest first, in plain words."""
-        who = subject(citizen)
-        binding = bound("access-log", viewer(), who.citizen_id)
-        companion = who.relation == "guardian"
-        state = services().pages.after(query["cursor"], binding)
-        before = str(state["before"]) if state is not None else None
-        found = _lines(who.citizen_id, before, query["limit"] + 1, companion=companion)
-        shown = found[: query["limit"]]
-        last = {"before": shown[-1].entry_id} if len(found) > len(shown) else None
-        more = services().pages.next(last, binding) if last is not None else None
-        items = [log_line(each, _entry_ref(who.citizen_id, each), companion=companion) for each in shown]
-        return listed(items, more)
+        return listed(*log_page(subject(citizen), query))
 
 
-def _member(found: Guardianship, other: str, role: str) -> dict[str, Any]:
-    names = ("id", "guardian_id", "dependent_id", "relation", "state", "valid_from", "valid_to")
-    name = services().identity.people.profile(other).name
-    return {each: getattr(found, each) for each in names} | {"name": name, "role": role}
+def log_page(who: Subject, query: dict[str, Any]) -> tuple[list[dict[str, Any]], str | None]:
+    """One page of a person's access log as its reader may see it, and the cursor to the next."""
+    binding = bound("access-log", viewer(), who.citizen_id)
+    companion = who.relation == "guardian"
+    state = services().pages.after(query["cursor"], binding)
+    before = str(state["before"]) if state is not None else None
+    found = _lines(who.citizen_id, before, query["limit"] + 1, companion=companion)
+    shown = found[: query["limit"]]
+    last = {"before": shown[-1].entry_id} if len(found) > len(shown) else None
+    more = services().pages.next(last, binding) if last is not None else None
+    lines = [log_line(each, entry_ref(who.citizen_id, each), companion=companion) for each in shown]
+    return lines, more
 
 
 def _lines(citizen_id: str, before: str | None, wanted: int, *, companion: bool) -> list[LogEntry]:
     """At most `wanted` lines. A companion is not to see that something was hidden."""
     found: list[LogEntry] = []
+    view = CompanionView(citizen_id) if companion else None
     while len(found) < wanted:
         batch = services().log.entries(citizen_id, before, wanted)
-        found += [each for each in batch if not (companion and each.event.action in _HIDING)]
+        found += [each for each in batch if view is None or not view.hides(each.event)]
         if len(batch) < wanted:
             break
         before = batch[-1].entry_id
     return found[:wanted]
-
-
-def _entry_ref(citizen_id: str, entry: LogEntry) -> str:
-    return services().etags.etag("log-entry", citizen_id, entry.entry_id)

@@ -6,33 +6,37 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
+from flask import Response, make_response
 from flask.views import MethodView
 
-from consent.errors import GrantNotFound
-from consent.model import ConsentRequest, Grant
-from consent.receipt import Party, content, signed
-from consent.service import Journal
+from consent.errors import GrantNotFound, RequestNotFound
+from consent.model import Actor, Answer, ConsentRequest
+from consent.offers import expiry_offers
+from consent.visit_codes import qr_text
 from wallet_api.audit.model import Action
-from wallet_api.context import log_act, services, viewer
-from wallet_api.routes.edge import if_match
+from wallet_api.context import log_act, services
+from wallet_api.routes.co_consents import still_acting
+from wallet_api.routes.companions import hidden_from_caller, requests_seen
+from wallet_api.routes.dated_pages import dated_page
+from wallet_api.routes.grants import journal_of, view_of
 from wallet_api.routes.guarded import GuardedBlueprint, citizen_only, step_up
 from wallet_api.routes.idempotency import act_id, act_secret, again, note, once
 from wallet_api.routes.limits import spend
 from wallet_api.routes.schemas import examples
-from wallet_api.routes.schemas.base import StrictSchema, listed
+from wallet_api.routes.schemas.base import PageQuery, StrictSchema
 from wallet_api.routes.schemas.consents import (
     AnswerSchema,
     ConsentRequestSchema,
     GrantSchema,
-    NarrowingSchema,
     PreviewSchema,
     RefusalSchema,
     answer_of,
-    grant_view,
+    preview_view,
     request_view,
 )
-from wallet_api.routes.schemas.lists import ConsentRequestPage, GrantPage, ReceiptSchema, VisitCodeSchema
-from wallet_api.routes.subjects import actor, organisation_view, subject
+from wallet_api.routes.schemas.lists import ConsentRequestPage, VisitCodeSchema
+from wallet_api.routes.signing import signed_request, signing_actor, takes_two
+from wallet_api.routes.subjects import actor, organisation_view, reader, subject
 
 consents = GuardedBlueprint(
     "consents",
@@ -45,23 +49,10 @@ consents = GuardedBlueprint(
 
 
 def _request_view(found: ConsentRequest) -> dict[str, Any]:
-    state = found.state_at(services().now())
-    return request_view(found, state, organisation_view(found.scope.organisation_id))
-
-
-def _grant_view(found: Grant) -> dict[str, Any]:
-    state = found.state_at(services().now())
-    return grant_view(found, state, organisation_view(found.scope.organisation_id))
-
-
-def _grant_fields(grant: Grant) -> dict[str, Any]:
-    scope = grant.scope
-    return {
-        "grant_id": grant.id,
-        "organisation_id": scope.organisation_id,
-        "purpose": scope.purpose,
-        "categories": tuple(scope.categories),
-    }
+    now = services().now()
+    shown = request_view(found, found.state_at(now), organisation_view(found.scope.organisation_id))
+    offers = expiry_offers(found.scope.expires_at, now)
+    return shown | signed_request(found) | {"expiry_offers": offers}
 
 
 @consents.route("/visit-codes")
@@ -81,7 +72,7 @@ class VisitCodes(MethodView):
         note(until=expires_at.isoformat())
         code = codes.issue_until(who.citizen_id, expires_at, act_secret("visit_code"))
         log_act(Action.VISIT_CODE_ISSUED, who.citizen_id)
-        return {"visit_code": f"{code[:5]}-{code[5:]}", "expires_at": expires_at}
+        return {"visit_code": f"{code[:5]}-{code[5:]}", "qr": qr_text(code), "expires_at": expires_at}
 
 
 @consents.route("/consent-requests")
@@ -89,11 +80,20 @@ class Requests(MethodView):
     """Who asks."""
 
     @consents.doc(operationId="listConsentRequests")
+    @consents.arguments(PageQuery, location="query")
     @consents.response(200, ConsentRequestPage)
-    def get(self, citizen: str) -> dict[str, Any]:
-        """The newest hundred requests, newest first."""
-        found = services().consent.requests(subject(citizen).citizen_id)
-        return listed([_request_view(each) for each in found])
+    def get(self, query: dict[str, Any], citizen: str) -> dict[str, Any]:
+        """Requests, newest first."""
+        who = subject(citizen)
+        whose = who.citizen_id
+        return dated_page(
+            "consent-requests",
+            whose,
+            query,
+            lambda limit, before: requests_seen(who, limit, before),
+            lambda each: (each.created_at, each.id),
+            _request_view,
+        )
 
 
 @consents.route("/consent-requests/<request_id>")
@@ -104,7 +104,11 @@ class OneRequest(MethodView):
     @consents.response(200, ConsentRequestSchema)
     def get(self, citizen: str, request_id: str) -> dict[str, Any]:
         """Who asks for what, for how long, and why."""
-        return _request_view(services().consent.request(subject(citizen).citizen_id, request_id))
+        who = subject(citizen)
+        found = services().consent.request(who.citizen_id, request_id)
+        if hidden_from_caller(who, found):
+            raise RequestNotFound(request_id)
+        return _request_view(found)
 
 
 @consents.route("/consent-requests/<request_id>/preview")
@@ -114,17 +118,10 @@ class Preview(MethodView):
     @consents.doc(operationId="previewConsentRequest")
     @consents.response(200, PreviewSchema)
     def get(self, citizen: str, request_id: str) -> dict[str, Any]:
-        """Which records the asker would see today: the counts, and the newest twenty."""
+        """Exactly the records the asker would see today, were the request granted as asked."""
         who = subject(citizen)
         scope = services().consent.request(who.citizen_id, request_id).scope
-        seen = services().book.readers.of_person(viewer(), who.citizen_id, who.relation).preview(scope)
-        return {
-            "counts": seen.counts,
-            "records": [
-                {"id": each.id, "category": each.category, "occurred_on": each.occurred_on.text}
-                for each in seen.newest
-            ],
-        }
+        return preview_view(reader(citizen).preview(scope))
 
 
 @consents.route("/consent-requests/<request_id>/approval")
@@ -134,20 +131,39 @@ class Approval(MethodView):
     @consents.doc(operationId="approveConsentRequest")
     @consents.arguments(AnswerSchema, example=examples.APPROVAL)
     @consents.response(201, GrantSchema)
+    @consents.alt_response(202, schema=ConsentRequestSchema, description="The other yes is still needed.")
     @consents.alt_response(409)
     @once
-    def post(self, form: dict[str, Any], citizen: str, request_id: str) -> dict[str, Any]:
-        """Grant as asked, or narrower. Needs a sign-in of the last five minutes."""
+    def post(self, form: dict[str, Any], citizen: str, request_id: str) -> Any:
+        """Grant as asked, or narrower. Needs a sign-in of the last five minutes.
+
+        For a child of seven or more this is the first of two yeses: 202, and the request stays open.
+        """
         step_up()
         who, grant_id = subject(citizen), act_id("grant")
         if again() is not None:
             with suppress(GrantNotFound):
-                return _grant_view(services().consent.grant(who.citizen_id, grant_id))
-        answer = answer_of(form)
+                return view_of(services().consent.grant(who.citizen_id, grant_id))
+        answer, acting = answer_of(form), signing_actor(who)
+        if takes_two(acting):
+            return _signed(who.citizen_id, request_id, answer, acting)
         grant = services().consent.approve(
-            who.citizen_id, request_id, answer, actor(who), _journal("own_act"), grant_id
+            who.citizen_id, request_id, answer, acting, journal_of("own_act"), grant_id
         )
-        return _grant_view(grant)
+        return view_of(still_acting(who, grant))
+
+
+def _signed(citizen_id: str, request_id: str, answer: Answer, acting: Actor) -> Response:
+    signed = services().consent.sign(citizen_id, request_id, answer, acting)
+    scope = signed.scope
+    log_act(
+        Action.CONSENT_SIGNED,
+        citizen_id,
+        organisation_id=scope.organisation_id,
+        purpose=scope.purpose,
+        categories=tuple(scope.categories),
+    )
+    return make_response(ConsentRequestSchema().dump(_request_view(signed)), 202)
 
 
 @consents.route("/consent-requests/<request_id>/refusal")
@@ -174,92 +190,3 @@ class Refusing(MethodView):
             purpose=refused.scope.purpose,
         )
         return _request_view(refused)
-
-
-@consents.route("/grants")
-class Grants(MethodView):
-    """What was granted."""
-
-    @consents.doc(operationId="listGrants")
-    @consents.response(200, GrantPage)
-    def get(self, citizen: str) -> dict[str, Any]:
-        """The newest hundred grants, newest first, those that are over too."""
-        return listed([_grant_view(each) for each in services().consent.grants(subject(citizen).citizen_id)])
-
-
-@consents.route("/grants/<grant_id>")
-class OneGrant(MethodView):
-    """One grant."""
-
-    @consents.doc(operationId="getGrant")
-    @consents.response(200, GrantSchema, headers={"ETag": "ETag"})
-    def get(self, citizen: str, grant_id: str) -> Any:
-        """What exactly was granted, and its state. The ETag is what a narrowing must name."""
-        found = services().consent.grant(subject(citizen).citizen_id, grant_id)
-        return _grant_view(found), {"ETag": f'"{found.version}"'}
-
-    @consents.doc(operationId="narrowGrant", parameters=["If-Match"])
-    @consents.arguments(NarrowingSchema, example=examples.NARROWING)
-    @consents.response(200, GrantSchema)
-    @consents.alt_response(412)
-    @consents.alt_response(428)
-    def patch(self, form: dict[str, Any], citizen: str, grant_id: str) -> dict[str, Any]:
-        """Take part of it back; never widens. The answer is the grant that takes its place."""
-        who = subject(citizen)
-        expected = _expected_version(who.citizen_id, grant_id)
-        new = services().consent.narrow(
-            who.citizen_id, grant_id, answer_of(form), expected, actor(who), _journal("narrowed")
-        )
-        return _grant_view(new)
-
-
-@consents.route("/grants/<grant_id>/receipt")
-class Receipt(MethodView):
-    """The proof of a grant."""
-
-    @consents.doc(operationId="getReceipt")
-    @consents.response(200, ReceiptSchema)
-    def get(self, citizen: str, grant_id: str) -> Any:
-        """The signed receipt, verifiable offline with the published keys."""
-        who = subject(citizen)
-        grant = services().consent.grant(who.citizen_id, grant_id)
-        notice = services().consent.notice(grant.scope.purpose, grant.notice.locale)
-        recipient = services().identity.organisations.get(grant.scope.organisation_id)
-        fields = content(
-            grant,
-            Party(services().settings.public_url, "Health wallet", "controller"),
-            Party(recipient.id, recipient.name_vi, "recipient"),
-            notice.text if notice.sha256 == grant.notice.sha256 else "",
-        )
-        log_act(Action.CONSENT_RECEIPT_READ, who.citizen_id, grant_id=grant.id)
-        return {"receipt": signed(fields, services().receipt_signing())}, {"Cache-Control": "no-store"}
-
-
-@consents.route("/grants/<grant_id>/withdrawal")
-class Withdrawal(MethodView):
-    """The end of a grant."""
-
-    @consents.doc(operationId="withdrawGrant")
-    @consents.arguments(RefusalSchema)
-    @consents.response(200, GrantSchema)
-    @once
-    def post(self, form: dict[str, Any], citizen: str, grant_id: str) -> dict[str, Any]:
-        """Withdraw. It has stopped working, everywhere, when this answers. Never needs a new sign-in."""
-        who = subject(citizen)
-        ended = services().consent.withdraw(who.citizen_id, grant_id, form["reason"], actor(who))
-        log_act(Action.CONSENT_WITHDRAWN, who.citizen_id, **_grant_fields(ended))
-        return _grant_view(ended)
-
-
-def _journal(reason: str) -> Journal:
-    def journal(grant: Grant) -> None:
-        log_act(Action.CONSENT_GRANTED, grant.citizen_id, reason=reason, **_grant_fields(grant))
-
-    return journal
-
-
-def _expected_version(citizen_id: str, grant_id: str) -> int:
-    """The version the caller has seen; 0, which no grant has, if it is none of those named."""
-    seen = if_match()
-    current = services().consent.grant(citizen_id, grant_id).version
-    return current if str(current) in seen else 0

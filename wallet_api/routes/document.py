@@ -88,7 +88,7 @@ class CommonParts(BasePlugin):
     def _demand_body(self, operation: Operation) -> None:
         """A body is demanded where one of its members is: elsewhere none is as good as an empty one."""
         if "requestBody" in operation:
-            (content,) = operation["requestBody"]["content"].values()
+            content = next(iter(operation["requestBody"]["content"].values()))
             name = content["schema"].get("$ref", "").rpartition("/")[2]
             schema = self._spec.components.schemas.get(name, content["schema"])
             operation["requestBody"]["required"] = "required" in schema

@@ -52,14 +52,23 @@ def release(answer: Response) -> Response:
     try:
         for fence in fences:
             if not services().access.still_holds(fence):
-                _log_stop(fence)
-                return problem_of(ConsentEnded("ended"))
+                return _stopped(fence)
     except _CANNOT_ASK:
         return problem("unavailable", 503)
     return answer
 
 
-def _log_stop(fence: Fence) -> None:
+def _stopped(fence: Fence) -> Response:
+    """The refusal in the answer's place. A consent still in force may be read under again at once: the same
+    words as for a database that is busy, so that nobody learns that something was hidden."""
+    if services().access.begin_again(fence):
+        _log_stop(fence, "changed_while_reading")
+        return problem("unavailable", 503)
+    _log_stop(fence, "ended_while_reading")
+    return problem_of(ConsentEnded("ended"))
+
+
+def _log_stop(fence: Fence, reason: str) -> None:
     who, session = viewer(), fence.session
     event = AuditEvent(
         at=services().now(),
@@ -68,7 +77,7 @@ def _log_stop(fence: Fence) -> None:
         actor_kind=who.kind,
         actor_id=who.id,
         decision="refuse",
-        reason="ended_while_reading",
+        reason=reason,
         citizen_id=session.citizen_id,
         organisation_id=session.organisation_id,
         practitioner_id=session.practitioner_id,

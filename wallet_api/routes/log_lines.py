@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from wallet_api.audit.log import LogEntry
-from wallet_api.audit.model import ActorKind, AuditEvent
+from wallet_api.audit.model import Action, ActorKind, AuditEvent
 from wallet_api.context import services, viewer
 from wallet_api.errors import language
 from wallet_api.identity.errors import IdentityError
@@ -48,6 +48,26 @@ _VERBS = {
         "vi": "rút lại sự đồng ý đã cho {organisation}",
         "en": "withdrew the consent given to {organisation}",
     },
+    "consent:signed": {
+        "vi": "đồng ý với {organisation}, chờ người còn lại cùng đồng ý",
+        "en": "agreed to let {organisation} read; the other yes is still needed",
+    },
+    "consent:attested": {
+        "vi": "ghi nhận lời đồng ý trực tiếp của trẻ",
+        "en": "recorded the child's own yes, given in person",
+    },
+    "consent:assisted": {
+        "vi": "ghi nhận sự đồng ý trực tiếp của bạn tại cơ sở",
+        "en": "recorded consent that was given in person",
+    },
+    "consent:suspended": {
+        "vi": "tạm dừng sự đồng ý đã cho {organisation}",
+        "en": "suspended the consent given to {organisation}",
+    },
+    "consent:resumed": {
+        "vi": "xác nhận lại sự đồng ý đã cho {organisation}",
+        "en": "confirmed the consent given to {organisation} again",
+    },
     "consent:receipt_read": {"vi": "lấy biên nhận đồng ý", "en": "fetched a consent receipt"},
     "organisation:blocked": {"vi": "chặn {organisation}", "en": "blocked {organisation}"},
     "organisation:unblocked": {"vi": "bỏ chặn {organisation}", "en": "unblocked {organisation}"},
@@ -78,6 +98,12 @@ _VERBS = {
     "guardianship:started": {"vi": "xác nhận một quan hệ giám hộ", "en": "confirmed a guardianship"},
     "guardianship:ended": {"vi": "chấm dứt một quan hệ giám hộ", "en": "ended a guardianship"},
     "guardianship:refused": {"vi": "từ chối một đề nghị giám hộ", "en": "refused a guardianship"},
+    "guardianship:evidence": {
+        "vi": "xem hoặc gửi giấy tờ chứng minh giám hộ",
+        "en": "sent or looked at proof of a guardianship",
+    },
+    "safety_flag:set": {"vi": "đặt một cờ bảo vệ", "en": "set a safety flag"},
+    "safety_flag:lifted": {"vi": "gỡ một cờ bảo vệ", "en": "lifted a safety flag"},
     # reminders
     "push_address:added": {
         "vi": "đăng ký một thiết bị nhận thông báo",
@@ -97,15 +123,64 @@ _VERBS = {
         "vi": "trả lời yêu cầu về dữ liệu cá nhân",
         "en": "answered a request about personal data",
     },
+    "rights:read": {"vi": "xem yêu cầu về dữ liệu cá nhân", "en": "read a request about personal data"},
+    "rights:acknowledged": {
+        "vi": "xác nhận đã nhận yêu cầu về dữ liệu cá nhân",
+        "en": "acknowledged a request about personal data",
+    },
+    "rights:extended": {
+        "vi": "gia hạn xử lý yêu cầu về dữ liệu cá nhân",
+        "en": "took more time for a request about personal data",
+    },
+    "rights:completed": {
+        "vi": "thực hiện xong yêu cầu về dữ liệu cá nhân",
+        "en": "carried out a request about personal data",
+    },
+    "rights:refused": {
+        "vi": "từ chối yêu cầu về dữ liệu cá nhân",
+        "en": "refused a request about personal data",
+    },
+    "rights:taken_back": {
+        "vi": "hủy yêu cầu hoặc gỡ hạn chế về dữ liệu cá nhân",
+        "en": "took a request about personal data back",
+    },
     "review:decided": {"vi": "xử lý một trường hợp chờ đối chiếu", "en": "decided a case under review"},
     "key:created": {"vi": "tạo khóa bảo vệ dữ liệu", "en": "made a key that protects the data"},
     "key:destroyed": {"vi": "hủy khóa bảo vệ dữ liệu", "en": "destroyed a key that protects the data"},
     "data:erased": {"vi": "xóa dữ liệu", "en": "erased data"},
+    "erasure:attested": {"vi": "xác nhận đã xóa bản sao hồ sơ", "en": "attested that copies were erased"},
+    "erasure:overdue": {
+        "vi": "nhận thấy {organisation} quá hạn xóa bản sao hồ sơ",
+        "en": "found that {organisation} has not attested erasing its copies in time",
+    },
 }
+_OUTCOMES = {
+    "justified": {
+        "vi": "kiểm tra lần mở hồ sơ cấp cứu của {organisation}: chính đáng",
+        "en": "reviewed the emergency access of {organisation}: it was justified",
+    },
+    "not_justified": {
+        "vi": "kiểm tra lần mở hồ sơ cấp cứu của {organisation}: không chính đáng",
+        "en": "reviewed the emergency access of {organisation}: it was not justified",
+    },
+}
+"""What a review found, in the log of whose records were opened."""
 # For a tag that a newer process of the same wallet has written.
 _OTHER = {"vi": "thực hiện một thao tác", "en": "did something else"}
 _SOMEBODY = {"vi": "một tổ chức", "en": "an organisation"}
 _REFUSED = {"vi": " (bị từ chối)", "en": " (refused)"}
+
+
+_HIDING = frozenset({Action.RECORD_HIDDEN, Action.RECORD_SHOWN})
+
+
+def not_for_companions(event: AuditEvent) -> bool:
+    """Whether a line would tell a companion what is not theirs to know.
+
+    That something was hidden, and what was asked of the rights desk by somebody else.
+    """
+    others = str(event.action).startswith("rights:") and event.actor_id != viewer().id
+    return others or event.action in _HIDING
 
 
 def log_line(entry: LogEntry, reference: str, *, companion: bool = False) -> dict[str, Any]:
@@ -138,12 +213,13 @@ def log_line(entry: LogEntry, reference: str, *, companion: bool = False) -> dic
 def _sentence(event: AuditEvent, organisation: dict[str, str] | None) -> str:
     locale = language()
     who = _name(event)
-    if organisation is not None and event.actor_kind is not ActorKind.CITIZEN:
+    if organisation is not None and event.actor_kind not in (ActorKind.CITIZEN, ActorKind.OPS):
         title = organisation[f"name_{locale}"]
         who = f"{who}, {title}" if event.actor_kind is ActorKind.PRACTITIONER else title
-    # What a citizen does is done about an organisation; a deleted one has no name any more.
+    # What citizens and reviewers do is done about an organisation; a deleted one has no name any more.
     whom = organisation[f"name_{locale}"] if organisation is not None else _SOMEBODY[locale]
-    verb = _VERBS.get(str(event.action), _OTHER)[locale].replace("{organisation}", whom)
+    told = _OUTCOMES.get(event.reason) if event.action is Action.EMERGENCY_REVIEWED else None
+    verb = (told or _VERBS.get(str(event.action), _OTHER))[locale].replace("{organisation}", whom)
     return f"{who} {verb}{_REFUSED[locale] if event.decision == 'refuse' else ''}"
 
 

@@ -117,7 +117,7 @@ class Organisations(MethodView):
             frozenset(form["read_categories"]),
             frozenset(form["write_categories"]),
         )
-        made = services().identity.organisations.add(
+        made = services().identity.organisations.register(
             Organisation(
                 id=made_id,
                 name_vi=form["name_vi"],

@@ -2,34 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
-from flask import request
+from flask import Response, after_this_request, request
 from flask.views import MethodView
 
-from consent.access import AccessSession, Act
+from consent.access import Act
 from consent.codes import uses_of
 from consent.errors import RequestNotFound
 from consent.model import ConsentRequest, Period, Scope
-from consent.ports import Spend
 from consent.service import Proposal
 from wallet_api.audit.model import Action
 from wallet_api.context import caller, log_act, services, viewer
 from wallet_api.errors import Refusal
-from wallet_api.identity.identifiers import look_up_key
-from wallet_api.infra.crypto.errors import BadCursor
 from wallet_api.infra.ids import new_id
 from wallet_api.records.errors import SessionRefused
 from wallet_api.records.reader import RecordReader
+from wallet_api.routes.asking import place, state_told
 from wallet_api.routes.guarded import GuardedBlueprint, practitioner_only, provider_only
 from wallet_api.routes.handover import hold
 from wallet_api.routes.idempotency import act_id, act_token, again, done, note, once
 from wallet_api.routes.limits import refund, spend
-from wallet_api.routes.references import open_for_caller, organisation_id, seal_for_caller
+from wallet_api.routes.meant import meant
+from wallet_api.routes.references import open_citizen, open_for_caller, organisation_id, seal_for_caller
 from wallet_api.routes.schemas import examples
 from wallet_api.routes.schemas.base import listed
 from wallet_api.routes.schemas.consents import OutcomeSchema, ProposalSchema, period_of
@@ -42,6 +39,7 @@ from wallet_api.routes.schemas.records import (
     filter_of,
     record_view,
 )
+from wallet_api.routes.session_texts import note_session, noted_session, session_in, session_text
 
 provider = GuardedBlueprint(
     "provider",
@@ -77,20 +75,25 @@ class Proposals(MethodView):
             expires_at=form["expires_at"],
             uses=uses_of(form["frequency"]),
             labels=frozenset(form["labels"]),
+            mode=form["mode"],
         )
         services().consent.check(scope)
-        meant = _meant(form["citizen"])
-        citizen_id, request_id = meant.citizen_id, act_id("request")
+        person, request_id = meant(form["citizen"], _count_asking), act_id("request")
+        put = place(person, scope, request_id)
+        if put.same is not None:
+            same = seal_for_caller("request", put.same.citizen_id, put.same.request_id)
+            return {"id": same, "state": "requested"}
+        citizen_id = put.citizen_id
         note(citizen=citizen_id, request=request_id)
         asker = caller().practitioner_id or caller().subject_id
         proposal = Proposal(
-            citizen_id, scope, asker, form["reason"], meant.spend is not None, request_id, meant.spend
+            citizen_id, scope, asker, form["reason"], person.spend is not None, request_id, person.spend
         )
         made = services().consent.propose(proposal)
-        if meant.spend is not None:
+        if person.spend is not None:
             refund("visit_guess")
-        _log_asking(made)
-        return {"id": seal_for_caller("request", citizen_id, made.id), "state": "requested"}
+        _log_asking(made, person.citizen_id)
+        return {"id": _reference(made), "state": "requested"}
 
 
 @provider.route("/consent-requests/<request_ref>")
@@ -100,10 +103,10 @@ class Outcome(MethodView):
     @provider.doc(operationId="getConsentOutcome")
     @provider.response(200, OutcomeSchema)
     def get(self, request_ref: str) -> dict[str, Any]:
-        """requested, granted or closed. Refused and expired look alike."""
+        """requested, granted, closed or ended. Refused and expired look alike; so do all ends of a grant."""
         citizen_id, request_id = open_for_caller("request", request_ref)
         found = services().consent.request_of_organisation(organisation_id(), citizen_id, request_id)
-        return _outcome(found, request_ref)
+        return outcome_view(found, request_ref)
 
 
 @provider.route("/access-sessions")
@@ -117,15 +120,14 @@ class AccessSessions(MethodView):
     @once
     def post(self, form: dict[str, Any]) -> dict[str, Any]:
         """Open an access session: one use. Pages and retries inside it count no further use."""
-        (citizen_id,) = open_for_caller("citizen", form["citizen_ref"])
+        citizen_id = open_citizen(form["citizen_ref"])
         with _logged_if_refused(citizen_id, Action.ACCESS_STARTED):
             practitioner_only()
             _count_subject(citizen_id)
-        act = Act(act_token(), _note_session)
-        noted = again()
-        begun = _session_of({**noted, "grants": noted["grants"].split()}) if noted else None
-        opened = services().book.readers.open_session(viewer(), citizen_id, form["purpose"], act, begun)
-        return {"id": _session_text(opened), "expires_at": opened.expires_at}
+        act, begun = Act(act_token(), note_session), noted_session(again())
+        readers, purpose = services().book.readers, form["purpose"]
+        opened = readers.open_session(viewer(), citizen_id, purpose, act, begun, form["mode"])
+        return {"id": session_text(opened), "expires_at": opened.expires_at}
 
 
 @provider.route("/citizens/<citizen_ref>/records")
@@ -159,38 +161,6 @@ class GrantedRecord(MethodView):
         return record_view(reader.get(record_id), record_ref)
 
 
-@dataclass(frozen=True)
-class _Meant:
-    """Whom a request is for, and what it costs to have been told so."""
-
-    citizen_id: str
-    spend: Spend | None = None
-
-
-def _meant(form: dict[str, str]) -> _Meant:
-    if len(form) != 1:
-        raise Refusal("invalid_fields", 422, [{"pointer": "/citizen", "code": "exactly_one", "message": ""}])
-    ((kind, value),) = form.items()
-    if kind == "visit_code":
-        return _shown(value)
-    spend("lookup")
-    # Counted by what was asked, never by whose it is: the absent are asked as often as anybody.
-    _count_asking(f"{kind}|{look_up_key(kind, value)}")  # type: ignore[arg-type]  # the schema names the kinds
-    known = services().identity.people.resolve(kind, value)  # type: ignore[arg-type]  # as above
-    # Nobody's id takes the place of an unknown person's, so that all that follows is the same.
-    return _Meant(known or act_id("nobody"))
-
-
-def _shown(code: str) -> _Meant:
-    """Whose visit code it is. A guess counts until it has turned out right."""
-    spend("visit_try")
-    spend("visit_guess")
-    codes = services().visit_codes
-    shown = codes.shown(code)
-    _count_asking(shown.citizen_id)
-    return _Meant(shown.citizen_id, lambda unit: codes.use(shown, unit))
-
-
 def _count_asking(whom: str) -> None:
     """One organisation asks one person only so often, in an hour and in the days a request stays open."""
     for budget in ("ask_again", "ask_open"):
@@ -204,11 +174,21 @@ def _count_subject(citizen_id: str) -> None:
         spend("new_subject", who)
 
 
-def _log_asking(made: ConsentRequest) -> None:
-    scope = made.scope
+def _log_asking(made: ConsentRequest, meant_id: str) -> None:
+    """In the log of who was meant, even where a pause keeps the request from them."""
+    scope, paused = made.scope, made.citizen_id != meant_id
     log_act(
-        Action.CONSENT_REQUESTED, made.citizen_id, purpose=scope.purpose, categories=tuple(scope.categories)
+        Action.CONSENT_REQUESTED,
+        meant_id,
+        refused=paused,
+        reason="cooling_off" if paused else "own_act",
+        purpose=scope.purpose,
+        categories=tuple(scope.categories),
     )
+
+
+def _reference(made: ConsentRequest) -> str:
+    return seal_for_caller("request", made.citizen_id, made.id)
 
 
 def _asked_before() -> dict[str, Any] | None:
@@ -223,18 +203,18 @@ def _asked_before() -> dict[str, Any] | None:
     except RequestNotFound:
         return None  # it was broken off before
     if not done():
-        _log_asking(found)
-    return _outcome(found, seal_for_caller("request", found.citizen_id, found.id))
+        _log_asking(found, found.citizen_id)
+    return outcome_view(found, _reference(found))
 
 
-def _outcome(found: ConsentRequest, reference: str) -> dict[str, Any]:
-    state = found.state_at(services().now())
-    if state == "requested" or (state == "refused" and services().now() < found.closes_at):
-        # A refusal is told no sooner than an expiry would be: nobody's requests end only by time.
-        return {"id": reference, "state": "requested"}
+def outcome_view(found: ConsentRequest, reference: str) -> dict[str, Any]:
+    """A request as its asker may see it."""
+    state = state_told(found)
     if state != "granted" or found.grant_id is None:
-        return {"id": reference, "state": "closed"}
-    grant = services().consent.grant(found.citizen_id, found.grant_id)
+        return {"id": reference, "state": state}
+    grant = services().consent.held_by(found)
+    if grant is None:
+        return {"id": reference, "state": "ended"}
     return {
         "id": reference,
         "state": "granted",
@@ -244,31 +224,22 @@ def _outcome(found: ConsentRequest, reference: str) -> dict[str, Any]:
     }
 
 
-def _session_text(opened: AccessSession) -> str:
-    return services().cursors.seal(_session_state(opened), bound_to=_binding(), expires=opened.expires_at)
-
-
-def _session_state(opened: AccessSession) -> dict[str, Any]:
-    return {
-        "citizen": opened.citizen_id,
-        "purpose": opened.purpose,
-        "grants": sorted(opened.grant_ids),
-        "expires_at": opened.expires_at.isoformat(),
-    }
-
-
-def _binding() -> tuple[str, ...]:
-    return ("access-session", organisation_id(), caller().practitioner_id or "")
-
-
 def _granted(citizen_ref: str) -> RecordReader:
-    (citizen_id,) = open_for_caller("citizen", citizen_ref)
+    citizen_id = open_citizen(citizen_ref)
     with _logged_if_refused(citizen_id, Action.RECORD_READ):
         practitioner_only()
-        session = _session(request.headers.get("Access-Session", ""))
+        session = session_in(request.headers.get("Access-Session", ""))
         if session.citizen_id != citizen_id:
             raise SessionRefused("citizen")
+    if session.mode == "VIEW":
+        after_this_request(_not_kept)
     return services().book.readers.granted(viewer(), session, hold)
+
+
+def _not_kept(answer: Response) -> Response:
+    """Who may only look keeps nothing, not even in a cache."""
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
 
 
 @contextmanager
@@ -279,27 +250,3 @@ def _logged_if_refused(citizen_id: str, action: Action) -> Iterator[None]:
     except (Refusal, SessionRefused) as why:
         log_act(action, citizen_id, refused=True, reason=why.code)
         raise
-
-
-def _session(text: str) -> AccessSession:
-    try:
-        state = services().cursors.open(text, _binding(), services().now())
-    except BadCursor as why:
-        raise SessionRefused("access_session") from why
-    return _session_of(state)
-
-
-def _note_session(opened: AccessSession) -> None:
-    state = _session_state(opened)
-    note(**state | {"grants": " ".join(state["grants"])})
-
-
-def _session_of(state: Mapping[str, Any]) -> AccessSession:
-    return AccessSession(
-        citizen_id=state["citizen"],
-        organisation_id=organisation_id(),
-        practitioner_id=caller().practitioner_id or "",
-        purpose=state["purpose"],
-        grant_ids=frozenset(state["grants"]),
-        expires_at=datetime.fromisoformat(state["expires_at"]),
-    )

@@ -76,6 +76,28 @@ class ReceiptKeys(MethodView):
         return dict(services().keys.jwks("receipt"))
 
 
+@proofs.route("/event-jwks.json")
+class EventKeys(MethodView):
+    """The keys pushed events are signed with."""
+
+    @proofs.doc(operationId="getEventKeys")
+    @proofs.response(200, KeySetSchema)
+    def get(self) -> dict[str, Any]:
+        """Every key a pushed event may be signed with. Fetch it again for a `kid` that is not in it."""
+        return dict(services().keys.jwks("event"))
+
+
+@proofs.route("/checkpoint-jwks.json")
+class CheckpointKeys(MethodView):
+    """The keys checkpoints of the access log are signed with."""
+
+    @proofs.doc(operationId="getCheckpointKeys")
+    @proofs.response(200, KeySetSchema)
+    def get(self) -> dict[str, Any]:
+        """Every key a checkpoint may be signed with (Ed25519), old ones too: what the log verifier takes."""
+        return dict(services().keys.jwks("checkpoint"))
+
+
 class LocaleQuery(StrictSchema):
     """Which language; by default the reader's."""
 

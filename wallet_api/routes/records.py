@@ -88,3 +88,5 @@ class Visibility(MethodView):
             book.hide(record_id, audience)
         else:
             book.show(record_id, audience)
+        if audience == GUARDIANS:
+            services().reminding.planning.replan(book.citizen_id)  # guardians are reminded by what they know

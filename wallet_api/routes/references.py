@@ -23,6 +23,15 @@ def seal_for_caller(kind: str, *ids: str) -> str:
     return services().references.seal(organisation_id(), kind, *ids)
 
 
+def open_citizen(text: str) -> str:
+    """Whom a citizen reference stands for. One handed out in an emergency names the access as well.
+
+    Raises:
+        BadReference: as `open_for_caller`.
+    """
+    return open_for_caller("citizen", text)[0]
+
+
 def open_for_caller(kind: str, text: str) -> tuple[str, ...]:
     """What a reference stands for.
 

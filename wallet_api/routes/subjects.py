@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from consent.model import Actor, Evidence, Relation
 from wallet_api.context import caller, services, viewer
@@ -77,7 +78,10 @@ def born(citizen_id: str) -> date:
     return services().identity.people.facts(citizen_id).born
 
 
-def organisation_view(organisation_id: str) -> dict[str, str | None]:
+_SHOWN = ("id", "name_vi", "name_en", "kind", "facility_code", "verified", "looks_like", "merged_into")
+
+
+def organisation_view(organisation_id: str) -> dict[str, Any]:
     """An organisation as citizens see it."""
     found = services().identity.organisations.get(organisation_id)
-    return {name: getattr(found, name) for name in ("id", "name_vi", "name_en", "kind", "facility_code")}
+    return {name: getattr(found, name) for name in _SHOWN}

@@ -42,7 +42,8 @@ class OwnRecords(MethodView):
     def get(self, query: dict[str, Any]) -> dict[str, Any]:
         """The organisation's own latest writings, newest first. A read names its practitioner."""
         practitioner_only()
-        found = services().book.readers.author(viewer(), query["limit"])
+        merged = services().identity.organisations.predecessors(organisation_id())
+        found = services().book.readers.author(viewer(), query["limit"], merged)
         return listed(
             [record_view(each, seal_for_caller("record", each.citizen_id, each.id)) for each in found]
         )
@@ -65,7 +66,8 @@ class FhirIntake(MethodView):
         made = services().book.intake.receive_bundle(_sender(), body_json(), report_id)
         kept = sum(row.accepted for row in made.rows)
         # Of whoever it is filed under: a row less for nobody would be told by the time it takes.
-        log_act(Action.RECORD_WRITTEN, made.book_id, reason="author", record_count=kept)
+        about = {"intake": made.id}
+        log_act(Action.RECORD_WRITTEN, made.book_id, reason="author", record_count=kept, detail=about)
         return _intake_view(made)
 
 

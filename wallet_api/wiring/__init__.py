@@ -6,10 +6,14 @@ from collections.abc import Callable
 from datetime import datetime
 
 from consent.access import AccessService
+from consent.asking import AskingBook
+from consent.assisted import AssistedConsentService
+from consent.co_consent import CoConsentService
 from consent.receipt import Signing
-from consent.service import ConsentService
+from consent.service import REQUEST_STAYS_OPEN
 from consent.visit_codes import VisitCodeService
 from wallet_api.audit.checkpoint import CheckpointSigner
+from wallet_api.audit.export import CheckpointFolder
 from wallet_api.audit.log import AccessLog
 from wallet_api.breaches.register import BreachRegister
 from wallet_api.context import Book, Services
@@ -22,15 +26,21 @@ from wallet_api.infra.crypto.etags import EntityTags
 from wallet_api.infra.crypto.keystore import FileKeyStore, KeyStore
 from wallet_api.infra.crypto.refs import References
 from wallet_api.infra.ids import new_id
-from wallet_api.infra.mongo import Db, connect
+from wallet_api.infra.logs import say
+from wallet_api.infra.mongo import Db, connect, end_left_transactions
+from wallet_api.infra.readiness import Readiness
 from wallet_api.records.intake import IntakeParts, IntakeService
 from wallet_api.records.pages import PageCursors
 from wallet_api.records.reader import ReaderParts, Readers
+from wallet_api.records.safety import SafetyDesk
 from wallet_api.settings import Settings
+from wallet_api.stores.askings import MongoAskings
 from wallet_api.stores.audit_log import MongoAuditLog
 from wallet_api.stores.breaches import MongoBreaches
 from wallet_api.stores.citizen_keys import MongoCitizenKeys
 from wallet_api.stores.consents import MongoConsents
+from wallet_api.stores.emergencies import MongoEmergencies
+from wallet_api.stores.guardianship_evidence import MongoEvidence
 from wallet_api.stores.guardianships import MongoGuardianships
 from wallet_api.stores.idempotency import MongoTurns
 from wallet_api.stores.identities import MongoCitizens, MongoReviews
@@ -40,16 +50,23 @@ from wallet_api.stores.key_witnesses import check_keys
 from wallet_api.stores.oauth_clients import MongoClients
 from wallet_api.stores.organisations import MongoOrganisations, MongoRosters
 from wallet_api.stores.preferences import MongoPreferences
+from wallet_api.stores.readiness import MongoProbe
 from wallet_api.stores.records import MongoRecords
+from wallet_api.stores.restrictions import MongoRestrictions
+from wallet_api.stores.safety_flags import MongoFlags
 from wallet_api.stores.sessions import MongoSessions
 from wallet_api.stores.sign_ins import MongoCodes, MongoJtis, MongoLoginAttempts
 from wallet_api.stores.visit_codes import MongoVisitCodes
-from wallet_api.wiring.care import BookCare, SeenPlans
+from wallet_api.wiring.care import BookCare, FamilyRecipients, SeenPlans
+from wallet_api.wiring.emergencies import build_emergencies
+from wallet_api.wiring.events import build_telling
 from wallet_api.wiring.intake_books import match_with, prepare_with
 from wallet_api.wiring.licences import LicenceWindow
 from wallet_api.wiring.limits import build_limits
+from wallet_api.wiring.opened_book import OpenedTeller
 from wallet_api.wiring.record_ids import fingerprint_with, record_id_with
 from wallet_api.wiring.reminding import PlannedCitizens, build_reminding
+from wallet_api.wiring.rights import build_rights
 from wallet_api.wiring.schema import ready_schema
 from wallet_api.wiring.theft import crowd_teller, start_teller, theft_teller
 
@@ -75,6 +92,8 @@ def build_services(settings: Settings, db: Db | None = None) -> Services:
     now = clock_from(settings)
     keys = open_keys(settings)
     database = db if db is not None else connect(settings)
+    if ended := end_left_transactions(database, settings.data_dir / "transactions"):
+        say("transactions_ended", count=ended)
     ready_schema(settings, database, now)
     check_keys(database, keys, now())
     return _assemble(settings, database, keys, now)
@@ -82,19 +101,31 @@ def build_services(settings: Settings, db: Db | None = None) -> Services:
 
 def _assemble(settings: Settings, db: Db, keys: KeyStore, now: Callable[[], datetime]) -> Services:
     cipher, blind = CitizenCipher(MongoCitizenKeys(db), keys, now), BlindIndex(keys)
-    log = AccessLog(MongoAuditLog(db), now, CheckpointSigner(keys))
+    folders = [CheckpointFolder(each) for each in settings.checkpoint_dirs]
+    log = AccessLog(MongoAuditLog(db), now, CheckpointSigner(keys), folders)
     records = MongoRecords(db, cipher, blind)
     citizens = PlannedCitizens(MongoCitizens(db, cipher, blind))
     identity = _identity(settings, db, keys, cipher, citizens, log, now)
     reminding = build_reminding(settings, db, cipher, blind, identity, records, now)
     citizens.after = reminding.planning.replan
-    consents = MongoConsents(db, cipher, blind)
+    consents = MongoConsents(db, cipher, blind, now)
     licences = LicenceWindow(identity.organisations)
+    consent = CoConsentService(consents, licences, now, new_id)
     access = AccessService(consents, licences, now)
+    readiness = _readiness(settings, db, now)
     cursors = CursorSealer(keys)
     pages = PageCursors(cursors, now)
     plans = SeenPlans(BookCare(identity.people, records), reminding.planning, reminding.reminders)
-    reading = ReaderParts(records, access, licences, plans, log, pages, now)
+    tell_opened = OpenedTeller(
+        reminding.alerts,
+        FamilyRecipients(identity.people, identity.family, now),
+        reminding.preferences,
+        identity.organisations,
+        record_id_with(blind),
+        now,
+    )
+    reading = ReaderParts(records, access, consents.note_hiding, tell_opened, plans, log, pages, now)
+    safety = SafetyDesk(MongoFlags(db, cipher), records)
     intake = IntakeParts(
         records=records,
         intakes=MongoIntakes(db, cipher),
@@ -105,11 +136,14 @@ def _assemble(settings: Settings, db: Db, keys: KeyStore, now: Callable[[], date
         record_id=record_id_with(blind),
         fingerprint=fingerprint_with(blind),
         now=now,
+        hidden_for=safety.hidden_for,
+        settle=safety.settle,
     )
     return Services(
         settings=settings,
         now=now,
-        ready=lambda: _ask(db),
+        ready=readiness.ready,
+        room=readiness.room,
         keys=keys,
         blind=blind,
         references=References(keys),
@@ -118,8 +152,23 @@ def _assemble(settings: Settings, db: Db, keys: KeyStore, now: Callable[[], date
         etags=EntityTags(keys),
         log=log,
         identity=identity,
-        consent=ConsentService(consents, licences, now, new_id),
+        evidence=MongoEvidence(db, cipher),
+        safety=safety,
+        consent=consent,
+        assisted=AssistedConsentService(consents, licences, now, new_id),
         access=access,
+        askings=AskingBook(MongoAskings(db), blind.label_token, now, REQUEST_STAYS_OPEN),
+        emergencies=build_emergencies(
+            MongoEmergencies(db, cipher),
+            consents,
+            licences,
+            reminding,
+            identity,
+            safety.hidden_for,
+            MongoRestrictions(db).holds,
+            record_id_with(blind),
+            now,
+        ),
         visit_codes=VisitCodeService(MongoVisitCodes(db), lambda code: blind.of("visit_code", code), now),
         receipt_signing=lambda: _receipt_signing(keys),
         book=Book(Readers(reading), IntakeService(intake)),
@@ -127,6 +176,8 @@ def _assemble(settings: Settings, db: Db, keys: KeyStore, now: Callable[[], date
         limits=build_limits(settings, db, blind),
         turns=MongoTurns(db),
         breaches=BreachRegister(MongoBreaches(db, cipher), now),
+        telling=build_telling(settings, db, keys, log, identity, now),
+        rights=build_rights(db, cipher, identity, consent, log, now),
     )
 
 
@@ -164,9 +215,9 @@ def _identity(
     )
 
 
-def _ask(db: Db) -> None:
-    # The ping of the embedded database proves nothing about its storage, so a document is read.
-    db["demo_marker"].find_one({"_id": "demo"})
+def _readiness(settings: Settings, db: Db, now: Callable[[], datetime]) -> Readiness:
+    folder = settings.embedded_path if settings.embedded else None
+    return Readiness(MongoProbe(db), folder, settings.disk_reserve, now)
 
 
 def _receipt_signing(keys: KeyStore) -> Signing:

@@ -40,6 +40,8 @@ from wallet_api.stores import backup
 from wallet_api.stores.audit_log import MongoAuditLog
 from wallet_api.stores.citizen_keys import COLLECTION as KEYS
 from wallet_api.stores.citizen_keys import MongoCitizenKeys
+from wallet_api.stores.erasures import TOMBSTONES, MongoErasures
+from wallet_api.stores.restrictions import MongoRestrictions
 from wallet_api.stores.sealed_fields import SealReport, check_sealed, sealed_documents
 from wallet_api.wiring.indexes import ALL_INDEXES
 
@@ -116,7 +118,7 @@ class Safekeeping:
         checkpoints, faults = self._vouch(places.last, at)
         body = self._body("database", at) | {
             "consistency": consistency,
-            "left_out": sorted(TRANSIENT | {KEYS}),
+            "left_out": sorted(TRANSIENT | {KEYS, TOMBSTONES}),
             "schema": {f"{n:04d}": int(each.stage) for n, each in applied(self._db).items()},
             "log": checkpoints,
             "log_faults": faults,
@@ -128,16 +130,20 @@ class Safekeeping:
     def back_up_keys(self, to: Path) -> tuple[Path, int, int]:
         """Write the wrapped keys into a new folder in `to`; it, how many keys, and how many old ones went.
 
-        Backups of wrapped keys in `to` that are older than 31 days are deleted.
+        The tombstones go with them, so that a restore knows of erasures younger than its data. Backups of
+        wrapped keys in `to` that are older than 31 days are deleted.
         """
         self._check_apart(to, "keys")
         gone = self._delete_old_keys(to)
         folder, at = self._new_folder(to, "keys")
         count = self._bar("wrapped keys", backup.about(self._db, [KEYS]))
         with backup.one_moment(self._db) as (session, consistency):
-            file = backup.dump(self._db, session, KEYS, folder, lambda _, documents: count(documents))
+            file, stones = (
+                backup.dump(self._db, session, name, folder, lambda _, documents: count(documents))
+                for name in (KEYS, TOMBSTONES)
+            )
         body = self._body("keys", at) | {"consistency": consistency, "kek_ids": self._kek_ids()}
-        write_manifest(folder, body, [file], self._sign)
+        write_manifest(folder, body, [file, stones], self._sign)
         return folder, file.documents, gone
 
     def restore(self, source: Path, keys: Path) -> Restored:
@@ -186,8 +192,10 @@ class Safekeeping:
         files = entries(manifest)
         count = self._bar("restoring", sum(each.documents for each in files))
         documents = sum(backup.load(self._db, source, each.name, count) for each in files)
-        wrapped = sum(backup.load(self._db, keys, each.name, count) for each in entries(key_manifest))
+        loaded = {each.name: backup.load(self._db, keys, each.name, count) for each in entries(key_manifest)}
+        wrapped = loaded[KEYS]
         ensure_indexes(self._db, ALL_INDEXES)
+        self._erase_again()
         ended = backup.settle(self._db)
         texts = [each["checkpoint"] for each in manifest["log"]]
         rows = self._verify_log(texts, manifest["log_faults"])
@@ -198,6 +206,11 @@ class Safekeeping:
                 "wrapped keys belongs to another database or was changed. Nothing was restored."
             )
         return Restored(documents, wrapped, rows, len(texts), ended, sealed)
+
+    def _erase_again(self) -> None:
+        """What was erased after the data was backed up is not opened by it any more; now it is gone again."""
+        cipher = CitizenCipher(MongoCitizenKeys(self._db), self._keys, self._now)
+        MongoErasures(self._db, cipher).erase_again(MongoRestrictions(self._db))
 
     def check_sealed(self) -> SealReport:
         """Open every sealed value of the database."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from consent.predicate import Predicate, own_eyes
+from consent.predicate import COMPANIONS, Predicate, own_eyes
 from notifications.model import Care, CitizenFacts, DueItem, Exam, GivenDose
 from notifications.planning import Planning
 from notifications.ports import Reminders
@@ -113,14 +113,15 @@ def care_of(record: Record) -> Iterator[Care]:
     # A dose known only by month or year counts from its last possible day: a reminder may then come late,
     # never early.
     on = record.occurred_on.last_day
+    hidden = bool(record.hidden_from & COMPANIONS)
     if record.category == "checkup":
-        yield Exam("periodic", on, record.id)
+        yield Exam("periodic", on, record.id, hidden)
         return
     codes = [(one.get("system", ""), one.get("code", "")) for one in _codings(resource)]
     vaccine = vaccine_for(codes)
     if vaccine is not None:
         cvx = next((code for system, code in codes if system == _CVX), None)
-        yield GivenDose(vaccine, cvx, on, record.id)
+        yield GivenDose(vaccine, cvx, on, record.id, hidden)
 
 
 def _codings(resource: Any) -> list[dict[str, str]]:

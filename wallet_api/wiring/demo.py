@@ -159,6 +159,7 @@ def _organisation(demo: DemoOrganisation) -> Organisation:
         licence=Licence(frozenset(demo.purposes), frozenset(demo.reads), frozenset(demo.writes)),
         facility_code=demo.facility_code,
         gln=demo.gln,
+        verified=True,
     )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from typing import Any
 
+from notifications.alerts import Alerts
 from notifications.channels.fcm import FcmChannel, FcmSettings
 from notifications.channels.fcm_wire import PUSH_TEMPLATE
 from notifications.delivery import Delivery
@@ -84,6 +85,7 @@ def build_reminding(
         delivery=lambda: _delivery(settings, planning, read, write, MongoBrakes(db), now),
         reading=Reading(inbox, reminders, now),
         reminders=reminders,
+        alerts=Alerts(inbox, outbox, MongoUnits(db), PUSH_TEMPLATE, now),
         outbox=outbox,
         inbox=inbox,
         devices=devices,

@@ -31,7 +31,8 @@ class CursorSealer:
 
         Raises ValueError when the state is not JSON or the cursor would pass 4,096 characters.
         """
-        inner = {"until": expires.timestamp(), "state": dict(state)}
+        # Always as many characters: how long a cursor is must tell nothing.
+        inner = {"until": f"{expires.timestamp():.3f}", "state": dict(state)}
         plain = json.dumps(inner, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
         nonce = os.urandom(_NONCE_BYTES)
         text = to_base64url(nonce + self._cipher(bound_to).encrypt(nonce, plain, _aad(bound_to)))
@@ -49,7 +50,7 @@ class CursorSealer:
             inner = json.loads(cipher.decrypt(nonce, blob[_NONCE_BYTES:], _aad(bound_to)))
         except (InvalidTag, ValueError):
             raise BadCursor("This cursor does not fit this question.") from None
-        if now.timestamp() >= inner["until"]:
+        if now.timestamp() >= float(inner["until"]):
             raise BadCursor("This cursor has expired.")
         state: dict[str, Any] = inner["state"]
         return state

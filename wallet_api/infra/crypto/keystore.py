@@ -32,12 +32,13 @@ from wallet_api.infra.crypto.keks import GcmKek, Kek, kek_month, kek_place, newe
 from wallet_api.infra.crypto.shelf import FileShelf, KeyShelf, MemoryShelf
 
 SecretName = Literal["index", "reference", "cursor", "label", "etag"]
-SigningUse = Literal["token", "receipt", "vneid_client", "ops_client", "checkpoint", "backup"]
+SigningUse = Literal["token", "receipt", "event", "vneid_client", "ops_client", "checkpoint", "backup"]
 
 SECRETS: Final[tuple[SecretName, ...]] = ("index", "reference", "cursor", "label", "etag")
 ALGORITHMS: Final[dict[SigningUse, str]] = {
     "token": "ES256",
     "receipt": "ES256",
+    "event": "ES256",
     "vneid_client": "ES256",
     "ops_client": "ES256",
     "checkpoint": "EdDSA",
@@ -45,12 +46,13 @@ ALGORITHMS: Final[dict[SigningUse, str]] = {
 }
 SIGNATURES_LIVE: Final[dict[SigningUse, timedelta]] = {
     "token": timedelta(hours=1),
+    "event": timedelta(days=1),
     "vneid_client": timedelta(days=1),
     "ops_client": timedelta(days=1),
 }
 """How long after a newer key took over an older one is still asked for: access tokens live 5 minutes, client
-assertions too, with leeway and other people's caches of key sets. What the other uses sign is kept for years
-and must verify as long, so their older keys are never pruned."""
+assertions and pushed events too, with leeway and other people's caches of key sets. What the other uses sign
+is kept for years and must verify as long, so their older keys are never pruned."""
 HELD_SECONDS: Final = 60.0
 RELIST_SECONDS: Final = 1.0
 PUBLISHED_FIRST: Final = timedelta(seconds=120)

@@ -193,9 +193,8 @@ class ProblemSchema(ReplySchema):
 
 
 def instant(moment: datetime) -> str:
-    """RFC 3339 in UTC, to the second or to the millisecond where there is one."""
-    precision = "milliseconds" if moment.microsecond else "seconds"
-    return moment.astimezone(UTC).isoformat(timespec=precision).replace("+00:00", "Z")
+    """RFC 3339 in UTC, always to the millisecond: one length, whatever the instant."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def listed(items: Sequence[Mapping[str, Any]], next_cursor: str | None = None) -> dict[str, Any]:

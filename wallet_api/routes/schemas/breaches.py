@@ -8,7 +8,7 @@ from typing import Any
 
 from marshmallow import ValidationError, fields, validate, validates_schema
 
-from wallet_api.breaches.model import Breach, Reads
+from wallet_api.breaches.model import Breach, Reads, Window
 from wallet_api.breaches.rules import RULES
 from wallet_api.routes.schemas.base import (
     Code,
@@ -55,6 +55,30 @@ class ReadsForm(StrictSchema):
         """A period that ends before it begins has no day."""
         if data["last"] < data["first"]:
             raise ValidationError("The first day is after the last.")
+
+
+class AffectedQuery(StrictSchema):
+    """Whose reading, and when; what is left out stands for anybody."""
+
+    organisation_id = Text(longest=26, load_default=None)
+    practitioner_id = Text(longest=40, load_default=None)
+    client_id = Text(longest=40, load_default=None)
+    first = Day(data_key="from", required=True)
+    last = Day(data_key="to", required=True)
+    cursor = Text(longest=2048, load_default=None)
+
+    @validates_schema
+    def in_order(self, data: Mapping[str, Any], **_: Any) -> None:
+        """A period that ends before it begins has no day."""
+        if data["last"] < data["first"]:
+            raise ValidationError("The first day is after the last.")
+
+
+class NoticeQuery(StrictSchema):
+    """Which draft, in which language."""
+
+    to = Code(_TOLD, required=True)
+    locale = Code(("vi", "en"), load_default="vi")
 
 
 class AssessmentForm(StrictSchema):
@@ -146,12 +170,53 @@ class BreachSchema(ReplySchema):
     history = fields.List(fields.Nested(BreachStepSchema))
 
 
+class AffectedSchema(ReplySchema):
+    """Somebody whose records were read, by internal id."""
+
+    citizen_id = fields.String()
+    reads = fields.Integer(metadata={"description": "how often, in this part of the log"})
+    first_at = Instant()
+    last_at = Instant()
+
+
+class NoticeFieldSchema(ReplySchema):
+    """One field of a notice; null is for people to fill in."""
+
+    code = fields.String()
+    label = fields.String()
+    value = fields.String(allow_none=True)
+
+
+class NoticeDraftSchema(ReplySchema):
+    """A draft of a notice, from what the register knows now. It names nobody."""
+
+    to = Code(_TOLD)
+    title = fields.String()
+    fields_ = fields.List(fields.Nested(NoticeFieldSchema), data_key="fields", attribute="fields")
+    letter = fields.String(allow_none=True)
+    missing = fields.List(fields.String())
+    due_at = Instant(allow_none=True)
+    overdue = fields.Boolean()
+    source = fields.String()
+
+
+AffectedPage = page_of(
+    AffectedSchema,
+    "AffectedPage",
+    "People whose records were read, part of the log by part; somebody may come again in a later part.",
+)
 BreachPage = page_of(BreachSchema, "BreachPage", "Entries of the register, detected last first.")
 
 
 def reads_of(form: Mapping[str, Any]) -> Reads:
     """The question to the access log that a form asks."""
     return Reads(form["organisation_id"], form["practitioner_id"], form["first"], form["last"])
+
+
+def window_of(query: Mapping[str, Any]) -> Window:
+    """The question who is concerned that a query asks."""
+    names = ("organisation_id", "practitioner_id", "client_id")
+    return Window(query["first"], query["last"], *(query[name] for name in names))
 
 
 def breach_view(breach: Breach, now: datetime, language: str) -> dict[str, Any]:

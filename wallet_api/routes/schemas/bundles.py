@@ -41,6 +41,11 @@ EXAMPLE: dict[str, Any] = {
         },
     ],
 }
+_FILE: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
+EVIDENCE_FILE: dict[str, Any] = {
+    "required": True,
+    "content": dict.fromkeys(("image/jpeg", "image/png", "application/pdf"), _FILE),
+}
 FHIR_BUNDLE: dict[str, Any] = {
     "required": True,
     "content": {

@@ -12,6 +12,13 @@ APPROVAL: Final[Example] = {
     "notice": {"version": "2026-11-01", "locale": "vi"},
 }
 NARROWING: Final[Example] = {"categories": ["immunization"]}
+STANDING_GRANT: Final[Example] = {
+    "organisation_id": "abcdefghijklmnopqrstuvwxyz",
+    "purpose": "TREAT",
+    "categories": ["condition", "immunization"],
+    "expires_at": "2027-05-01T00:00:00+07:00",
+    "notice": {"version": "2026-11-01", "locale": "vi"},
+}
 PROPOSAL: Final[Example] = {
     "citizen": {"national_id": "001190999001"},
     "purpose": "TREAT",
@@ -24,6 +31,13 @@ PROPOSAL: Final[Example] = {
     "reason": "Tái khám",
 }
 ACCESS: Final[Example] = {"citizen_ref": "06ymqlr7c3V5Jt2Ncl0pQeWbXz8Kf1uHsAoGd9yTiRE", "purpose": "TREAT"}
+EMERGENCY: Final[Example] = {
+    "citizen": {"national_id": "001190999001"},
+    "reason_code": "unconscious",
+    "reason": "Tai nạn giao thông, bất tỉnh khi nhập viện",
+}
+VERDICT: Final[Example] = {"verdict": "justified", "reason": "Hồ sơ bệnh án xác nhận người bệnh bất tỉnh."}
+LIFTING: Final[Example] = {"reason": "Đã tập huấn lại về truy cập cấp cứu."}
 VISIBILITY: Final[Example] = {"audience": "guardians", "hidden": True}
 PREFERENCES: Final[Example] = {"opted_out": [], "from_hour": 8, "to_hour": 20, "locale": "vi"}
 DEVICE: Final[Example] = {
@@ -42,6 +56,14 @@ ORGANISATION: Final[Example] = {
     "read_categories": ["immunization"],
     "write_categories": ["immunization"],
 }
+REGISTRY_REASON: Final[Example] = {"reason": "Đã đối chiếu giấy phép hoạt động."}
+LICENCE: Final[Example] = {
+    "purposes": ["TREAT"],
+    "read_categories": ["immunization"],
+    "write_categories": ["immunization"],
+}
+MERGER: Final[Example] = {"into": "abcdefghijklmnopqrstuvwxyz", "reason": "Sáp nhập theo quyết định."}
+LOST_KEY: Final[Example] = {"kid": "2026-11", "reason": "Mất máy chủ."}
 KEYS: Final[Example] = {
     "jwks": {
         "keys": [
@@ -69,6 +91,45 @@ GUARDIANSHIP: Final[Example] = {
     "evidence_kind": "birth_certificate",
     "valid_from": "2026-11-01",
 }
+ACCOUNT_CHANGE: Final[Example] = {
+    "national_id": "001188998877",
+    "change": "lock",
+    "evidence_kind": "call",
+}
+CLAIM: Final[Example] = {
+    "dependent": {"national_id": "001324999001"},
+    "birth_date": "2024-02-01",
+    "relation": "minor",
+    "evidence_kind": "birth_certificate",
+}
+FLAG: Final[Example] = {
+    "record_ref": "q3vZ0Jm0cXhK9wJm5q2y1u7r8s9t0AbCdEfGhIjKlMnOpQrStUvWxYz",
+    "kind": "child_abuse",
+    "since": "2026-11-02T00:00:00+07:00",
+}
+FLAG_OF_OPS: Final[Example] = {
+    "citizen_id": "zyxwvutsrqponmlkjihgfedcba",
+    "organisation_id": "abcdefghijklmnopqrstuvwxyz",
+    "kind": "domestic_violence",
+    "since": "2026-11-02T00:00:00+07:00",
+}
+GUARDIANSHIP_REFUSAL: Final[Example] = {"reason": "evidence_insufficient"}
+RESUMPTION: Final[Example] = {"notice": {"version": "2026-11-01", "locale": "vi"}}
+ASSENT: Final[Example] = {
+    "notice": {"version": "2026-11-01", "locale": "vi"},
+    "heard_in_person": True,
+}
+ASSISTED: Final[Example] = {
+    "citizen": {"national_id": "001152999001"},
+    "birth_date": "1952-03-04",
+    "known_by": "national_id_card",
+    "categories": ["condition", "medication"],
+    "notice": {"version": "2026-11-01", "locale": "vi"},
+    "heard_in_person": True,
+}
+WEBHOOK: Final[Example] = {"url": "http://localhost:9443/wallet-events", "since": 0}
+REWIND: Final[Example] = {"since": 41}
+ATTESTATION: Final[Example] = {"attestation": "eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiIuLi4ifQ.c2lnbmF0dXJl"}
 BREACH: Final[Example] = {
     "detected_at": "2026-11-02T21:15:00+07:00",
     "kind": "confidentiality",
@@ -88,3 +149,8 @@ BREACH_NOTIFICATION: Final[Example] = {
     "reason": "Reported by the form of the authority.",
 }
 BREACH_CLOSURE: Final[Example] = {"reason": "Everybody was told; the token is void."}
+RIGHTS_REQUEST: Final[Example] = {"kind": "restrict", "details": "Tôi không muốn cơ sở nào xem hồ sơ nữa."}
+RIGHTS_ACKNOWLEDGEMENT: Final[Example] = {"with_others": False, "note": None}
+RIGHTS_EXTENSION: Final[Example] = {"note": "Phải hỏi ba cơ sở khác."}
+RIGHTS_COMPLETION: Final[Example] = {"note": None}
+RIGHTS_REFUSAL: Final[Example] = {"code": "legal_retention", "note": "Hồ sơ bệnh án phải lưu 10 năm."}

@@ -9,12 +9,17 @@ from marshmallow import fields
 from wallet_api.audit.model import ActorKind, Decision
 from wallet_api.identity.model import GuardianshipState, IdentifierKind, Relation, Sex
 from wallet_api.routes.schemas.base import Code, Day, Instant, ReplySchema, page_of
-from wallet_api.routes.schemas.consents import ConsentRequestSchema, GrantSchema
+from wallet_api.routes.schemas.consents import ConsentRequestSchema, GrantSchema, ReviewedGrantSchema
 
 ConsentRequestPage = page_of(ConsentRequestSchema, "ConsentRequestPage", "Requests.")
 
 
 GrantPage = page_of(GrantSchema, "GrantPage", "Grants.")
+
+
+GrantReviewPage = page_of(
+    ReviewedGrantSchema, "GrantReviewPage", "Who still has access, longest unreviewed first."
+)
 
 
 class ReceiptSchema(ReplySchema):
@@ -27,6 +32,7 @@ class VisitCodeSchema(ReplySchema):
     """A one-time code."""
 
     visit_code = fields.String()
+    qr = fields.String(metadata={"description": "what to show as a QR picture; taken wherever the code is"})
     expires_at = Instant()
 
 
@@ -130,6 +136,3 @@ class FamilyMemberSchema(GuardianshipSchema):
 
     name = fields.String()
     role = Code(("dependent", "guardian"), metadata={"description": "what the other person is to the caller"})
-
-
-FamilyPage = page_of(FamilyMemberSchema, "FamilyPage", "Family.")

@@ -76,6 +76,10 @@ class RegisteredSchema(ReplySchema):
     facility_code = fields.String(allow_none=True)
     gln = fields.String(allow_none=True)
     status = Code(get_args(OrganisationStatus))
+    version = fields.Integer(metadata={"description": "what `If-Match` names, in quotes"})
+    verified = fields.Boolean()
+    looks_like = fields.String(allow_none=True)
+    merged_into = fields.String(allow_none=True)
 
 
 _COORDINATE = {"type": "string", "pattern": "^[A-Za-z0-9_-]{43}$"}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 from marshmallow import ValidationError, fields, validate, validates_schema
 
 from consent.codes import CATEGORIES, PURPOSES
+from consent.model import AccessMode
 from wallet_api.records.model import Filter, Record
 from wallet_api.routes.schemas.base import (
     Code,
@@ -101,6 +102,11 @@ class AccessSessionQuery(StrictSchema):
         metadata={"json_schema": {"pattern": REFERENCE_PATTERN}},
     )
     purpose = Code(PURPOSES.codes, required=True)
+    mode = Code(
+        get_args(AccessMode),
+        load_default="VIEW",
+        metadata={"description": "STORE: a copy is to be kept; the grant must allow it"},
+    )
 
 
 class AccessSessionSchema(ReplySchema):

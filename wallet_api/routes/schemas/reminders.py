@@ -7,7 +7,7 @@ from typing import Any
 
 from marshmallow import fields, validate
 
-from notifications.model import DueItem, Preferences, Status, Verdict
+from notifications.model import ACCESS_TOPIC, DueItem, Preferences, Status, Verdict
 from notifications.outgoing import Message
 from notifications.programmes import load_programmes
 from notifications.reminders import Reminder, State
@@ -23,7 +23,7 @@ from wallet_api.routes.schemas.base import (
 )
 
 LANGUAGES = ("vi", "en")
-TOPICS = frozenset(each.topic for each in load_programmes())
+TOPICS = frozenset(each.topic for each in load_programmes()) | {ACCESS_TOPIC}
 
 
 class EvidenceSchema(ReplySchema):

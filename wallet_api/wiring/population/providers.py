@@ -117,6 +117,7 @@ def _provider(nth: int, kind: Kind, name_vi: str, name_en: str) -> Provider:
         licence=_LICENCES[kind],
         facility_code=None if kind == "insurer" else code,
         gln=_gln(code),
+        verified=True,
     )
     draw, (title, role) = chance("roster", code), _TITLES[kind]
     roster = []

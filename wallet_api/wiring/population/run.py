@@ -19,6 +19,7 @@ from wallet_api.infra.crypto.envelope import CitizenCipher
 from wallet_api.infra.mongo import Db, connect
 from wallet_api.settings import Settings
 from wallet_api.stores.citizen_keys import MongoCitizenKeys
+from wallet_api.stores.organisations import MongoRosters
 from wallet_api.stores.population import MongoPopulation
 from wallet_api.wiring import open_keys
 from wallet_api.wiring.population.filling import Filler
@@ -119,9 +120,9 @@ def _add_providers(services: Services, db: Db) -> None:
             registry.get(each.id)
         except OrganisationUnknown:
             registry.add(each.organisation)
-            for practitioner in each.roster:
-                registry.enroll(practitioner)
         cipher.keys.for_sealing(each.id, "organisation")  # made here once, before many processes need it
+    # Each time, so that a run broken off before this leaves nobody without a roster.
+    MongoRosters(db).load([practitioner for each in providers() for practitioner in each.roster])
 
 
 def _filled(

@@ -1,0 +1,86 @@
+"""Messages to the people concerned: of guardianships asked for, begun and ended, and of a consent heard."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from notifications.outgoing import Message
+from wallet_api.context import services
+from wallet_api.infra.ids import new_id
+
+_TEXTS = {
+    "guardianship_claimed": {
+        "vi": (
+            "Có người đề nghị làm người giám hộ",
+            "Có một đề nghị giám hộ liên quan đến gia đình bạn. Đề nghị chưa có hiệu lực và đang chờ xác "
+            "minh. Nếu bạn không đồng ý, hãy báo cho trạm y tế hoặc đường dây hỗ trợ.",
+        ),
+        "en": (
+            "Somebody asks to be a guardian",
+            "There is a request for a guardianship in your family. It is not in force and waits to be "
+            "verified. If you object, tell your health station or the help line.",
+        ),
+    },
+    "guardianship_started": {
+        "vi": (
+            "Một quan hệ giám hộ đã được xác minh",
+            "Một đề nghị giám hộ trong gia đình bạn đã được xác minh và có hiệu lực từ ngày ghi trong mục "
+            "Gia đình.",
+        ),
+        "en": (
+            "A guardianship was verified",
+            "A request for a guardianship in your family was verified. It begins on the day shown under "
+            "Family.",
+        ),
+    },
+    "guardianship_refused": {
+        "vi": ("Đề nghị giám hộ không được chấp nhận", "Xem lý do trong mục Gia đình."),
+        "en": ("A guardianship was not accepted", "The reason is shown under Family."),
+    },
+    "guardianship_ended": {
+        "vi": (
+            "Một quan hệ giám hộ đã chấm dứt",
+            "Các sự đồng ý do người giám hộ đó đã ký cho trẻ được tạm dừng đến khi được xác nhận lại.",
+        ),
+        "en": (
+            "A guardianship has ended",
+            "What that guardian had consented to for the child is suspended until it is confirmed again.",
+        ),
+    },
+    "assisted_consent": {
+        "vi": (
+            "Nhân viên y tế đã ghi nhận sự đồng ý của bạn",
+            "Một nhân viên y tế xác nhận bạn đã đồng ý trực tiếp cho cơ sở xem hồ sơ. Nếu không đúng, "
+            "bạn có thể rút lại ngay trong mục Quyền truy cập.",
+        ),
+        "en": (
+            "A health worker recorded your consent",
+            "A health worker attests that you agreed in person to let them read your records. If that is not "
+            "so, withdraw it under Access at once.",
+        ),
+    },
+}
+"""What is said of each, neutrally: no name, no place, nothing of anybody's health."""
+
+
+def tell(news: str, recipients: Iterable[str], subject_id: str, message_id: str | None = None) -> None:
+    """Put a message into the inboxes of some people. The same `message_id` tells one person once."""
+    kit, now = services().reminding, services().now()
+    found = []
+    for recipient_id in dict.fromkeys(recipients):
+        title, body = _TEXTS[news][kit.preferences.of(recipient_id).locale]
+        found.append(
+            Message(
+                id=message_id or new_id(),
+                recipient_id=recipient_id,
+                subject_id=subject_id,
+                topic="family",
+                nid=new_id(),
+                title=title,
+                body=body,
+                template=f"{news}.v1",
+                created_at=now,
+                reminder_id=None,
+            )
+        )
+    kit.inbox.add(found)

@@ -1,0 +1,98 @@
+"""The copy of a person's data, written piece by piece: nothing of it is ever kept.
+
+Its pages of records are read, decided and logged like any other look, so a guardian's copy lacks what is
+hidden from guardians. It goes out as it is read; if reading fails on the way, the JSON does not end and
+`complete` is missing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from wallet_api.context import services
+from wallet_api.records.model import Filter, Record
+from wallet_api.routes.log_lines import log_line, not_for_companions
+from wallet_api.routes.schemas.base import instant
+from wallet_api.routes.schemas.consents import grant_view
+from wallet_api.routes.schemas.records import record_view
+from wallet_api.routes.subjects import Subject, organisation_view, reader
+
+_PAGE = 100
+
+
+def copy_of(citizen: str, who: Subject) -> Iterator[str]:
+    """The members of the copy, one after the other."""
+    yield f'{{"made_at":{_json(instant(services().now()))},"citizen":{_json(_profile(who))}'
+    yield ',"records":{"resourceType":"Bundle","type":"collection","entry":['
+    provenance: list[dict[str, Any]] = []
+    yield from _joined({"resource": each.resource} for each in _records(citizen, provenance))
+    yield ']},"provenance":['
+    yield from _joined(provenance)
+    yield '],"consents":['
+    yield from _joined(_grants(who))
+    yield '],"access_log":['
+    yield from _joined(_log(who))
+    yield '],"complete":true}'
+
+
+def _profile(who: Subject) -> dict[str, Any]:
+    people = services().identity.people
+    found = people.profile(who.citizen_id)
+    return {
+        "id": who.citizen_id,
+        "name": found.name,
+        "birth_date": found.birth_date,
+        "sex": found.sex,
+        "phone": found.phone,
+        "province": found.province,
+        "identifiers": [vars(each) for each in people.masked_identifiers(who.citizen_id)],
+    }
+
+
+def _records(citizen: str, provenance: list[dict[str, Any]]) -> Iterator[Record]:
+    book, cursor = reader(citizen), None
+    while True:
+        page = book.page(Filter(), cursor, _PAGE)
+        for each in page.records:
+            view = record_view(each, each.id)
+            provenance.append({name: value for name, value in view.items() if name != "resource"})
+            yield each
+        cursor = page.next_cursor
+        if cursor is None:
+            return
+
+
+def _grants(who: Subject) -> Iterator[dict[str, Any]]:
+    before = None
+    while page := services().consent.grants(who.citizen_id, _PAGE, before):
+        for each in page:
+            state = each.state_at(services().now())
+            yield grant_view(each, state, organisation_view(each.scope.organisation_id))
+        before = page[-1].granted_at, page[-1].id
+
+
+def _log(who: Subject) -> Iterator[dict[str, Any]]:
+    """The lines; to a guardian without those that tell of what is hidden, or of the person's own requests."""
+    companion, before = who.relation == "guardian", None
+    while page := services().log.entries(who.citizen_id, before, _PAGE):
+        for each in page:
+            if not (companion and not_for_companions(each.event)):
+                yield log_line(each, "", companion=companion)
+        before = page[-1].entry_id
+
+
+def _joined(items: Iterable[dict[str, Any]]) -> Iterator[str]:
+    first = True
+    for each in items:
+        yield _json(each) if first else "," + _json(each)
+        first = False
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_text)
+
+
+def _text(value: Any) -> str:
+    return instant(value) if hasattr(value, "tzinfo") else str(value)
