@@ -41,7 +41,8 @@ def check(proof: Mapping[str, Any], keys: Iterable[Ed25519PublicKey], old: str |
         index, leaf = proof["leaf_index"], leaf_of(proof["event"])
         if type(index) is not int or proof["tree_size"] != size or proof["log_id"] != log_id:
             raise NotProven("the checkpoint speaks of another log or another size")
-        if proof["leaf_hash"] != base64.b64encode(leaf).decode():
+        claimed = proof["leaf_hash"]
+        if claimed != base64.b64encode(leaf).decode():
             raise NotProven("the event is not the one that the leaf was made of")
         if not included(leaf, index, size, _hashes(proof["audit_path"]), root):
             raise NotProven("the path does not lead from the event to the signed root")

@@ -103,7 +103,7 @@ CLAIM: Final[Example] = {
     "evidence_kind": "birth_certificate",
 }
 FLAG: Final[Example] = {
-    "record_ref": "q3vZ0Jm0cXhK9wJm5q2y1u7r8s9t0AbCdEfGhIjKlMnOpQrStUvWxYz",
+    "record_ref": "the-record-s-reference-as-the-list-gave-it",
     "kind": "child_abuse",
     "since": "2026-11-02T00:00:00+07:00",
 }
