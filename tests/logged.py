@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
-from wallet_api.audit.chain import AuditRow
+import pymongo
+
 from wallet_api.infra.mongo import Db
 from wallet_api.stores.audit_log import MongoAuditLog, rows_of
 
@@ -15,11 +15,11 @@ def logged(db: Db, citizen_id: str | None = None, **wanted: Any) -> list[dict[st
 
     `wanted` are values of an event's fields; a name with `__` looks inside `detail`.
     """
-    rows: Iterator[AuditRow] | tuple[AuditRow, ...]
-    if citizen_id is None:
-        rows = (row for found in db["audit_log"].find({}) for row in rows_of(found))
-    else:
-        rows = MongoAuditLog(db).entries(citizen_id, None, 10_000)
+    with pymongo.timeout(60):  # more than a request has: a whole log is read, on a machine under load
+        if citizen_id is None:
+            rows = [row for found in db["audit_log"].find({}) for row in rows_of(found)]
+        else:
+            rows = list(MongoAuditLog(db).entries(citizen_id, None, 10_000))
     told = sorted(rows, key=lambda row: row.entry_id)
     events = [{**row.event, "entry_id": row.entry_id, "log_id": row.log_id, "seq": row.seq} for row in told]
     return [each for each in events if all(_value(each, name) == wanted[name] for name in wanted)]
