@@ -9,10 +9,11 @@ from datetime import date
 import pytest
 
 from tests.api.test_companions import DAY, IPV, hide
+from tests.emergency import glass
 from tests.world import Doctor, Json, Person, World, bundle, condition, found_in, immunization
 from wallet_api.infra.ids import new_id
 
-_IDS = re.compile(rb'"[a-z2-7]{26}"|"[A-Za-z0-9_-]{22,}"')
+_IDS = re.compile(rb'"[a-z2-7]{26}"|"[A-Za-z0-9_.-]{22,}"|(?<=AuditEvent/)[A-Za-z0-9_.-]{22,}')
 _TIMES = re.compile(rb"\d{4}-\d\d-\d\dT[0-9:.]+Z")
 READS = (
     "/citizens/{child}",
@@ -27,6 +28,9 @@ READS = (
     "/citizens/{child}/grants",
     "/citizens/{child}/grants/review",
     "/citizens/{child}/blocked-organisations",
+    "/citizens/{child}/erasure-duties",
+    "/fhir/Consent?patient={child}",
+    "/fhir/AuditEvent?patient={child}",
     "/citizens/me/inbox",
     "/citizens/me/family",
     "/citizens/me/access-log",
@@ -42,6 +46,7 @@ def answers(world: World, guardian: Person, child: Person) -> Answers:
     for path in READS:
         answer = world.get(path.format(child=child.id), guardian)
         plain = in_order(path, answer.get_data()).replace(child.number[-4:].encode(), b"####")
+        plain = plain.replace(child.id.encode(), b"#" * len(child.id))
         masked = _TIMES.sub(b"-", _IDS.sub(b'"-"', plain))
         # A cursor holds a place in the log of the whole wallet: its length tells how much others did.
         left_out = ("Request-Id", "Date", *(("Content-Length",) if "limit=1" in path else ()))
@@ -104,10 +109,31 @@ def test_a_hidden_item_leaves_no_trace(world: World, doctor: Doctor) -> None:
     assert pushed(world, child, mother) == pushed(world, twin, other)
 
 
+def _unknown_by_name(world: World, guardian: Person, child: Person) -> None:
+    """A flagged request and a flagged grant are nothing to the guardian, whoever told their names."""
+    request, grant = (
+        found_in(world.get(f"/citizens/me/{what}", child))["items"][0]["id"]
+        for what in ("consent-requests", "grants")
+    )
+    requests, grants = (f"/citizens/{child.id}/{what}" for what in ("consent-requests", "grants"))
+    for path in (
+        f"{requests}/{request}",
+        f"{requests}/{request}/preview",
+        f"{grants}/{grant}",
+        f"{grants}/{grant}/preview",
+        f"{grants}/{grant}/receipt",
+        f"/fhir/Consent/{grant}",
+    ):
+        assert world.get(path, child).status_code == 200, path
+        assert world.get(path, guardian).status_code == 404, path
+    for path in (f"{requests}/{request}/refusal", f"{grants}/{grant}/withdrawal"):
+        assert world.post(path, guardian, {}).status_code == 404, path
+
+
 @pytest.mark.parametrize("by", ["practitioner", "ops"])
 def test_a_safety_flag_leaves_no_trace(world: World, doctor: Doctor, by: str) -> None:
     (mother, child), (other, twin) = family(world, doctor), family(world, doctor)
-    shelter = world.doctor(name="Phòng khám kín")
+    shelter = world.doctor(name="Phòng khám kín", purposes=glass.PURPOSES)
     body: Json = {"kind": "child_abuse", "since": world.now().isoformat()}
     world.send(shelter, bundle(child, condition("bruise")))
     if by == "practitioner":
@@ -119,12 +145,14 @@ def test_a_safety_flag_leaves_no_trace(world: World, doctor: Doctor, by: str) ->
     assert made.status_code == 201, made.get_data(as_text=True)
     world.send(shelter, bundle(child, immunization("secret", IPV, on="2026-11-02")))
     world.ask(shelter, child)
+    glass.opened(world, shelter, child)
     for whose in (child, twin):
         world.services.reminding.planning.review(whose.id, DAY)
     world.services.reminding.dispatch.plan_day(DAY)
     seen, expected = answers(world, mother, child), answers(world, other, twin)
     assert [path for path in READS if seen[path] != expected[path]] == [], told_apart(seen, expected)
     assert pushed(world, child, mother) == pushed(world, twin, other)
+    _unknown_by_name(world, mother, child)
     mine = {each["resource"]["id"] for each in found_in(world.get("/citizens/me/records", child))["items"]}
     assert len(mine) == 4, "the person's own book is whole"
     flag = found_in(made)["id"]

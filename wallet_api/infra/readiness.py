@@ -68,7 +68,7 @@ class Readiness:
         self._turn = Lock()
 
     def room(self) -> None:
-        """Look at the disk; about a microsecond.
+        """Look at the disk; some microseconds.
 
         Raises:
             CannotServe: less is free than must stay free.

@@ -7,11 +7,10 @@ from typing import Any
 from flask.views import MethodView
 
 from consent.rules import check_actor
-from wallet_api.audit.log import LogEntry
 from wallet_api.audit.model import Action
 from wallet_api.context import caller, log_act, services, viewer
 from wallet_api.records.pages import bound
-from wallet_api.routes.companions import CompanionView
+from wallet_api.routes.companions import entries_seen
 from wallet_api.routes.guarded import GuardedBlueprint, citizen_only, step_up
 from wallet_api.routes.log_lines import log_line
 from wallet_api.routes.log_proofs import entry_ref
@@ -159,22 +158,9 @@ def log_page(who: Subject, query: dict[str, Any]) -> tuple[list[dict[str, Any]],
     companion = who.relation == "guardian"
     state = services().pages.after(query["cursor"], binding)
     before = str(state["before"]) if state is not None else None
-    found = _lines(who.citizen_id, before, query["limit"] + 1, companion=companion)
+    found = entries_seen(who, before, query["limit"] + 1)
     shown = found[: query["limit"]]
     last = {"before": shown[-1].entry_id} if len(found) > len(shown) else None
     more = services().pages.next(last, binding) if last is not None else None
     lines = [log_line(each, entry_ref(who.citizen_id, each), companion=companion) for each in shown]
     return lines, more
-
-
-def _lines(citizen_id: str, before: str | None, wanted: int, *, companion: bool) -> list[LogEntry]:
-    """At most `wanted` lines. A companion is not to see that something was hidden."""
-    found: list[LogEntry] = []
-    view = CompanionView(citizen_id) if companion else None
-    while len(found) < wanted:
-        batch = services().log.entries(citizen_id, before, wanted)
-        found += [each for each in batch if view is None or not view.hides(each.event)]
-        if len(batch) < wanted:
-            break
-        before = batch[-1].entry_id
-    return found[:wanted]

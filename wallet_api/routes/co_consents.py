@@ -12,6 +12,7 @@ from consent.model import Grant
 from wallet_api.audit.model import Action
 from wallet_api.context import log_act, services
 from wallet_api.records.errors import RecordNotFound
+from wallet_api.routes.companions import check_grant, check_request
 from wallet_api.routes.grants import journal_of, view_of
 from wallet_api.routes.guarded import GuardedBlueprint, citizen_only, step_up
 from wallet_api.routes.idempotency import act_id, again, once
@@ -52,6 +53,7 @@ class CoApproval(MethodView):
         if again() is not None:
             with suppress(GrantNotFound):
                 return view_of(services().consent.grant(who.citizen_id, grant_id))
+        check_request(who, request_id)
         made = services().consent.complete(
             who.citizen_id,
             request_id,
@@ -76,6 +78,7 @@ class Resumption(MethodView):
         """Agree that a suspended grant works again; with the last yes of `needs` it does. Recent sign-in."""
         step_up()
         who = subject(citizen)
+        check_grant(who, grant_id)
         if again() is not None:
             return view_of(services().consent.grant(who.citizen_id, grant_id))
         signed = services().consent.confirm_suspended(

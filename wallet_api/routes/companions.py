@@ -11,8 +11,10 @@ from datetime import datetime
 from functools import cached_property
 
 from consent.decision import decide_guardian
+from consent.errors import GrantNotFound, RequestNotFound
 from consent.model import ConsentRequest, Grant
 from consent.ports import Before
+from wallet_api.audit.log import LogEntry
 from wallet_api.audit.model import Action, AuditEvent
 from wallet_api.context import services, viewer
 from wallet_api.records.errors import IntakeNotFound
@@ -92,26 +94,64 @@ def requests_seen(who: Subject, limit: int, before: Before | None) -> list[Conse
 def grants_seen(who: Subject, limit: int, before: Before | None) -> list[Grant]:
     """The newest grants this reader may know of, from a place on."""
     consent, found = services().consent, list[Grant]()
-    if who.relation == "self":
-        return consent.grants(who.citizen_id, limit, before)
-    view = CompanionView(who.citizen_id)
     while len(found) < limit:
         page = consent.grants(who.citizen_id, limit, before)
-        found += [each for each in page if not _hidden_grant(view, each)]
+        found += in_sight(who, page)
         if len(page) < limit:
             break
         before = (page[-1].granted_at, page[-1].id)
     return found[:limit]
 
 
-def hidden_from_caller(who: Subject, made: ConsentRequest | Grant) -> bool:
-    """Whether a request or grant is not for this reader."""
+def request_seen(who: Subject, request_id: str) -> ConsentRequest:
+    """One request, if this reader may know of it. Raises RequestNotFound."""
+    found = services().consent.request(who.citizen_id, request_id)
+    if who.relation != "self" and CompanionView(who.citizen_id).flagged(
+        found.scope.organisation_id, found.created_at
+    ):
+        raise RequestNotFound(request_id)
+    return found
+
+
+def grant_seen(who: Subject, grant_id: str) -> Grant:
+    """One grant, if this reader may know of it. Raises GrantNotFound."""
+    found = services().consent.grant(who.citizen_id, grant_id)
+    if not in_sight(who, [found]):
+        raise GrantNotFound(grant_id)
+    return found
+
+
+def check_request(who: Subject, request_id: str) -> None:
+    """Let an act on a request go on only if this reader may know of it. Raises RequestNotFound."""
+    if who.relation != "self":
+        request_seen(who, request_id)
+
+
+def check_grant(who: Subject, grant_id: str) -> None:
+    """Let an act on a grant go on only if this reader may know of it. Raises GrantNotFound."""
+    if who.relation != "self":
+        grant_seen(who, grant_id)
+
+
+def in_sight(who: Subject, grants: Sequence[Grant]) -> list[Grant]:
+    """Those of a person's grants that this reader may know of."""
     if who.relation == "self":
-        return False
+        return list(grants)
     view = CompanionView(who.citizen_id)
-    if isinstance(made, Grant):
-        return _hidden_grant(view, made)
-    return view.flagged(made.scope.organisation_id, made.created_at)
+    return [each for each in grants if not _hidden_grant(view, each)]
+
+
+def entries_seen(who: Subject, before: str | None, limit: int) -> list[LogEntry]:
+    """At most so many entries of the person's log that this reader may know of, newest first."""
+    found: list[LogEntry] = []
+    view = CompanionView(who.citizen_id) if who.relation == "guardian" else None
+    while len(found) < limit:
+        batch = services().log.entries(who.citizen_id, before, limit)
+        found += [each for each in batch if view is None or not view.hides(each.event)]
+        if len(batch) < limit:
+            break
+        before = batch[-1].entry_id
+    return found[:limit]
 
 
 def _hidden_grant(view: CompanionView, grant: Grant) -> bool:

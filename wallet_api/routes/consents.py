@@ -9,14 +9,14 @@ from typing import Any
 from flask import Response, make_response
 from flask.views import MethodView
 
-from consent.errors import GrantNotFound, RequestNotFound
+from consent.errors import GrantNotFound
 from consent.model import Actor, Answer, ConsentRequest
 from consent.offers import expiry_offers
 from consent.visit_codes import qr_text
 from wallet_api.audit.model import Action
 from wallet_api.context import log_act, services
 from wallet_api.routes.co_consents import still_acting
-from wallet_api.routes.companions import hidden_from_caller, requests_seen
+from wallet_api.routes.companions import check_request, request_seen, requests_seen
 from wallet_api.routes.dated_pages import dated_page
 from wallet_api.routes.grants import journal_of, view_of
 from wallet_api.routes.guarded import GuardedBlueprint, citizen_only, step_up
@@ -104,11 +104,7 @@ class OneRequest(MethodView):
     @consents.response(200, ConsentRequestSchema)
     def get(self, citizen: str, request_id: str) -> dict[str, Any]:
         """Who asks for what, for how long, and why."""
-        who = subject(citizen)
-        found = services().consent.request(who.citizen_id, request_id)
-        if hidden_from_caller(who, found):
-            raise RequestNotFound(request_id)
-        return _request_view(found)
+        return _request_view(request_seen(subject(citizen), request_id))
 
 
 @consents.route("/consent-requests/<request_id>/preview")
@@ -119,8 +115,7 @@ class Preview(MethodView):
     @consents.response(200, PreviewSchema)
     def get(self, citizen: str, request_id: str) -> dict[str, Any]:
         """Exactly the records the asker would see today, were the request granted as asked."""
-        who = subject(citizen)
-        scope = services().consent.request(who.citizen_id, request_id).scope
+        scope = request_seen(subject(citizen), request_id).scope
         return preview_view(reader(citizen).preview(scope))
 
 
@@ -144,6 +139,7 @@ class Approval(MethodView):
         if again() is not None:
             with suppress(GrantNotFound):
                 return view_of(services().consent.grant(who.citizen_id, grant_id))
+        check_request(who, request_id)
         answer, acting = answer_of(form), signing_actor(who)
         if takes_two(acting):
             return _signed(who.citizen_id, request_id, answer, acting)
@@ -178,6 +174,7 @@ class Refusing(MethodView):
     def post(self, form: dict[str, Any], citizen: str, request_id: str) -> dict[str, Any]:
         """Refuse. The asker cannot tell it from no answer."""
         who = subject(citizen)
+        check_request(who, request_id)
         if again() is not None:
             known = services().consent.request(who.citizen_id, request_id)
             if known.state == "refused":

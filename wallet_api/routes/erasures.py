@@ -15,6 +15,7 @@ from wallet_api.events.duties import Attestation
 from wallet_api.events.model import Duty
 from wallet_api.infra.clock import vn_day
 from wallet_api.records.pages import bound
+from wallet_api.routes.companions import CompanionView
 from wallet_api.routes.guarded import GuardedBlueprint, citizen_only, ops_only, provider_only
 from wallet_api.routes.idempotency import once
 from wallet_api.routes.references import open_for_caller, organisation_id, seal_for_caller
@@ -104,9 +105,13 @@ class CitizenDuties(MethodView):
     @erasures.response(200, DutyPage)
     def get(self, citizen: str) -> dict[str, Any]:
         """The newest hundred: who kept copies, by when they must be gone, and whether that was attested."""
-        whose, now = subject(citizen).citizen_id, services().now()
-        services().telling.feed.settle_citizen(whose)
-        found = services().telling.duties.of_citizen(whose)
+        who, now = subject(citizen), services().now()
+        services().telling.feed.settle_citizen(who.citizen_id)
+        duties = services().telling.duties.of_citizen(who.citizen_id)
+        view = None if who.relation == "self" else CompanionView(who.citizen_id)
+        found = [
+            each for each in duties if view is None or not view.flagged(each.organisation_id, each.ended_at)
+        ]
         return listed(
             [duty_view(each, now, organisation_view(each.organisation_id), language()) for each in found]
         )

@@ -17,6 +17,7 @@ from wallet_api.context import caller, services, viewer
 from wallet_api.errors import Refusal, language
 from wallet_api.identity.errors import OrganisationUnknown
 from wallet_api.records.pages import bound
+from wallet_api.routes.companions import grant_seen, grants_seen
 from wallet_api.routes.edge import takes
 from wallet_api.routes.fhir_answers import (
     FHIR,
@@ -60,11 +61,11 @@ class Consents(MethodView):
     @fhir_consents.alt_response(404)
     def get(self, query: dict[str, Any]) -> Response:
         """A person's grants as Consents, newest first, those that are over too."""
-        whose = patient(query["patient"]).citizen_id
-        binding, pages = bound("grants", viewer(), whose), services().pages
+        who = patient(query["patient"])
+        binding, pages = bound("grants", viewer(), who.citizen_id), services().pages
         state = pages.after(query["cursor"], binding)
         before = (datetime.fromisoformat(state["at"]), str(state["id"])) if state is not None else None
-        found = services().consent.grants(whose, query["count"] + 1, before)
+        found = grants_seen(who, query["count"] + 1, before)
         shown, more = found[: query["count"]], None
         if len(found) > len(shown):
             more = pages.next({"at": shown[-1].granted_at.isoformat(), "id": shown[-1].id}, binding)
@@ -108,7 +109,7 @@ class OneConsent(MethodView):
         """One grant of the caller, or of whom the caller is guardian of, as a Consent."""
         for who in everybody():
             with suppress(GrantNotFound):
-                return fhir(_resource(services().consent.grant(who.citizen_id, grant_id)))
+                return fhir(_resource(grant_seen(who, grant_id)))
         raise GrantNotFound(grant_id)
 
 

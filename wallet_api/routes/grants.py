@@ -14,7 +14,7 @@ from consent.periods import PERIODS
 from wallet_api.audit.model import Action
 from wallet_api.context import caller, log_act, services
 from wallet_api.identity.errors import OffRoster
-from wallet_api.routes.companions import grants_seen, hidden_from_caller
+from wallet_api.routes.companions import check_grant, grant_seen, grants_seen, in_sight
 from wallet_api.routes.dated_pages import dated_page
 from wallet_api.routes.edge import if_match
 from wallet_api.routes.guarded import GuardedBlueprint, citizen_only, step_up
@@ -131,9 +131,16 @@ class Review(MethodView):
     @grants.response(200, GrantReviewPage)
     def get(self, citizen: str) -> dict[str, Any]:
         """Grants in force with their last use; those due for review, after 90 days, come first."""
-        now = services().now()
-        found = services().consent.review(subject(citizen).citizen_id, now)
-        return listed([view_of(each.grant) | reviewed_view(each, each.due_at(now)) for each in found])
+        who, now = subject(citizen), services().now()
+        found = services().consent.review(who.citizen_id, now)
+        seen = {each.id for each in in_sight(who, [each.grant for each in found])}
+        return listed(
+            [
+                view_of(each.grant) | reviewed_view(each, each.due_at(now))
+                for each in found
+                if each.grant.id in seen
+            ]
+        )
 
 
 @grants.route("/<grant_id>")
@@ -144,10 +151,7 @@ class OneGrant(MethodView):
     @grants.response(200, GrantDetailSchema, headers={"ETag": "ETag"})
     def get(self, citizen: str, grant_id: str) -> Any:
         """What exactly was granted, its state and history. The ETag is what a narrowing must name."""
-        who = subject(citizen)
-        found = services().consent.grant(who.citizen_id, grant_id)
-        if hidden_from_caller(who, found):
-            raise GrantNotFound(grant_id)
+        found = grant_seen(subject(citizen), grant_id)
         shown = view_of(found) | {"history": history_view(found, caller().subject_id)}
         return shown, {"ETag": f'"{found.version}"'}
 
@@ -159,7 +163,7 @@ class OneGrant(MethodView):
     def patch(self, form: dict[str, Any], citizen: str, grant_id: str) -> dict[str, Any]:
         """Take part of it back; never widens. The answer is the grant that takes its place."""
         who = subject(citizen)
-        expected = _expected_version(who.citizen_id, grant_id)
+        expected = _expected_version(grant_seen(who, grant_id))
         new = services().consent.narrow(
             who.citizen_id, grant_id, answer_of(form), expected, actor(who), journal_of("narrowed")
         )
@@ -174,7 +178,7 @@ class GrantPreview(MethodView):
     @grants.response(200, GrantPreviewSchema)
     def get(self, citizen: str, grant_id: str) -> dict[str, Any]:
         """Exactly the records the organisation sees under this grant today, and how many go with it."""
-        grant = services().consent.grant(subject(citizen).citizen_id, grant_id)
+        grant = grant_seen(subject(citizen), grant_id)
         seen = reader(citizen).preview_grant(grant)
         organisation = organisation_view(grant.scope.organisation_id)
         return preview_view(seen) | {"organisation": organisation, "lost": seen.lost}
@@ -192,6 +196,7 @@ class Confirmation(MethodView):
     def post(self, form: dict[str, Any], citizen: str, grant_id: str) -> dict[str, Any]:
         """Leave it as it is; the next review is due in 90 days. Prolongs and opens nothing."""
         who = subject(citizen)
+        check_grant(who, grant_id)
         if again() is not None:
             return view_of(services().consent.grant(who.citizen_id, grant_id))
         kept = services().consent.confirm(who.citizen_id, grant_id, actor(who))
@@ -208,7 +213,7 @@ class Receipt(MethodView):
     def get(self, citizen: str, grant_id: str) -> Any:
         """The signed receipt, verifiable offline with the published keys."""
         who = subject(citizen)
-        grant = services().consent.grant(who.citizen_id, grant_id)
+        grant = grant_seen(who, grant_id)
         log_act(Action.CONSENT_RECEIPT_READ, who.citizen_id, grant_id=grant.id)
         return {"receipt": receipt_of(grant)}, {"Cache-Control": "no-store"}
 
@@ -224,6 +229,7 @@ class Withdrawal(MethodView):
     def post(self, form: dict[str, Any], citizen: str, grant_id: str) -> dict[str, Any]:
         """Withdraw. It has stopped working, everywhere, when this answers. Never needs a new sign-in."""
         who = subject(citizen)
+        check_grant(who, grant_id)
         ended = services().consent.withdraw(who.citizen_id, grant_id, form["reason"], actor(who))
         log_act(Action.CONSENT_WITHDRAWN, who.citizen_id, **_fields(ended))
         return view_of(ended)
@@ -261,8 +267,6 @@ def _fields(grant: Grant) -> dict[str, Any]:
     }
 
 
-def _expected_version(citizen_id: str, grant_id: str) -> int:
+def _expected_version(current: Grant) -> int:
     """The version the caller has seen; 0, which no grant has, if it is none of those named."""
-    seen = if_match()
-    current = services().consent.grant(citizen_id, grant_id).version
-    return current if str(current) in seen else 0
+    return current.version if str(current.version) in if_match() else 0

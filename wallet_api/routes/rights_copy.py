@@ -13,7 +13,8 @@ from typing import Any
 
 from wallet_api.context import services
 from wallet_api.records.model import Filter, Record
-from wallet_api.routes.log_lines import log_line, not_for_companions
+from wallet_api.routes.companions import entries_seen, grants_seen
+from wallet_api.routes.log_lines import log_line
 from wallet_api.routes.schemas.base import instant
 from wallet_api.routes.schemas.consents import grant_view
 from wallet_api.routes.schemas.records import record_view
@@ -66,7 +67,7 @@ def _records(citizen: str, provenance: list[dict[str, Any]]) -> Iterator[Record]
 
 def _grants(who: Subject) -> Iterator[dict[str, Any]]:
     before = None
-    while page := services().consent.grants(who.citizen_id, _PAGE, before):
+    while page := grants_seen(who, _PAGE, before):
         for each in page:
             state = each.state_at(services().now())
             yield grant_view(each, state, organisation_view(each.scope.organisation_id))
@@ -74,12 +75,11 @@ def _grants(who: Subject) -> Iterator[dict[str, Any]]:
 
 
 def _log(who: Subject) -> Iterator[dict[str, Any]]:
-    """The lines; to a guardian without those that tell of what is hidden, or of the person's own requests."""
+    """The lines of the list: to a guardian without those that tell of what is hidden or flagged."""
     companion, before = who.relation == "guardian", None
-    while page := services().log.entries(who.citizen_id, before, _PAGE):
+    while page := entries_seen(who, before, _PAGE):
         for each in page:
-            if not (companion and not_for_companions(each.event)):
-                yield log_line(each, "", companion=companion)
+            yield log_line(each, "", companion=companion)
         before = page[-1].entry_id
 
 

@@ -33,6 +33,8 @@ OWNED: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     "profile": {
         "citizens": ("_id",),
         "guardianships": ("dependent_id", "guardian_id"),
+        "guardianship_evidence": ("owner_id",),
+        "safety_flags": ("citizen_id",),
     },
 }
 """By retention class, where a citizen's id stands in what is deleted with it. What the law keeps (records)

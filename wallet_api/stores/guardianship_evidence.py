@@ -19,6 +19,7 @@ _ABOUT = {"sealed": False}
 INDEXES = (
     # A place is one of the few a guardianship has: of all files sent at once no more fit than there may be.
     Index(_COLLECTION, ("guardianship_id", "place"), unique=True),
+    Index(_COLLECTION, ("owner_id",)),
 )
 
 Document = dict[str, Any]

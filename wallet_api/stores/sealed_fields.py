@@ -120,6 +120,16 @@ SEALED: Final[tuple[SealedField, ...]] = (
         "sealed",
         lambda d: Place(d["dependent_id"], "profile", "guardianships", d["_id"], "relation", d["version"]),
     ),
+    SealedField(
+        "guardianship_evidence",
+        "sealed",
+        lambda d: Place(d["owner_id"], "profile", "guardianship_evidence", d["_id"], "content", 1),
+    ),
+    SealedField(
+        "safety_flags",
+        "sealed",
+        lambda d: Place(d["citizen_id"], "profile", "safety_flags", d["_id"], "flag", 1),
+    ),
     SealedField("records", "content", _record),
     SealedField("record_versions", "content", _record),
     SealedField("consent_requests", "reason", _sent("consent_requests", "reason")),
