@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.plans import plan_stages
-from tests.world import World, bundle, condition, found_in
+from tests.world import START, World, bundle, condition, found_in
 from wallet_api.breaches.notice import load_forms
 from wallet_api.rights.processing import REGISTER, as_page, load_register
 from wallet_api.rights.rules import RULES
@@ -91,6 +92,7 @@ def test_a_draft_says_what_is_known_and_what_is_missing(world: World) -> None:
 
 def test_who_is_concerned_is_named_from_the_log(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(breach_store, "_PART", 3)
+    world.clock.set_to(START + timedelta(days=11))  # a day on which nobody else was read
     doctor, other = world.doctor(), world.doctor()
     bad = world.colleague(doctor, "BS. Xấu")
     read, also, not_read = world.person(), world.person(), world.person()
