@@ -268,6 +268,21 @@ def test_a_restriction_stops_every_provider_and_lifting_lets_them_on(world: Worl
     assert world.post(path, an).status_code == 200, "twice is once"
 
 
+def test_who_is_restricted_is_reminded_of_nothing_until_it_is_lifted(world: World) -> None:
+    an, day = world.person(), world.now().date()
+    planning, reminders = world.services.reminding.planning, world.services.reminding.reminders
+    free, kept_still = world.child_of(an), world.child_of(an)
+    request = completed(world, asked(world, an, "restrict", citizen=kept_still.id))
+    for child in (free, kept_still):
+        planning.review(child.id, day)
+    assert reminders.of_citizen(free.id), "what is due is due to both"
+    assert reminders.of_citizen(kept_still.id) == []
+    path = f"/citizens/{kept_still.id}/rights-requests/{request['id']}/cancellation"
+    assert world.post(path, an).status_code == 200
+    planning.review(kept_still.id, day)
+    assert len(reminders.of_citizen(kept_still.id)) == len(reminders.of_citizen(free.id))
+
+
 def test_two_restrictions_are_lifted_one_by_one(world: World) -> None:
     an, doctor = world.person(), world.doctor()
     made = world.grant(doctor, an)

@@ -105,6 +105,22 @@ class FamilyRecipients:
         return [citizen_id]
 
 
+class UnrestrictedRecipients:
+    """`notifications.ports.Recipients` of reminders: nobody is reminded of whom a restriction keeps still.
+
+    Reminding is processing like any other: who had it restricted (Law 91/2025/QH15 Art. 4) hears no more of it,
+    whether it was planned before or not.
+    """
+
+    def __init__(self, recipients: FamilyRecipients, restricted: Callable[[str], bool]) -> None:
+        self._recipients = recipients
+        self._restricted = restricted
+
+    def who_is_reminded(self, citizen_id: str) -> Sequence[str]:
+        """Whom to tell today."""
+        return [] if self._restricted(citizen_id) else self._recipients.who_is_reminded(citizen_id)
+
+
 def care_of(record: Record) -> Iterator[Care]:
     """What the planner makes of a record: nothing of most."""
     resource = record.resource

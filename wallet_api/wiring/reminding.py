@@ -41,7 +41,8 @@ from wallet_api.stores.preferences import MongoPreferences
 from wallet_api.stores.records import MongoRecords
 from wallet_api.stores.reminders import MongoReminders
 from wallet_api.stores.reminding import MongoUnits
-from wallet_api.wiring.care import BookCare, FamilyRecipients
+from wallet_api.stores.restrictions import MongoRestrictions
+from wallet_api.wiring.care import BookCare, FamilyRecipients, UnrestrictedRecipients
 
 
 def build_reminding(
@@ -62,7 +63,9 @@ def build_reminding(
         care=BookCare(identity.people, records),
         due=MongoDueItems(db, cipher),
         reminders=reminders,
-        recipients=FamilyRecipients(identity.people, identity.family, now),
+        recipients=UnrestrictedRecipients(
+            FamilyRecipients(identity.people, identity.family, now), MongoRestrictions(db).holds
+        ),
         preferences=preferences,
         in_unit=MongoUnits(db),
     )
