@@ -1,15 +1,16 @@
 """The last look before an answer is handed to the server: whatever was read under consent must still be.
 
-`hold` notes the fence of a permitted read; `release` runs after every other hook, with the answer fully
-built, and asks once more. If the consent ended meanwhile, the answer becomes a refusal and its bytes are
-dropped.
+`hold` notes the fence of a permitted read, `hold_guardian` for whom a guardian reads; `release` runs after
+every other hook, with the answer fully built, and asks once more. If the consent or the guardianship ended
+meanwhile, the answer becomes a refusal and its bytes are dropped.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
-from flask import Flask, Response, g
+from flask import Flask, Response, g, request
 
 from consent.access import Fence
 from consent.errors import ConsentEnded
@@ -18,13 +19,20 @@ from wallet_api.audit.model import Action, AuditEvent
 from wallet_api.context import services, viewer
 from wallet_api.errors import problem, problem_of
 from wallet_api.infra.mongo import DATABASE_ERRORS
+from wallet_api.records.errors import RecordNotFound
 
 _CANNOT_ASK: tuple[type[Exception], ...] = (*DATABASE_ERRORS, LogUnavailable)
+_READING: Final = frozenset({"GET", "HEAD"})
 
 
 def hold(fence: Fence) -> None:
     """This answer holds data read under consent: check the fence before it leaves."""
     g.setdefault("fences", []).append(fence)
+
+
+def hold_guardian(guardian_id: str, dependent_id: str) -> None:
+    """This answer holds what a guardian may see of a dependent: check that they still are one."""
+    g.setdefault("guardianships", set()).add((guardian_id, dependent_id))
 
 
 Dress = Callable[[Response], Response]
@@ -46,16 +54,23 @@ def release_last(app: Flask, dress: Dress) -> None:
 
 def release(answer: Response) -> Response:
     """The answer, or a refusal in its place when what it was read under is over or cannot be asked."""
-    fences = g.pop("fences", ())
+    fences, guardianships = g.pop("fences", ()), g.pop("guardianships", ())
     if answer.status_code >= 400:
         return answer  # a refusal holds no data, and a database that is away need not be asked a second time
     try:
         for fence in fences:
             if not services().access.still_holds(fence):
                 return _stopped(fence)
+        # What a guardian did is done; only what they are shown can still be kept from them.
+        if request.method in _READING and not all(map(_still_acts, guardianships)):
+            return problem_of(RecordNotFound("ended"))
     except _CANNOT_ASK:
         return problem("unavailable", 503)
     return answer
+
+
+def _still_acts(pair: tuple[str, str]) -> bool:
+    return services().identity.family.acts_for(*pair, services().now())
 
 
 def _stopped(fence: Fence) -> Response:

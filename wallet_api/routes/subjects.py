@@ -11,6 +11,7 @@ from wallet_api.context import caller, services, viewer
 from wallet_api.infra.ids import is_id
 from wallet_api.records.errors import RecordNotFound
 from wallet_api.records.reader import PersonReader
+from wallet_api.routes.handover import hold_guardian
 
 ME = "me"
 
@@ -33,6 +34,7 @@ def subject(name: str) -> Subject:
     if name in (ME, own):
         return Subject(own, "self")
     if is_id(name) and services().identity.family.acts_for(own, name, services().now()):
+        hold_guardian(own, name)
         return Subject(name, "guardian")
     raise RecordNotFound(name)
 

@@ -108,7 +108,7 @@ class FamilyRecipients:
 class UnrestrictedRecipients:
     """`notifications.ports.Recipients` of reminders: nobody is reminded of whom a restriction keeps still.
 
-    Reminding is processing like any other: who had it restricted (Law 91/2025/QH15 Art. 4) hears no more of it,
+    Reminding is processing like any other: who had it restricted (Law 91/2025/QH15 Art. 4) hears no more,
     whether it was planned before or not.
     """
 
