@@ -33,6 +33,7 @@ EVERY: Final = {WAKE_TASK: 3.0, EVENTS_TASK: 5.0, TODAY_TASK: 15.0, SWEEP_TASK: 
 
 _BATCHES_A_TASK: Final = 20  # then another shard has its turn
 _PUSHED_AT_ONCE: Final = 16  # webhooks a worker speaks to side by side, so that one that hangs holds up none
+_SWEEPS: Final = 40  # of some hundred consents each, before events are pushed
 _STALE: Final = 60.0  # seconds after which a call nobody took is dropped: the beat has called again since
 
 
@@ -106,7 +107,9 @@ def _register(app: Celery, services: Services, sender: Delivery) -> None:
 def _push_events(services: Services) -> None:
     """Tell what ran out by itself, then push what organisations were not sent yet."""
     telling = services.telling
-    telling.feed.sweep()
+    for _ in range(_SWEEPS):
+        if not telling.feed.sweep():
+            break
     due = telling.sender.due(_PUSHED_AT_ONCE)
     if not due:
         return

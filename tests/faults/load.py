@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import requests
@@ -43,7 +44,7 @@ class Writer(threading.Thread):
         while not self.over.is_set():
             turn += 1
             self._file(f"w{self._number}-{turn}")
-            self._consent(keep=turn % KEPT_EVERY == 0)
+            self._consent(turn)
 
     def _file(self, source_id: str) -> None:
         sent = bundle(self._pair.person, condition(source_id))
@@ -53,9 +54,12 @@ class Writer(threading.Thread):
         if answer is not None:
             self._ledger.note("intake", answer.json()["id"], answer)
 
-    def _consent(self, keep: bool) -> None:
+    def _consent(self, turn: int) -> None:
         world, pair = self._plant.world, self._pair
-        asked = self._post("/provider/consent-requests", pair.doctor_token, world.proposal(pair.person), 202)
+        # Until another day each time: what equals a request still open is that request, and no row tells of it.
+        until = (world.now() + timedelta(days=1 + turn % 300)).isoformat()
+        asking = world.proposal(pair.person, expires_at=until)
+        asked = self._post("/provider/consent-requests", pair.doctor_token, asking, 202)
         if asked is None:
             return
         self._ledger.note("request", "", asked)
@@ -70,7 +74,7 @@ class Writer(threading.Thread):
             return
         grant = granted.json()["id"]
         self._ledger.note("grant", grant, granted)
-        if not keep:
+        if turn % KEPT_EVERY:
             ended = self._post(f"/citizens/me/grants/{grant}/withdrawal", pair.citizen_token, {}, 200)
             if ended is not None:
                 self._ledger.note("withdrawal", grant, ended)

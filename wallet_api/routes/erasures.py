@@ -125,10 +125,12 @@ class OpsDuties(MethodView):
     @overdue.arguments(OpsDutyQuery, location="query")
     @overdue.response(200, OpsDutyPage)
     def get(self, query: dict[str, Any]) -> dict[str, Any]:
-        """Erasures owed, the most pressing first; with `overdue=true` those whose last day has passed."""
+        """Erasures owed, the most pressing first; with `overdue=true` those whose last day has passed.
+
+        A consent that ran out by itself within the last minute may not have left its duty yet.
+        """
         now = services().now()
         day = vn_day(now) if query["overdue"] == "true" else None
-        services().telling.feed.sweep()
         log_act(Action.ERASURES_READ, None, reason="overdue" if day else "owed")
         binding = bound("ops-erasure-duties", viewer(), "", query["overdue"])
         after = _after(query["cursor"], binding)

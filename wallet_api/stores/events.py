@@ -32,7 +32,8 @@ from wallet_api.stores.holdings import (
 
 Document = dict[str, Any]
 _AT_ONCE: Final = 200  # events numbered in one transaction
-_SETTLED_AT_ONCE: Final = 100
+_SETTLED_AT_ONCE: Final = 25  # in one transaction, which others wait for
+_LOOKS: Final = 12
 
 INDEXES = (Index(EVENTS, ("organisation_id", "position")),)
 
@@ -56,7 +57,7 @@ class MongoEvents:
         """
         due = {**asked, "due_at": {"$lte": now}}
         looked = 0
-        for _ in range(3):  # suspended, ended, overdue: more than that nothing becomes by itself
+        for _ in range(_LOOKS):
             rows = list(self._holdings.find(due).sort("due_at", 1).limit(_SETTLED_AT_ONCE))
             if not rows:
                 break
