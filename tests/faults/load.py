@@ -56,7 +56,7 @@ class Writer(threading.Thread):
 
     def _consent(self, turn: int) -> None:
         world, pair = self._plant.world, self._pair
-        # Until another day each time: what equals a request still open is that request, and no row tells of it.
+        # Until another day each time: what equals an open request is that request, and no row tells of it.
         until = (world.now() + timedelta(days=1 + turn % 300)).isoformat()
         asking = world.proposal(pair.person, expires_at=until)
         asked = self._post("/provider/consent-requests", pair.doctor_token, asking, 202)
