@@ -6,12 +6,10 @@ Each guard is then taken away to show that these tests see it: without it the da
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from pymongo.database import Database
 from werkzeug.test import TestResponse
 
 from consent.access import AccessService, AccessSession, Fence, Permission
@@ -43,12 +41,10 @@ class Gate:
 
 
 @pytest.fixture
-def granted(embedded_db: Database[dict[str, Any]], tmp_path: Path) -> Iterator[Granted]:
-    world = World(embedded_db, tmp_path)
+def granted(world: World) -> Granted:
     doctor, person = world.doctor(), world.person()
     world.send(doctor, bundle(person, condition(code=SECRET)))
-    yield world.grant(doctor, person)
-    world.services.log.close()
+    return world.grant(doctor, person)
 
 
 STEPS = {

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
-from pymongo.errors import DuplicateKeyError, OperationFailure, PyMongoError
+from pymongo.errors import AutoReconnect, BulkWriteError, DuplicateKeyError, OperationFailure, PyMongoError
 
 from tests.plans import plan_stages
+from wallet_api.infra.database_faults import PerhapsDone, meaning_of
 from wallet_api.infra.embedded import server_at
 from wallet_api.infra.machine import free_port
 from wallet_api.infra.mongo import (
@@ -127,6 +128,24 @@ def test_a_transaction_that_never_succeeds_gives_up_in_time(db: Database[Documen
     with pytest.raises(DATABASE_ERRORS):
         transaction(db, work)
     assert time.monotonic() - begun < 3.5
+
+
+def test_a_duplicate_met_on_the_second_run_may_be_the_first_runs_own(db: Database[Document]) -> None:
+    ends = iter([AutoReconnect("cut", errors={"errorLabels": ["TransientTransactionError"]})])
+
+    def work(session: ClientSession) -> None:
+        fault = next(ends, None)
+        if fault is not None:  # the answer is lost with the connection, what it wrote is not
+            db.things.insert_one({"_id": "once"})
+            raise fault
+        db.things.insert_many([{"_id": "once"}], session=session)
+
+    with pytest.raises(PerhapsDone) as found:
+        transaction(db, work)
+    assert meaning_of(found.value) == "passing"
+    with pytest.raises(BulkWriteError) as found_at_once:
+        transaction(db, work)
+    assert meaning_of(found_at_once.value) == "clash"
 
 
 def test_a_database_that_is_gone_is_an_error_within_the_time_allowed() -> None:

@@ -48,7 +48,7 @@ PARTS: dict[str, tuple[str, ...]] = {
 }
 """Tags of the document, by who is sent to them."""
 DAILY: dict[str, tuple[str, ...]] = {
-    "citizen": ("citizens", "records", "consents", "reminders", "directory"),
+    "citizen": ("citizens", "records", "reminders", "directory"),
     "provider": ("provider", "writing"),
 }
 """Tags asked in each run of the tests; the long run asks all of all parts."""

@@ -154,7 +154,7 @@ def test_a_shard_broken_off_anywhere_is_completed(
 ) -> None:
     import wallet_api.stores.bulk as bulk
 
-    real, size = bulk.insert_new, 40
+    real, size = bulk.insert_new, 12
     modules = ("records", "due_items", "reminders", "guardianships", "consents", "identities", "citizen_keys")
 
     def broken_at(step: int) -> None:

@@ -16,6 +16,11 @@ from pymongo.errors import (
     OperationFailure,
 )
 
+
+class PerhapsDone(DuplicateKeyError):
+    """A transaction that had to be begun again met what may be its own first try: whose end nobody heard."""
+
+
 Meaning = Literal["clash", "passing", "ours"]
 _DUPLICATE = 11000
 _OURS = (CollectionInvalid, ConfigurationError, DocumentTooLarge, InvalidName, InvalidOperation)
@@ -44,7 +49,7 @@ def meaning_of(error: Exception) -> Meaning:
     What is not known to be hopeless is taken to pass: a full disk, a lost primary and a time-out do.
     """
     if isinstance(error, DuplicateKeyError):
-        return "clash"
+        return "passing" if isinstance(error, PerhapsDone) else "clash"
     if isinstance(error, BulkWriteError):
         return _of_codes(_bulk_codes(error.details or {}))
     if isinstance(error, OperationFailure):

@@ -17,6 +17,7 @@ from pymongo.database import Database
 from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
 
+from wallet_api.infra.database_faults import PerhapsDone, meaning_of
 from wallet_api.infra.embedded import server_at
 from wallet_api.infra.unfinished import OpenTransactions, left_in
 from wallet_api.settings import Settings
@@ -117,12 +118,22 @@ def transaction(db: Database[Document], work: Callable[[ClientSession], T]) -> T
 
     `work` passes the session to every operation and may be run again after a write conflict, so it changes
     nothing but the database. What it raises (DuplicateKeyError too) undoes the transaction and comes out.
+
+    Raises:
+        PerhapsDone: it was run again and met a duplicate: of somebody else's, or of its own first try.
     """
+    runs = 0
+
+    def counted(session: ClientSession) -> T:
+        nonlocal runs
+        runs += 1
+        return work(session)
+
     with db.client.start_session() as session, _noted(session):
         try:
             with pymongo.timeout(_TIMEOUT_MS / 1000):
                 return session.with_transaction(
-                    work,
+                    counted,
                     read_concern=ReadConcern("snapshot"),
                     write_concern=WriteConcern("majority", j=True),
                     read_preference=ReadPreference.PRIMARY,
@@ -130,6 +141,8 @@ def transaction(db: Database[Document], work: Callable[[ClientSession], T]) -> T
         except PyMongoError as fault:
             if fault.timeout or isinstance(fault, ConnectionFailure):
                 _let_go(db, session)
+            if runs > 1 and meaning_of(fault) == "clash":
+                raise PerhapsDone(str(type(fault).__name__)) from fault
             raise
 
 
