@@ -6,17 +6,29 @@ import logging
 import os
 from collections.abc import Iterator
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from pymongo.database import Database
 
+import wallet_api.infra.mongo as mongo_settings
 from tests.listening import Operations
 from tests.world import START, World
 from wallet_api.infra.embedded import server_at
 from wallet_api.infra.ids import new_id
 from wallet_api.infra.mongo import open_database
 from wallet_api.stores.sessions import MongoSessions
+
+PATIENCE: Final = mongo_settings._TIMEOUT_MS
+mongo_settings._TIMEOUT_MS = 20_000  # tests share a machine with whatever else it does; see `impatient`
+
+
+@pytest.fixture(scope="module")
+def impatient() -> Iterator[None]:
+    """For files that try what becomes of a silent database: it is waited for as long as in production."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(mongo_settings, "_TIMEOUT_MS", PATIENCE)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -215,6 +215,10 @@ class World:
             issued, token = self._tokens[whose] = now, issue()
         return token
 
+    def forget_tokens(self) -> None:
+        """Let every caller fetch a fresh token."""
+        self._tokens.clear()
+
     def session_token(self, session_id: str) -> str:
         """An access token for an open session, as the token endpoint would issue it."""
         session = self.services.identity.sessions.get(session_id)

@@ -16,6 +16,8 @@ from wallet_api.infra.crypto.errors import KeyUnavailable
 from wallet_api.infra.embedded import EmbeddedServer
 from wallet_api.infra.mongo import open_database
 
+pytestmark = pytest.mark.usefixtures("impatient")
+
 LIMIT = 3.5
 
 

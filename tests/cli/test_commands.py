@@ -18,6 +18,8 @@ from wallet_api.wiring import build_services
 from wallet_api.wiring.demo import demo_marked, seed_demo
 from wallet_api.wiring.reminding import open_brakes
 
+pytestmark = pytest.mark.usefixtures("impatient")
+
 Db = Database[dict[str, Any]]
 GROUPS = ("run", "story", "worker", "seed", "token", "clients", "reminders", "audit", "keys", "openapi")
 

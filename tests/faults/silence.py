@@ -59,9 +59,8 @@ def stop_the_database(plant: Plant, seconds: float, alive: float, slack: float =
     slowest = max(each.took for each in told)
     more = f"503 within {slowest:.2f} s, alive within {max(lived) * 1000:.0f} ms, back in {took:.2f} s"
     note("F3 database silent", len(told), lost=0, unlogged=0, more=more)
-    assert {(each.status, each.kind, each.code) for each in told} == {
-        (503, "application/problem+json", "unavailable")
-    }
+    answers = {(each.status, each.kind, each.code) for each in told}
+    assert answers == {(503, "application/problem+json", "unavailable")}, answers
     assert slowest <= ANSWERED + slack and max(lived) <= alive
     assert unready == 503
     assert back == 200 and took <= 1.0 + slack

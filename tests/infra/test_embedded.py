@@ -27,6 +27,8 @@ OWNER = """
 import sys, time
 from pathlib import Path
 from wallet_api.infra.embedded import server_at
+
+pytestmark = pytest.mark.usefixtures("impatient")
 server = server_at(Path(sys.argv[1]))
 print("owned" if server.owned else "joined", server.pid, flush=True)
 time.sleep(60)

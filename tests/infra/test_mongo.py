@@ -35,6 +35,8 @@ INDEXES = (
     Index("people", ("email",), unique=True, partial={"email": {"$exists": True}}),
 )
 
+pytestmark = pytest.mark.usefixtures("impatient")
+
 
 @pytest.fixture
 def db(any_db: Database[Document]) -> Database[Document]:

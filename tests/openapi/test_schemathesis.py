@@ -60,7 +60,7 @@ IDENTITIES: dict[str, Callable[[World], list[peopled.Identity]]] = {
 }
 EXAMPLES = {"citizen": 3, "provider": 8, "ops": 5, "public": 5}
 """Made-up requests an operation in the phase that makes them up freely; the other phases count their own."""
-FEWEST = {"citizen": 1000, "provider": 250, "ops": 300, "public": 200}
+FEWEST = {"citizen": 700, "provider": 250, "ops": 300, "public": 200}
 
 
 def told(part: str, found: Finding, record: Record) -> None:

@@ -233,6 +233,7 @@ def test_a_suspended_organisation_reads_and_asks_nothing_until_it_is_readmitted(
     assert world.post("/provider/consent-requests", token, world.proposal(an)).status_code == 401
     assert act(world, doctor.organisation_id, "readmission").status_code == 200
     licences_read_anew(world)
+    world.forget_tokens()
     assert made.read(session).status_code == 200
 
 

@@ -46,6 +46,7 @@ def refused(answer: TestResponse) -> bool:
 
 def passed(world: World, door: Door, forge: Forge) -> str | None:
     """How a forged token was wrongly answered, or None."""
+    world.forget_tokens()  # what is forged is measured from this moment
     token = forge(Genuine.of(door.token(), world.services.keys))
     answer = world.get(door.path, token)
     return None if refused(answer) else f"{answer.status_code} {answer.get_data(as_text=True)[:80]}"
