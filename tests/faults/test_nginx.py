@@ -35,7 +35,7 @@ def front(plant: Plant) -> Iterator[str]:
 
 
 def test_slow_headers_hold_nobody_else_up(front: str) -> None:
-    besiege(front, connections=100, seconds=8, limit=4.0)
+    besiege(front, connections=100, seconds=4, limit=4.0)
 
 
 def test_a_slow_body_never_reaches_the_api_and_is_let_go(front: str) -> None:

@@ -48,7 +48,7 @@ PARTS: dict[str, tuple[str, ...]] = {
 }
 """Tags of the document, by who is sent to them."""
 DAILY: dict[str, tuple[str, ...]] = {
-    "citizen": ("citizens", "records", "reminders", "directory"),
+    "citizen": ("records", "directory"),
     "provider": ("provider", "writing"),
 }
 """Tags asked in each run of the tests; the long run asks all of all parts."""
@@ -60,7 +60,7 @@ IDENTITIES: dict[str, Callable[[World], list[peopled.Identity]]] = {
 }
 EXAMPLES = {"citizen": 3, "provider": 8, "ops": 5, "public": 5}
 """Made-up requests an operation in the phase that makes them up freely; the other phases count their own."""
-FEWEST = {"citizen": 700, "provider": 250, "ops": 300, "public": 200}
+FEWEST = {"citizen": 200, "provider": 250, "ops": 300, "public": 200}
 
 
 def told(part: str, found: Finding, record: Record) -> None:

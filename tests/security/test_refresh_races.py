@@ -19,7 +19,7 @@ from wallet_api.identity.model import Session
 from wallet_api.identity.oauth.model import SignedIn, digest
 from wallet_api.infra.ids import new_id
 
-ROUNDS = 3
+ROUNDS = 2
 AT_ONCE = 16
 
 
