@@ -12,15 +12,19 @@ import pytest
 from pymongo.database import Database
 
 import wallet_api.infra.mongo as mongo_settings
+import wallet_api.stores.limits as limits_store
 from tests.listening import Operations
 from tests.world import START, World
+from wallet_api.infra import counters
 from wallet_api.infra.embedded import server_at
 from wallet_api.infra.ids import new_id
 from wallet_api.infra.mongo import open_database
 from wallet_api.stores.sessions import MongoSessions
 
 PATIENCE: Final = mongo_settings._TIMEOUT_MS
-mongo_settings._TIMEOUT_MS = 20_000  # tests share a machine with whatever else it does; see `impatient`
+# Tests share a machine with whatever else it does; see `impatient`.
+mongo_settings._TIMEOUT_MS = 20_000
+limits_store._TIMEOUT = counters._REDIS_TIMEOUT = 20.0
 
 
 @pytest.fixture(scope="module")

@@ -27,7 +27,8 @@ class BadRate(ValueError):
 class Budget:
     """So many acts (`amount`) in a window of so many `seconds`.
 
-    `closed`: without a place to count, the act is refused; otherwise each worker counts alone for the time.
+    `closed`: without a place to count, the act is refused; otherwise each worker goes on alone for the time,
+    from what it knew.
     `local`: counted in the worker alone, always; for what must answer when everything else is gone.
     `refunded`: an act that turned out well is given back, so only the failures count.
     """

@@ -15,7 +15,7 @@ from wallet_api.infra.logs import say
 _PAUSE = 0.5
 """Seconds for which a storage that failed is not asked again: its recovery is noticed within them."""
 _REDIS_TIMEOUT = 0.25
-_MOST_KEYS = 100_000
+_MANY_KEYS = 50_000
 
 
 class CountersUnavailable(Exception):
@@ -41,17 +41,27 @@ class MemoryCounters:
         self._clock = clock
         self._lock = Lock()
         self._counts: dict[str, tuple[int, float]] = {}
+        self._swept_at = _MANY_KEYS
 
     def add(self, key: str, amount: int, seconds: int) -> int:
         """Count under a lock."""
-        now = self._clock()
         with self._lock:
-            if len(self._counts) > _MOST_KEYS:
-                self._counts = {each: kept for each, kept in self._counts.items() if kept[1] > now}
-            count, ends = self._counts.get(key, (0, 0.0))
-            fresh = ends <= now
-            counted = amount if fresh else count + amount
-            self._counts[key] = counted, now + seconds if fresh else ends
+            return self._put(key, seconds, lambda count: count + amount)
+
+    def reach(self, key: str, count: int, seconds: int) -> None:
+        """Raise a count to what others know of it; what was counted here is never lowered."""
+        with self._lock:
+            self._put(key, seconds, lambda known: max(known, count))
+
+    def _put(self, key: str, seconds: int, change: Callable[[int], int]) -> int:
+        now = self._clock()
+        if len(self._counts) > self._swept_at:
+            self._counts = {each: kept for each, kept in self._counts.items() if kept[1] > now}
+            self._swept_at = max(_MANY_KEYS, 2 * len(self._counts))  # so that a sweep is paid by its keys
+        count, ends = self._counts.get(key, (0, 0.0))
+        fresh = ends <= now
+        counted = change(0 if fresh else count)
+        self._counts[key] = counted, now + seconds if fresh else ends
         return counted
 
 

@@ -159,6 +159,18 @@ class Limits:
         place, kept = f"{key}/{window}", 2 * budget.seconds
         if budget.local:
             return self._alone.add(place, amount, kept)
+        if budget.closed or budget.refunded:
+            return self._counted_by_all(budget, place, amount, kept)
+        # Counted here as well, so that this worker goes on from where all were when the counters go away.
+        alone = self._alone.add(place, amount, kept)
+        try:
+            together = self._counters.add(place, amount, kept)
+        except CountersUnavailable:
+            return alone
+        self._alone.reach(place, together, kept)
+        return max(alone, together)
+
+    def _counted_by_all(self, budget: Budget, place: str, amount: int, kept: int) -> int:
         try:
             return self._counters.add(place, amount, kept)
         except CountersUnavailable as why:
