@@ -92,6 +92,9 @@ class Emergencies(Protocol):
     def queue(self, state: ReviewState | None, limit: int) -> list[Emergency]:
         """Accesses to look at: those to be decided soonest first, or the newest first in other states."""
 
+    def overdue(self, now: datetime) -> int:
+        """How many should have been decided by now."""
+
     def untold(self, limit: int) -> list[Emergency]:
         """Those about somebody who was not told yet, oldest first."""
 
@@ -198,6 +201,10 @@ class EmergencyService:
     def queue(self, state: ReviewState | None, limit: int) -> list[Emergency]:
         """What reviewers are to look at, what is due soonest first."""
         return self._emergencies.queue(state, limit)
+
+    def overdue(self) -> int:
+        """How many should have been decided by now."""
+        return self._emergencies.overdue(self._now())
 
     def decide(self, emergency_id: str, verdict: Verdict, reason: str, by: str) -> Emergency:
         """Say whether an access was justified. If not, all this practitioner has open there is over at once,

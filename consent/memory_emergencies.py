@@ -69,6 +69,10 @@ class MemoryEmergencies:
             return sorted(found, key=lambda each: each.review_by)[:limit]
         return sorted(found, key=lambda each: each.opened_at, reverse=True)[:limit]
 
+    def overdue(self, now: datetime) -> int:
+        """How many should have been decided by now."""
+        return len(self._those(lambda each: each.overdue(now)))
+
     def untold(self, limit: int) -> list[Emergency]:
         """Those about somebody who was not told yet, oldest first."""
         found = self._those(lambda each: each.told_id is not None and each.told_at is None)

@@ -73,6 +73,15 @@ def access(**over: Any) -> Emergency:
     return replace(made, **over)
 
 
+def test_what_should_have_been_decided_is_counted(store: Emergencies) -> None:
+    early, late = access(), access(review_by=NOW + timedelta(hours=100))
+    decided = access(state="justified")
+    for each in (early, late, decided):
+        store.add(each, None)
+    counts = [store.overdue(NOW + timedelta(hours=hours)) for hours in (71, 72, 99, 100)]
+    assert counts == [0, 1, 1, 2]
+
+
 def test_what_is_kept_comes_back_whole(store: Emergencies) -> None:
     made = access(told_id=None, met="nobody", earlier=2)
     store.add(made, None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,12 @@ import pytest
 import yaml
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from tests.world import World, bundle, condition
+from tests.world import START, World, bundle, condition
 from wallet_api.app import create_app
 from wallet_api.infra import metrics, traces
+from wallet_api.infra.ids import new_id
 from wallet_api.infra.traces import TracingAbsent, start_tracing
+from wallet_api.rights.desk import Asked
 from wallet_api.routes.observing import observe
 
 DEPLOY = Path(__file__).parent.parent.parent / "deploy"
@@ -52,6 +55,20 @@ def test_an_answer_is_not_counted_by_its_route_method_and_status(world: World) -
     assert counted == value(before, "wallet_request_seconds_count", route=route, method="GET") + 2
     assert value(after, "wallet_ready") == 1
     assert value(after, "wallet_problems_total", code="invalid_token") >= 1
+
+
+def test_what_the_law_wanted_done_by_now_is_not_counted(world: World) -> None:
+    an = world.person()
+    asked = Asked(new_id(), an.id, "copy", None, an.id, "self")
+    world.services.rights.ask(asked, lambda _: None)
+    made = world.grant(world.doctor(), an, mode="STORE")
+    made.withdraw()
+    told = ("rights_request", "erasure", "emergency_review")
+    now = scrape(world).get_data(as_text=True)
+    assert [value(now, "wallet_overdue", state=each) for each in told] == [0, 0, 0]
+    world.clock.set_to(START + timedelta(days=400))
+    late = scrape(world).get_data(as_text=True)
+    assert [value(late, "wallet_overdue", state=each) for each in told] == [1, 1, 0]
 
 
 def test_a_number_names_a_person_or_what_they_asked(world: World) -> None:

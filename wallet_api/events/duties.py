@@ -47,6 +47,9 @@ class ErasureDuties(Protocol):
     def owed_before(self, day: date | None, after: tuple[date, str] | None, limit: int) -> list[Duty]:
         """What anybody still owes, by (day, grant id); with a day: what was owed by an earlier one."""
 
+    def overdue(self, day: date) -> int:
+        """How many are still owed that were owed by an earlier day."""
+
     def attestation(self, attestation_id: str) -> Attestation | None:
         """A statement that was taken before."""
 
@@ -106,3 +109,7 @@ class ErasureService:
     def owed_before(self, day: date | None, after: tuple[date, str] | None, limit: int) -> list[Duty]:
         """What anybody still owes, the most pressing first; with a day, what was owed by an earlier one."""
         return self._duties.owed_before(day, after, limit)
+
+    def overdue(self, day: date) -> int:
+        """How many are still owed that were owed by an earlier day."""
+        return self._duties.overdue(day)

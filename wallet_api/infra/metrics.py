@@ -49,7 +49,7 @@ class Figures:
         self._ready = ready
 
     def collect(self) -> Iterable[Metric]:
-        """Gauges of the reminders' states, and whether the database answers at all."""
+        """Gauges of reminders and of what is overdue, and whether the database answers at all."""
         up = GaugeMetricFamily("wallet_ready", "1 when this process can serve: its database answers.")
         families = {
             name: GaugeMetricFamily(f"wallet_{name}", says, labels=("state",))
@@ -57,6 +57,7 @@ class Figures:
                 ("reminders", "Reminders, by state."),
                 ("batches", "Batches of the outbox, by state."),
                 ("pushes", "Pushes so far, by what the channel answered."),
+                ("overdue", "What should have been done by now, by what it is."),
             )
         }
         try:

@@ -13,6 +13,7 @@ from werkzeug.wsgi import ClosingIterator
 
 from wallet_api.context import services
 from wallet_api.infra import metrics
+from wallet_api.infra.clock import vn_day
 from wallet_api.infra.traces import Starter
 from wallet_api.routes.limits import CountedOnce, count_by
 
@@ -31,8 +32,19 @@ def numbers() -> Response:
     told = scheme.lower() == "bearer" and token and hmac.compare_digest(bearer.encode(), token.encode())
     if not told and not (settings.dev and not token):
         abort(404)
-    figures = metrics.Figures(services().reminding.figures, services().ready)
+    figures = metrics.Figures(_stored, services().ready)
     return Response(metrics.exposition(figures), content_type=metrics.MEDIA_TYPE)
+
+
+def _stored() -> dict[str, dict[str, int]]:
+    """What is counted in the database: reminders on their way, and what the law wanted done by now."""
+    found, today = services(), vn_day(services().now())
+    late = {
+        "rights_request": found.rights.overdue(today),
+        "erasure": found.telling.duties.overdue(today),
+        "emergency_review": found.emergencies.service.overdue(),
+    }
+    return found.reminding.figures() | {"overdue": late}
 
 
 def observe(app: Flask, start_span: Starter) -> None:

@@ -94,6 +94,10 @@ class MongoEmergencies:
         order = ("review_by", pymongo.ASCENDING) if state == "open" else ("opened_at", pymongo.DESCENDING)
         return [self._emergency(each) for each in self._rows.find(asked).sort(*order).limit(limit)]
 
+    def overdue(self, now: datetime) -> int:
+        """How many should have been decided by now."""
+        return self._rows.count_documents({"state": "open", "review_by": {"$lte": now}})
+
     def untold(self, limit: int) -> list[Emergency]:
         """Those about somebody who was not told yet, oldest first."""
         found = self._rows.find({"untold": True}).sort("opened_at", pymongo.ASCENDING).limit(limit)

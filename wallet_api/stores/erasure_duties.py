@@ -17,6 +17,7 @@ from wallet_api.stores.holdings import DUTIES, HoldingWriter, duty_document, dut
 
 Document = dict[str, Any]
 _ATTESTATIONS: Final = "erasure_attestations"
+_FIRST: Final = "0000-00-00"  # before every day; what was erased is owed by none
 
 INDEXES = (
     Index(DUTIES, ("organisation_id", "owed_by")),
@@ -53,6 +54,10 @@ class MongoErasureDuties:
         """What anybody still owes, the most pressing first."""
         return self._page({}, {} if day is None else {"$lt": day.isoformat()}, after, limit)
 
+    def overdue(self, day: date) -> int:
+        """How many are still owed that were owed by an earlier day."""
+        return self._duties.count_documents({"owed_by": {"$gte": _FIRST, "$lt": day.isoformat()}})
+
     def attestation(self, attestation_id: str) -> Attestation | None:
         """A statement that was taken before."""
         found = self._attestations.find_one({"_id": attestation_id})
@@ -79,7 +84,7 @@ class MongoErasureDuties:
     ) -> list[Duty]:
         """By (owed_by, id), from a place on; the first stage is what the index covers."""
         rest: list[Document] = []
-        least = "0000-00-00"
+        least = _FIRST
         if after is not None:
             least, grant_id = after[0].isoformat(), after[1]
             behind = [{"owed_by": {"$gt": least}}, {"owed_by": least, "_id": {"$gt": grant_id}}]
