@@ -158,7 +158,7 @@ def test_the_intake_takes_every_resource_as_it_is(books: list[tuple[Someone, lis
             }
             sent = {"resourceType": "Bundle", "type": "collection"}
             sent["entry"] = [{"resource": each} for each in (patient, *resources)]
-            _, entries = read_bundle(sent)
+            entries = read_bundle(sent).entries
             filed = [each for each in entries if not each.supporting]
             assert [each.fault for each in filed] == [None] * len(resources)
             assert [each.resource for each in filed] == resources

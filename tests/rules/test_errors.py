@@ -38,7 +38,16 @@ NEVER_ANSWERED = {
 
 ROOT = Path(edge.__file__).parent.parent
 # Where a code of one field or row stands among the arguments of what carries it.
-CARRIERS = {"Fault": 1, "wrong": 1, "tried": 1, "BundleRefused": 1, "MalformedBody": 0, "Row": 2}
+CARRIERS = {
+    "Fault": 1,
+    "wrong": 1,
+    "tried": 1,
+    "BundleRefused": 1,
+    "MalformedBody": 0,
+    "Row": 2,
+    "Unreadable": 0,
+    "_fault": 2,
+}
 NOT_A_FAULT = {"accepted"}
 
 

@@ -17,6 +17,7 @@ from tests.events.holding import statement
 from tests.fhir import brought
 from tests.security.matrix_cast import APP, ASSESSMENT, BREACH, HOOK, Cast, Target
 from tests.security.matrix_table import CITIZENS, DONE, IDENTITIES, PROVIDERS, TARGETS, Row
+from tests.visit_files import file_of, visit_of
 from tests.world import Json, bundle, condition, found_in, without_request_id
 from wallet_api.infra.ids import new_id
 
@@ -176,7 +177,10 @@ BODIES: dict[str, Body] = {
     },
     "POST /ops/breaches/<breach_id>/closure": lambda cast, meant: {"reason": "done"},
 }
-RAW = {"POST /citizens/<citizen>/family/<guardianship_id>/evidence": b"%PDF-1.7"}
+RAW: dict[str, Callable[[dict[str, Any]], bytes]] = {
+    "POST /citizens/<citizen>/family/<guardianship_id>/evidence": lambda meant: b"%PDF-1.7",
+    "POST /provider/intake/insurance-xml": lambda meant: file_of(visit_of(meant["person"])),
+}
 """Operations whose body is a file."""
 QUERIES = {
     "GET /organisations": "?query=thu",
@@ -365,6 +369,8 @@ class Matrix:
         if row.method in ("POST", "PUT", "PATCH") and row.name not in BODILESS:
             make = BODIES.get(row.name)
             body = make(self.cast, target.meant) if make is not None else {}
+        if row.name in RAW:
+            return self.world.call(row.method, path, caller, raw=RAW[row.name](target.meant), headers=headers)
         return self._open(row, path + QUERIES.get(row.name, ""), caller, body, headers)
 
     def _open(
@@ -372,8 +378,6 @@ class Matrix:
     ) -> TestResponse:
         if path in ("/", "/metrics"):  # the paths outside /api and /oauth that `World.call` leaves alone
             return self.world.app.test_client().get(path)
-        if row.name in RAW:
-            return self.world.call(row.method, path, caller, raw=RAW[row.name], headers=headers)
         return self.world.call(row.method, path, caller, body, headers=headers)
 
     def stored(self) -> dict[str, list[str]]:

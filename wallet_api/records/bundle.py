@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -25,16 +25,19 @@ _SUPPORTING = frozenset({"Patient", "Practitioner", "PractitionerRole", "Organiz
 
 @dataclass(frozen=True)
 class Person:
-    """Whom a bundle is about, as the sender says: identifiers by kind, and the birth date."""
+    """Whom something is about, as the sender says: identifiers by kind, the birth date as far as known."""
 
     identifiers: tuple[tuple[str, str], ...]
-    birth_date: date
+    birth_date: PartialDate
     references: frozenset[str]
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One entry ready to be filed, or what is wrong with it. `supporting` entries are not filed."""
+    """One entry ready to be filed, or what is wrong with it. `supporting` entries are not filed.
+
+    `at` is its place in what was sent, where that is no bundle.
+    """
 
     index: int
     resource: Mapping[str, Any]
@@ -43,9 +46,28 @@ class Entry:
     occurred_on: PartialDate | None = None
     fault: Fault | None = None
     supporting: bool = False
+    at: str = ""
+
+    @property
+    def place(self) -> str:
+        """Where it stands in what was sent: a JSON pointer, or a path in a file."""
+        return self.at or f"/entry/{self.index}/resource"
 
 
-def read_bundle(raw: object) -> tuple[Person, list[Entry]]:
+@dataclass(frozen=True)
+class Reading:
+    """What was sent about one person: whom it is about, what is in it, and the format it came in.
+
+    `body` is all of it as it came, which is kept where it fits nobody.
+    """
+
+    person: Person
+    entries: list[Entry]
+    format: str = FORMAT
+    body: bytes = field(default=b"", repr=False)
+
+
+def read_bundle(raw: object) -> Reading:
     """Take a bundle apart.
 
     Raises:
@@ -54,7 +76,9 @@ def read_bundle(raw: object) -> tuple[Person, list[Entry]]:
     bundle = _bundle(raw)
     entries = bundle["entry"]
     person = _person(entries)
-    return person, _unrepeated([_entry(index, entry, person) for index, entry in enumerate(entries)])
+    return Reading(
+        person, _unrepeated([read_entry(index, entry, person) for index, entry in enumerate(entries)])
+    )
 
 
 def _unrepeated(entries: list[Entry]) -> list[Entry]:
@@ -98,7 +122,7 @@ def _person(entries: list[dict[str, Any]]) -> Person:
     if fault := _structure_fault(patient):
         raise BundleRefused(at + fault.pointer, fault.code)
     try:
-        born = date.fromisoformat(patient.get("birthDate", ""))
+        born = PartialDate(date.fromisoformat(patient.get("birthDate", "")).isoformat())
     except (TypeError, ValueError) as why:
         raise BundleRefused(f"{at}/birthDate", "birth_date_needed") from why
     numbers = tuple(
@@ -117,7 +141,8 @@ def _references(entry: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(each for each in known if isinstance(each, str))
 
 
-def _entry(index: int, entry: Mapping[str, Any], person: Person) -> Entry:
+def read_entry(index: int, entry: Mapping[str, Any], person: Person) -> Entry:
+    """One resource about that person: checked, with the day it is filed under, or what is wrong with it."""
     resource = _without_narrative(entry["resource"])
     source_id = _source_id(entry)
     kind = record_types().get(str(resource.get("resourceType")))

@@ -16,7 +16,7 @@ import rfc8785
 
 from consent.codes import LABELS
 from wallet_api.infra.ids import new_id
-from wallet_api.records.bundle import FORMAT, Entry, Person, read_bundle
+from wallet_api.records.bundle import Entry, Person, Reading, read_bundle
 from wallet_api.records.errors import BundleRefused, IntakeNotFound
 from wallet_api.records.labels import labels_of
 from wallet_api.records.model import Intake, Record, Row, Source
@@ -71,24 +71,29 @@ class IntakeService:
         Raises:
             BundleRefused: the bundle as a whole cannot be read; nothing was kept.
         """
-        now = self._parts.now()
-        person, entries = read_bundle(raw)
+        body = json.dumps(raw, ensure_ascii=False, separators=(",", ":")).encode()
+        return self.receive(sender, replace(read_bundle(raw), body=body), intake_id)
+
+    def receive(self, sender: Sender, said: Reading, intake_id: str | None = None) -> Intake:
+        """The same for what was read already, in whatever format it came."""
+        now, person, entries = self._parts.now(), said.person, said.entries
         nobody = self._nobody(sender, person)
         citizen_id = self._whose(person, nobody)
         # Nobody's book takes what fits nobody, so that all the sender can see or measure is as for anybody.
         book = citizen_id or nobody
-        rows = tuple(self._row(entry, sender, book) for entry in entries if not entry.supporting)
-        intake = Intake(intake_id or new_id(), sender.organisation_id, FORMAT, now, rows, citizen_id, book)
+        source = Source(sender.organisation_id, sender.practitioner, said.format, now)
+        rows = tuple(self._row(entry, sender, source, book) for entry in entries if not entry.supporting)
+        intake = Intake(
+            intake_id or new_id(), sender.organisation_id, said.format, now, rows, citizen_id, book
+        )
         filed = {row.index for row in rows if row.accepted}
-        source = Source(sender.organisation_id, sender.practitioner, FORMAT, now)
         taken = [entry for entry in entries if entry.index in filed]
-        body = json.dumps(raw, ensure_ascii=False, separators=(",", ":")).encode()
         self._parts.prepare(book)
 
         def keep(unit: Unit) -> None:
             # All or nothing: a process that dies here leaves neither records nobody reported nor a body
             # parked twice.
-            self._parts.intakes.park(intake, body, unit, keep=citizen_id is None)
+            self._parts.intakes.park(intake, said.body, unit, keep=citizen_id is None)
             if taken:
                 self._file(book, taken, source, unit)
             self._parts.intakes.add(intake, unit)
@@ -116,27 +121,27 @@ class IntakeService:
 
     def _nobody(self, sender: Sender, person: Person) -> str:
         """An id that nobody has, the same each time this sender says this of a person."""
-        said = (f"{kind}|{value}" for kind, value in sorted(person.identifiers))
-        return self._parts.record_id("nobody", sender.organisation_id, str(person.birth_date), *said)
+        said = [f"{kind}|{value}" for kind, value in sorted(person.identifiers)] or sorted(person.references)
+        return self._parts.record_id("nobody", sender.organisation_id, person.birth_date.text, *said)
 
-    def _row(self, entry: Entry, sender: Sender, citizen_id: str) -> Row:
-        at = f"/entry/{entry.index}/resource"
+    def _row(self, entry: Entry, sender: Sender, source: Source, citizen_id: str) -> Row:
+        at = entry.place
         if entry.fault is not None:
             return Row(entry.index, False, entry.fault.code, at + entry.fault.pointer, entry.fault.message)
         if entry.kind is not None and entry.kind.category(entry.resource) not in sender.writes:
             return Row(entry.index, False, "not_licensed", at, "the licence does not cover this category")
-        record_id = self._record_id(entry, sender.organisation_id, citizen_id)
+        record_id = self._record_id(entry, source, citizen_id)
         return Row(entry.index, True, "accepted", record_id=record_id)
 
-    def _record_id(self, entry: Entry, organisation_id: str, citizen_id: str) -> str:
+    def _record_id(self, entry: Entry, source: Source, citizen_id: str) -> str:
         source_id = entry.source_id or self._fingerprint(citizen_id, entry)
-        return self._parts.record_id(organisation_id, FORMAT, source_id, citizen_id)
+        return self._parts.record_id(source.organisation_id, source.format, source_id, citizen_id)
 
     def _fingerprint(self, citizen_id: str, entry: Entry) -> str:
         return self._parts.fingerprint(citizen_id, rfc8785.dumps(_jsonable(entry.resource)))
 
     def _file(self, citizen_id: str, entries: list[Entry], source: Source, unit: Unit) -> None:
-        made = {self._record_id(entry, str(source.organisation_id), citizen_id): entry for entry in entries}
+        made = {self._record_id(entry, source, citizen_id): entry for entry in entries}
         known = self._parts.records.newest(citizen_id, list(made), unit)
         drafts = [self._draft(citizen_id, each, made[each], known.get(each), source) for each in made]
         hidden = self._parts.hidden_for(citizen_id, str(source.organisation_id), source.received_at)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any, Protocol
 
 from consent.predicate import Predicate
 from notifications.model import DueItem
 from notifications.reminders import Reminder
-from wallet_api.records.model import Filter, Intake, Position, Record
+from wallet_api.records.model import Filter, Intake, PartialDate, Position, Record
 
 Unit = Any
 """An opaque transaction of the store; what takes the same unit happens together or not at all."""
@@ -90,8 +90,9 @@ class Plans(Protocol):
         """The same without those whose making or cancelling tells of a record that is not admitted."""
 
 
-Match = Callable[[str, str, date, str], str | None]
-"""(identifier kind, value, birth date, stand-in) to the citizen whom number and date fit, or None. Where the
+Match = Callable[[str, str, PartialDate, str], str | None]
+"""(identifier kind, value, birth date, stand-in) to the citizen whom number and date fit, or None. A date of
+which only the year or month is known fits whoever was born in it: elders' papers say no more. Where the
 number is nobody's, the stand-in is looked up instead, so that the search costs the same."""
 
 OnRecorded = Callable[[str, Unit], object]

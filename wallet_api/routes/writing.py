@@ -5,21 +5,29 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
+from flask import request
 from flask.views import MethodView
 
 from wallet_api.audit.model import Action
 from wallet_api.context import caller, log_act, services, viewer
 from wallet_api.errors import field_text
+from wallet_api.records.bundle import Reading
 from wallet_api.records.errors import IntakeNotFound
-from wallet_api.records.intake import Sender
+from wallet_api.records.insurance.reading import read_visits
+from wallet_api.records.intake import IntakeService, Sender
 from wallet_api.records.model import Intake
 from wallet_api.routes.edge import takes
 from wallet_api.routes.guarded import GuardedBlueprint, body_json, practitioner_only, provider_only
 from wallet_api.routes.idempotency import act_id, again, once
 from wallet_api.routes.references import organisation_id, seal_for_caller
 from wallet_api.routes.schemas.base import LimitQuery, listed
-from wallet_api.routes.schemas.bundles import FHIR_BUNDLE
-from wallet_api.routes.schemas.records import IntakeSchema, RecordPageSchema, record_view
+from wallet_api.routes.schemas.bundles import FHIR_BUNDLE, INSURANCE_FILE
+from wallet_api.routes.schemas.records import (
+    IntakeFileSchema,
+    IntakeSchema,
+    RecordPageSchema,
+    record_view,
+)
 
 writing = GuardedBlueprint(
     "writing",
@@ -60,15 +68,29 @@ class FhirIntake(MethodView):
     def post(self) -> dict[str, Any]:
         """A FHIR R4 Bundle about one person. Each entry is reported; sending it again changes nothing."""
         report_id = act_id("intake")
-        if again() is not None:
-            with suppress(IntakeNotFound):  # the report and what it reports are kept in one step
-                return _intake_view(services().book.intake.report(organisation_id(), report_id))
-        made = services().book.intake.receive_bundle(_sender(), body_json(), report_id)
-        kept = sum(row.accepted for row in made.rows)
-        # Of whoever it is filed under: a row less for nobody would be told by the time it takes.
-        about = {"intake": made.id}
-        log_act(Action.RECORD_WRITTEN, made.book_id, reason="author", record_count=kept, detail=about)
-        return _intake_view(made)
+        if (known := _reported(report_id)) is not None:
+            return _intake_view(known)
+        return _logged(services().book.intake.receive_bundle(_sender(), body_json(), report_id))
+
+
+@writing.route("/intake/insurance-xml")
+class InsuranceIntake(MethodView):
+    """Writing."""
+
+    @writing.response(202, IntakeFileSchema)
+    @writing.doc(operationId="sendInsuranceFile", requestBody=INSURANCE_FILE)
+    @takes(body=True, limit=INTAKE_LIMIT)
+    @once
+    def post(self) -> dict[str, Any]:
+        """A visit file of the health insurance (GIAMDINHHS), with one visit or several.
+
+        One report for each visit, in their order. Sending a visit again changes nothing, and sending it
+        changed makes new versions. What cannot be read is reported row by row, and the rest is kept. Money
+        and devices are never kept, and neither are XML6 and XML15.
+        """
+        sender, intake = _sender(), services().book.intake
+        visits = read_visits(request.get_data(cache=False))
+        return {"items": [_received(intake, sender, number, each) for number, each in enumerate(visits)]}
 
 
 @writing.route("/intake/<string(length=26):intake_id>")
@@ -80,6 +102,30 @@ class IntakeReport(MethodView):
     def get(self, intake_id: str) -> dict[str, Any]:
         """The report, row by row."""
         return _intake_view(services().book.intake.report(organisation_id(), intake_id))
+
+
+def _reported(report_id: str) -> Intake | None:
+    """The report of an earlier run of this act: it and what it reports are kept in one step."""
+    if again() is None:
+        return None
+    with suppress(IntakeNotFound):
+        return services().book.intake.report(organisation_id(), report_id)
+    return None
+
+
+def _received(intake: IntakeService, sender: Sender, number: int, visit: Reading) -> dict[str, Any]:
+    """One visit of a file: what an earlier run of this act has filed stays as it is."""
+    report_id = act_id(f"intake {number}")
+    known = _reported(report_id)
+    return _logged(intake.receive(sender, visit, report_id)) if known is None else _intake_view(known)
+
+
+def _logged(made: Intake) -> dict[str, Any]:
+    kept = sum(row.accepted for row in made.rows)
+    # Of whoever it is filed under: a row less for nobody would be told by the time it takes.
+    about = {"intake": made.id}
+    log_act(Action.RECORD_WRITTEN, made.book_id, reason="author", record_count=kept, detail=about)
+    return _intake_view(made)
 
 
 def _sender() -> Sender:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date
 
 from wallet_api.identity.errors import CitizenUnknown
 from wallet_api.identity.people import People
 from wallet_api.infra.crypto.citizen_keys import CitizenKeys
+from wallet_api.records.model import PartialDate
 from wallet_api.records.ports import Match
 from wallet_api.stores import identities, records, reminding
 
@@ -15,12 +15,12 @@ from wallet_api.stores import identities, records, reminding
 def match_with(people: People, keys: CitizenKeys) -> Match:
     """The search for a person: three reads, be it found, of another birth date, or nobody."""
 
-    def match(kind: str, value: str, born: date, stand_in: str) -> str | None:
+    def match(kind: str, value: str, born: PartialDate, stand_in: str) -> str | None:
         whose = people.resolve(kind, value) or stand_in  # type: ignore[arg-type]  # the bundle reader names the kinds
         # Read even when held: a key that was in use a moment ago would save a read only of who exists.
         keys.look_up(whose, identities.RETENTION_CLASS)
         try:
-            return whose if people.facts(whose).born == born else None
+            return whose if born.first_day <= people.facts(whose).born <= born.last_day else None
         except CitizenUnknown:
             return None
 

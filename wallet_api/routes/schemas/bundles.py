@@ -47,6 +47,13 @@ EVIDENCE_FILE: dict[str, Any] = {
     # One type, and this one: generators of clients know none of the three, and would leave the call out.
     "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
 }
+INSURANCE_FILE: dict[str, Any] = {
+    "required": True,
+    "description": "The XML file itself (UTF-8, at most 10 MiB and 50 visits), as facilities make it for the "
+    "health insurance under Decision 130 and its amendments: known by its content, whatever type it is sent "
+    "with; application/xml is the fitting one.",
+    "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+}
 FHIR_BUNDLE: dict[str, Any] = {
     "required": True,
     "content": {

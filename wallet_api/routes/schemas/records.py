@@ -93,6 +93,12 @@ class IntakeSchema(ReplySchema):
     rows = fields.List(fields.Nested(IntakeRowSchema))
 
 
+class IntakeFileSchema(ReplySchema):
+    """The reports on a file: one for each visit in it, in their order."""
+
+    items = fields.List(fields.Nested(IntakeSchema))
+
+
 class AccessSessionQuery(StrictSchema):
     """To open an access session: whose book, what for."""
 
