@@ -5,21 +5,25 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator
-from functools import cache
 from typing import Any, Final
 
 import pytest
+from hypothesis import settings
 from pymongo.database import Database
 
 import wallet_api.infra.mongo as mongo_settings
 import wallet_api.stores.limits as limits_store
 from tests.listening import Operations
+from tests.read_once import callers_read_once
 from tests.world import START, World
 from wallet_api.infra import counters
 from wallet_api.infra.embedded import server_at
 from wallet_api.infra.ids import new_id
 from wallet_api.infra.mongo import open_database
-from wallet_api.stores.sessions import MongoSessions
+
+# How long one made-up example takes tells of the machine, not of the property.
+settings.register_profile("patient", settings(), deadline=None)
+settings.load_profile("patient")
 
 PATIENCE: Final = mongo_settings._TIMEOUT_MS
 # Tests share a machine with whatever else it does; see `impatient`.
@@ -82,10 +86,8 @@ def one_world(
 
 @pytest.fixture(scope="module")
 def sessions_read_once() -> Iterator[None]:
-    """For files that send thousands of requests in which who calls is not what is tried: looking the
-    session up anew is half the time of a refusal."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(MongoSessions, "get", cache(MongoSessions.get))
+    """For files in which no session ends, no client and no place on a roster changes."""
+    with callers_read_once():
         yield
 
 
@@ -113,7 +115,7 @@ def any_db(request: pytest.FixtureRequest) -> Iterator[Database[dict[str, Any]]]
         yield from _fresh(uri, keep_clean=True)
     else:
         # The embedded server goes with the session; dropping database by database would only cost time.
-        yield from _fresh(request.getfixturevalue("embedded_uri"))
+        yield request.getfixturevalue("embedded_db")
 
 
 def _fresh(uri: str, *, keep_clean: bool = False) -> Iterator[Database[dict[str, Any]]]:

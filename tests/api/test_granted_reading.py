@@ -32,6 +32,12 @@ def granted(world: World, *resources: Any, answer: Any = None, **asked: Any) -> 
     return world.grant(doctor, an, answer, **asked)
 
 
+@pytest.fixture(scope="module")
+def standing(shared_world: World) -> Granted:
+    """A grant for the tests that find it as it is and leave it so."""
+    return granted(shared_world)
+
+
 def test_what_was_not_granted_is_read(world: World) -> None:
     made = granted(world, condition(), immunization(), observation())
     assert sources(made.seen()) == ["c1", "i1"]
@@ -39,7 +45,7 @@ def test_what_was_not_granted_is_read(world: World) -> None:
     assert narrowed == {"items": [], "next_cursor": None}
 
 
-def test_a_record_outside_the_grant_is_told_from_an_absent_one(world: World) -> None:
+def test_a_record_outside_the_grant_is_told_from_an_absent_one(world: World, standing: Granted) -> None:
     made = granted(world, condition(), observation())
     ids = {
         each["resource"]["id"]: each["id"]
@@ -50,7 +56,7 @@ def test_a_record_outside_the_grant_is_told_from_an_absent_one(world: World) -> 
     session = made.session()
     shown = made.read(session, path=f"/{seal(org, 'record', whose, ids['c1'])}")
     assert shown.status_code == 200 and found_in(shown)["resource"]["id"] == "c1"
-    other = granted(world)
+    other = standing
     theirs = found_in(world.get("/citizens/me/records", other.person))["items"][0]["id"]
     absent = {
         without_request_id(made.read(session, path=f"/{reference}"))
@@ -113,8 +119,8 @@ def test_a_hidden_record_is_read(world: World) -> None:
     assert made.read(session, path=f"/{reference}").status_code == 200
 
 
-def test_another_organisation_uses_the_reference(world: World) -> None:
-    made, other = granted(world), world.doctor()
+def test_another_organisation_uses_the_reference(world: World, standing: Granted) -> None:
+    made, other = standing, world.doctor()
     session = made.session()
     nobody = world.post("/provider/access-sessions", other, {"citizen_ref": "x", "purpose": "TREAT"})
     opened = made.open(other)
@@ -136,16 +142,16 @@ def test_an_organisation_that_was_given_nothing_learns_that_somebody_exists(worl
     assert len(seen) == 1 and next(iter(seen))[0] == 404
 
 
-def test_a_colleague_reads_what_one_practitioner_was_given(world: World) -> None:
+def test_a_colleague_reads_what_one_practitioner_was_given(world: World, standing: Granted) -> None:
     made = granted(world, only_me=True)
     other = world.colleague(made.doctor)
     assert made.seen()
     assert made.open(other).status_code == 403
-    assert granted(world).seen()
+    assert standing.seen()
 
 
-def test_somebody_elses_access_session_works(world: World) -> None:
-    made = granted(world)
+def test_somebody_elses_access_session_works(world: World, standing: Granted) -> None:
+    made = standing
     session, other = made.session(), world.colleague(made.doctor)
     answer = made.read(session, other)
     assert (answer.status_code, found_in(answer)["code"]) == (403, "access_session_invalid")
@@ -153,8 +159,8 @@ def test_somebody_elses_access_session_works(world: World) -> None:
 
 
 @pytest.mark.parametrize("where", [0, 12, 60, -1])
-def test_a_tampered_access_session_works(world: World, where: int) -> None:
-    made = granted(world)
+def test_a_tampered_access_session_works(world: World, standing: Granted, where: int) -> None:
+    made = standing
     session = made.session()
     at = where % len(session)
     forged = session[:at] + ("A" if session[at] != "A" else "Q") + session[at + 1 :]
@@ -194,13 +200,14 @@ def test_a_session_outlives_its_grant(world: World) -> None:
 @pytest.mark.parametrize(
     ("purpose", "status"), [("HRESCH", 403), ("ETREAT", 403), ("BTG", 403), ("treat", 422), ("*", 422)]
 )
-def test_another_purpose_than_the_granted_one_works(world: World, purpose: str, status: int) -> None:
-    made = granted(world)
-    assert made.open(purpose=purpose).status_code == status
+def test_another_purpose_than_the_granted_one_works(
+    world: World, standing: Granted, purpose: str, status: int
+) -> None:
+    assert standing.open(purpose=purpose).status_code == status
 
 
-def test_a_system_reads_without_a_practitioner(world: World) -> None:
-    made = granted(world)
+def test_a_system_reads_without_a_practitioner(world: World, standing: Granted) -> None:
+    made = standing
     session = made.session()
     for answer in (made.read(session, made.doctor.system), made.open(made.doctor.system)):
         assert (answer.status_code, found_in(answer)["code"]) == (403, "practitioner_needed")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from time import process_time
+from time import thread_time
 from typing import Any
 from unicodedata import normalize
 
@@ -27,19 +27,27 @@ ROUTES = (
 )
 
 
-@pytest.fixture
-def stage(world: World) -> dict[str, Any]:
+@pytest.fixture(scope="module")
+def played(shared_world: World) -> dict[str, Any]:
+    """Everybody and everything that is asked for: it is refused, so it stays as it is for the next test."""
+    world = shared_world
     an, doctor = world.person(), world.doctor()
     world.send(doctor, bundle(an, condition()))
     made = world.grant(doctor, an)
     world.ask(doctor, an)
-    callers = {"provider": doctor.token, "citizen": an.token, "ops": world.ops("registrar").token}
+    callers = {"provider": doctor, "citizen": an, "ops": world.ops("registrar")}
     return {
         "request": world.newest_request(an)["id"],
         "grant": made.grant["id"],
         "record": found_in(world.get("/citizens/me/records", an))["items"][0]["id"],
         "callers": callers,
     }
+
+
+@pytest.fixture
+def stage(world: World, played: dict[str, Any]) -> dict[str, Any]:
+    """That, with tokens of this hour."""
+    return played | {"callers": {name: each.token for name, each in played["callers"].items()}}
 
 
 def written(world: World) -> dict[str, Any]:
@@ -185,19 +193,20 @@ def test_more_than_a_million_values_are_read(world: World, stage: dict[str, Any]
 
 def test_a_pile_of_accents_costs_the_square_of_its_height(world: World, stage: dict[str, Any]) -> None:
     """Without the limit, 60 kB of them take seconds; with it they are refused at once."""
-    started = process_time()
+    started = thread_time()
     for raw in (BODIES["a pile of accents"], BODIES["a pile of rare marks"]):
         answer = world.call("PUT", "/citizens/me/devices/aaaaaaaa", stage["callers"]["citizen"], raw=raw)
         assert answer.status_code == 400
-    assert process_time() - started < 1.0
+    assert thread_time() - started < 1.0
     with pytest.raises(ValueError, match="marks"):
         clean_text("e" + "\u0301\u0323" * 16)
     assert clean_text("e" + "\u0323\u0301" * 15) == normalize("NFC", "e" + "\u0323\u0301" * 15)
 
 
-def test_an_if_match_of_many_tags_or_of_any(world: World, stage: dict[str, Any]) -> None:
+def test_an_if_match_of_many_tags_or_of_any(world: World) -> None:
     """RFC 9110: one of several strong tags will do, a weak one never does; `*` has seen nothing."""
-    path, token = f"/citizens/me/grants/{stage['grant']}", stage["callers"]["citizen"]
+    made = world.grant(world.doctor(), world.person())  # of its own: the last tag is the right one
+    path, token = f"/citizens/me/grants/{made.grant['id']}", made.person.token
     sent = {"categories": ["condition"]}
     for said, status in (
         ("", 428),

@@ -18,7 +18,8 @@ from wallet_api.infra.mongo import open_database
 
 pytestmark = pytest.mark.usefixtures("impatient")
 
-LIMIT = 3.5
+LIMIT = 5.5
+"""Seconds: the three that a database is waited for once, and room for a busy machine; twice would be six."""
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +66,7 @@ def test_a_silent_database_is_waited_for_or_shows_data(frail: World, server: Emb
         alive, took = timed(lambda: frail.get("/healthz"))
     finally:
         os.kill(server.pid, signal.SIGCONT)
-    assert alive.status_code == 200 and took < 0.5
+    assert alive.status_code == 200 and took < 2
     for answer, took in told:
         assert (answer.status_code, found_in(answer)["code"]) == (503, "unavailable")
         assert answer.mimetype == "application/problem+json" and answer.headers["Retry-After"]

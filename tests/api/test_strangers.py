@@ -39,6 +39,8 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
 }
 PREFIX = "/api/v1/citizens/<citizen>"
 
+pytestmark = pytest.mark.usefixtures("sessions_read_once")
+
 
 def citizen_operations(world: World) -> list[tuple[str, Any]]:
     return [
@@ -141,6 +143,23 @@ def test_malformed_names_of_people_are_told_apart(world: World) -> None:
     assert len(seen) == 1
 
 
+@pytest.fixture(scope="module")
+def robbed(shared_world: World) -> dict[str, str]:
+    """One of everything that somebody has. Whoever asks for it in their own book gets nothing of it."""
+    world = shared_world
+    victim, doctor = world.person(), world.doctor()
+    world.send(doctor, bundle(victim, condition()))
+    made = world.grant(doctor, victim)
+    world.ask(doctor, victim)
+    return {
+        "records": found_in(world.get("/citizens/me/records", victim))["items"][0]["id"],
+        "consent-requests": world.newest_request(victim)["id"],
+        "grants": made.grant["id"],
+        "sessions": victim.session_id,
+        "inbox": new_id(),
+    }
+
+
 @pytest.mark.parametrize(
     ("method", "path"),
     [
@@ -159,18 +178,10 @@ def test_malformed_names_of_people_are_told_apart(world: World) -> None:
         ("POST", "/inbox/{}/read"),
     ],
 )
-def test_another_persons_thing_is_told_from_an_absent_one(world: World, method: str, path: str) -> None:
-    victim, thief, doctor = world.person(), world.person(), world.doctor()
-    world.send(doctor, bundle(victim, condition()))
-    made = world.grant(doctor, victim)
-    world.ask(doctor, victim)
-    things = {
-        "records": found_in(world.get("/citizens/me/records", victim))["items"][0]["id"],
-        "consent-requests": world.newest_request(victim)["id"],
-        "grants": made.grant["id"],
-        "sessions": victim.session_id,
-        "inbox": new_id(),
-    }
+def test_another_persons_thing_is_told_from_an_absent_one(
+    world: World, robbed: dict[str, str], method: str, path: str
+) -> None:
+    thief = world.person()
     kind = path.split("/")[1]
     endpoint = {"PUT": "records.Visibility", "PATCH": "grants.OneGrant"}.get(method, "consents.Approval")
     body = BODIES[method, endpoint] if method in ("PUT", "PATCH") or path.endswith("approval") else {}
@@ -184,7 +195,7 @@ def test_another_persons_thing_is_told_from_an_absent_one(world: World, method: 
                 headers={"If-Match": '"1"'},
             )
         )
-        for thing in (things[kind], new_id(), "x")
+        for thing in (robbed[kind], new_id(), "x")
     }
     assert len(seen) == 1
     status, body, _ = seen.pop()
@@ -203,8 +214,16 @@ def hidden_one(world: World) -> tuple[Person, Person, str, str]:
     return guardian, child, ids["hidden"], ids["seen"]
 
 
-def test_what_is_hidden_from_guardians_shows_in_list_get_or_versions(world: World) -> None:
-    guardian, child, hidden, seen = hidden_one(world)
+@pytest.fixture(scope="module")
+def hiding(shared_world: World) -> tuple[Person, Person, str, str]:
+    """The same for the tests that leave it as it is and do not look into the log."""
+    return hidden_one(shared_world)
+
+
+def test_what_is_hidden_from_guardians_shows_in_list_get_or_versions(
+    world: World, hiding: tuple[Person, Person, str, str]
+) -> None:
+    guardian, child, hidden, seen = hiding
     listed = found_in(world.get(f"/citizens/{child.id}/records", guardian))["items"]
     assert [each["id"] for each in listed] == [seen]
     narrowed = found_in(world.get(f"/citizens/{child.id}/records?category=condition", guardian))
@@ -217,8 +236,8 @@ def test_what_is_hidden_from_guardians_shows_in_list_get_or_versions(world: Worl
     assert world.get(f"/citizens/me/records/{hidden}", child).status_code == 200
 
 
-def test_a_guardian_may_hide_show_or_unhide(world: World) -> None:
-    guardian, child, hidden, seen = hidden_one(world)
+def test_a_guardian_may_hide_show_or_unhide(world: World, hiding: tuple[Person, Person, str, str]) -> None:
+    guardian, child, hidden, seen = hiding
     for record in (hidden, seen):
         path = f"/citizens/{child.id}/records/{record}/visibility"
         answer = world.call("PUT", path, guardian, {"audience": "guardians", "hidden": False})
@@ -235,8 +254,10 @@ def test_a_guardian_sees_in_the_log_that_something_was_hidden(world: World) -> N
     assert [each for each in own if each["action"] == "record:hidden"]
 
 
-def test_a_guardian_sees_hidden_records_in_the_preview_of_a_request(world: World) -> None:
-    guardian, child, hidden, seen = hidden_one(world)
+def test_a_guardian_sees_hidden_records_in_the_preview_of_a_request(
+    world: World, hiding: tuple[Person, Person, str, str]
+) -> None:
+    guardian, child, hidden, seen = hiding
     world.ask(world.doctor(), child)
     request = world.newest_request(child)
     path = f"/consent-requests/{request['id']}/preview"

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.audit.events import an_event, rows_of
+from tests.examples import examples
 from wallet_api.audit.chain import AuditRow
 from wallet_api.audit.verify import verify_all
 from wallet_api.infra.ids import new_id
@@ -53,7 +54,9 @@ def filled(db: Db, logs: list[list[list[tuple[str | None, int]]]]) -> list[Audit
     return written
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples(8, 80), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(logs=st.lists(WRITES, min_size=1, max_size=3), limit=st.integers(1, 5))
 def test_pages_hold_every_entry_once_and_in_order(embedded_db: Db, logs: Any, limit: int) -> None:
     embedded_db["audit_log"].delete_many({})

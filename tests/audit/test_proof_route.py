@@ -18,13 +18,23 @@ from wallet_api.infra.ids import id_from_bytes, new_id
 from wallet_api.stores.audit_log import MongoAuditLog
 
 
-@pytest.fixture
-def granted(shared_world: World) -> Granted:
+def a_grant(shared_world: World) -> Granted:
     an, doctor = shared_world.person(), shared_world.doctor()
     shared_world.send(doctor, bundle(an, condition()))
     made = shared_world.grant(doctor, an)
     made.seen()
     return made
+
+
+@pytest.fixture(scope="module")
+def granted(shared_world: World) -> Granted:
+    return a_grant(shared_world)
+
+
+@pytest.fixture
+def to_be_spoilt(shared_world: World) -> Granted:
+    """Of a citizen of its own: for what adds to a log, or damages it."""
+    return a_grant(shared_world)
 
 
 def lines(world: World, who: Person, whose: str = "me") -> list[dict[str, Any]]:
@@ -115,8 +125,8 @@ def test_a_guardian_is_given_what_the_list_shows_whole_and_nothing_else(shared_w
     assert all(proof(world, girl, each["id"]).status_code == 200 for each in own)
 
 
-def test_an_entry_of_another_process_waits_for_its_checkpoint(granted: Granted) -> None:
-    world, an = granted.world, granted.person
+def test_an_entry_of_another_process_waits_for_its_checkpoint(to_be_spoilt: Granted) -> None:
+    world, an = to_be_spoilt.world, to_be_spoilt.person
     other = AccessLog(MongoAuditLog(world.db), world.now, CheckpointSigner(world.services.keys))
     written = world.services.log.entries(an.id)[0].event
     entry_id = other.append(written)
@@ -129,8 +139,8 @@ def test_an_entry_of_another_process_waits_for_its_checkpoint(granted: Granted) 
     other.close()
 
 
-def test_a_damaged_log_proves_nothing(granted: Granted) -> None:
-    world, an = granted.world, granted.person
+def test_a_damaged_log_proves_nothing(to_be_spoilt: Granted) -> None:
+    world, an = to_be_spoilt.world, to_be_spoilt.person
     line, entry = lines(world, an)[0]["id"], world.services.log.entries(an.id)[0]
     documents = world.db["audit_log"]
     group = documents.find_one({"log_id": entry.log_id, "rows.seq": entry.seq})

@@ -121,7 +121,7 @@ def test_it_runs_alone_and_imports_nothing_of_ours(scene: Scene, tmp_path: Path)
 
     def run(*words: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-I", "verifier.py", *words]
-        return subprocess.run(command, check=False, cwd=tmp_path, capture_output=True, text=True, timeout=30)
+        return subprocess.run(command, check=False, cwd=tmp_path, capture_output=True, text=True, timeout=60)
 
     good = run("proof.json", "--keys", "keys.json", "--old", "old.txt")
     assert good.returncode == 0 and "Entry 3 " in good.stdout, good.stderr

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import subprocess
 import sys
 import time
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import patch
 
+from wallet_api.cli import main
 from wallet_api.infra.processes import free_port, port_taken
 
 ROOT = Path(__file__).parents[2]
 READY = "Ctrl-C stops everything"
-SLOW = 90.0
+SLOW = 150.0
 
 
 @dataclass
@@ -44,7 +48,7 @@ class Run:
 
     def end(self, signum: signal.Signals) -> int:
         self.process.send_signal(signum)
-        return self.process.wait(30)
+        return self.process.wait(60)
 
 
 def free_ports() -> int:
@@ -66,7 +70,8 @@ def start(folder: Path, port: int) -> Run:
         process = subprocess.Popen(
             [sys.executable, "-m", "wallet_api", "run"],
             cwd=ROOT,
-            env=environment(PORT=str(port), WALLET_DATA_DIR=str(folder)),
+            # One API worker: how many there are changes nothing of what is tried, but each costs a start.
+            env=environment(PORT=str(port), WALLET_DATA_DIR=str(folder), WEB_CONCURRENCY="1"),
             stdout=out,
             stderr=subprocess.STDOUT,
         )
@@ -85,6 +90,14 @@ def command(folder: Path, *arguments: str, **told: str) -> subprocess.CompletedP
     )
 
 
+def command_here(folder: Path, *arguments: str, **told: str) -> subprocess.CompletedProcess[str]:
+    """The same in this process, which saves its start: for commands that are refused, or only help a test."""
+    env, out, err = environment(WALLET_DATA_DIR=str(folder), **told), io.StringIO(), io.StringIO()
+    with patch.dict(os.environ, env, clear=True), redirect_stdout(out), redirect_stderr(err):
+        code = main(arguments)
+    return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
+
+
 def living(folder: Path) -> list[str]:
     """Commands of processes whose environment or arguments name the folder."""
     found = []
@@ -101,7 +114,7 @@ def living(folder: Path) -> list[str]:
 
 def gone(folder: Path) -> list[str]:
     """What still lives a few seconds later: a killed parent's children need a moment."""
-    limit = time.monotonic() + 15
+    limit = time.monotonic() + 30
     while (left := living(folder)) and time.monotonic() < limit:
         time.sleep(0.1)
     return left

@@ -18,6 +18,8 @@ from wallet_api.identity.model import Organisation
 from wallet_api.infra.clock import clock_from
 from wallet_api.infra.crypto.jws import load_private_key, new_private_pem, public_jwk
 from wallet_api.infra.crypto.keystore import FileKeyStore
+from wallet_api.infra.ids import new_id
+from wallet_api.infra.mongo import open_database
 from wallet_api.settings import Settings
 from wallet_api.wiring import build_services
 
@@ -26,20 +28,29 @@ CLINIC = Organisation("clinic", "Trạm y tế", "Station", "commune_station")
 BACK = "https://wallet.example.vn/callback"
 
 
-@pytest.fixture
-def services(
-    tmp_path: Path, embedded_uri: str, embedded_db: Db, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Services]:
+@pytest.fixture(scope="module")
+def wallet(embedded_uri: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Services, Db]]:
     """A production wallet, but for its database: only the embedded one is there in a test."""
-    told = {"WALLET_ENV": "dev", "WALLET_DATA_DIR": str(tmp_path), "WALLET_MONGO_URI": embedded_uri}
-    settings = replace(Settings.from_env(told | {"WALLET_DATABASE": embedded_db.name}), env="prod")
+    db, folder = open_database(embedded_uri, f"clients_{new_id()}"), tmp_path_factory.mktemp("clients")
+    told = {"WALLET_ENV": "dev", "WALLET_DATA_DIR": str(folder), "WALLET_MONGO_URI": embedded_uri}
+    settings = replace(Settings.from_env(told | {"WALLET_DATABASE": db.name}), env="prod")
     FileKeyStore(settings.keys_dir, create=True).prepare(clock_from(settings)())
-    monkeypatch.setattr(commands, "settings_here", lambda: settings)
     # In production nothing migrates by itself.
-    build_services(replace(settings, env="dev"), embedded_db).log.close()
-    services = build_services(settings, embedded_db)
-    yield services
+    build_services(replace(settings, env="dev"), db).log.close()
+    services = build_services(settings, db)
+    yield services, db
     services.log.close()
+    db.client.close()
+
+
+@pytest.fixture
+def services(wallet: tuple[Services, Db], monkeypatch: pytest.MonkeyPatch) -> Services:
+    """That wallet, without clients and organisations."""
+    services, db = wallet
+    for name in ("oauth_clients", "organisations"):
+        db[name].delete_many({})
+    monkeypatch.setattr(commands, "settings_here", lambda: services.settings)
+    return services
 
 
 def keys_in(path: Path, **over: Any) -> Path:

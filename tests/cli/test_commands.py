@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from pymongo.database import Database
 
 from wallet_api.cli import main
 from wallet_api.context import Services
+from wallet_api.infra.ids import new_id
+from wallet_api.infra.mongo import open_database
 from wallet_api.settings import Settings
 from wallet_api.tasks import run_worker
 from wallet_api.wiring import build_services
@@ -24,27 +27,61 @@ Db = Database[dict[str, Any]]
 GROUPS = ("run", "story", "worker", "seed", "token", "clients", "reminders", "audit", "keys", "openapi")
 
 
+def told_of(folder: Path, uri: str, database: str) -> dict[str, str]:
+    return {
+        "WALLET_ENV": "dev",
+        "WALLET_DATA_DIR": str(folder),
+        "WALLET_MONGO_URI": uri,
+        "WALLET_DATABASE": database,
+    }
+
+
 @pytest.fixture
 def here(tmp_path: Path, embedded_uri: str, embedded_db: Db, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """This process's environment, told of a fresh database."""
-    told = {
-        "WALLET_ENV": "dev",
-        "WALLET_DATA_DIR": str(tmp_path),
-        "WALLET_MONGO_URI": embedded_uri,
-        "WALLET_DATABASE": embedded_db.name,
-    }
+    told = told_of(tmp_path, embedded_uri, embedded_db.name)
     for name, value in told.items():
         monkeypatch.setenv(name, value)
     return Settings.from_env(told)
 
 
-@pytest.fixture
-def services(here: Settings, embedded_db: Db) -> Services:
-    assert demo_marked(embedded_db)
-    found = build_services(here, embedded_db)
-    seed_demo(found, embedded_db, here)
+def demo(settings: Settings, db: Db) -> Iterator[Services]:
+    assert demo_marked(db)
+    found = build_services(settings, db)
+    seed_demo(found, db, settings)
     yield found
     found.log.close()
+
+
+@pytest.fixture
+def services(here: Settings, embedded_db: Db) -> Iterator[Services]:
+    """A demonstration of the test's own."""
+    yield from demo(here, embedded_db)
+
+
+@pytest.fixture(scope="module")
+def shared_db(embedded_uri: str) -> Iterator[Db]:
+    db = open_database(embedded_uri, f"commands_{new_id()}")
+    yield db
+    db.client.close()
+
+
+@pytest.fixture(scope="module")
+def shared_services(
+    embedded_uri: str, shared_db: Db, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Services]:
+    told = told_of(tmp_path_factory.mktemp("shared"), embedded_uri, shared_db.name)
+    yield from demo(Settings.from_env(told), shared_db)
+
+
+@pytest.fixture
+def shared(
+    shared_services: Services, embedded_uri: str, shared_db: Db, monkeypatch: pytest.MonkeyPatch
+) -> Services:
+    """One demonstration for the tests that leave it whole, and this process's environment told of it."""
+    for name, value in told_of(shared_services.settings.data_dir, embedded_uri, shared_db.name).items():
+        monkeypatch.setenv(name, value)
+    return shared_services
 
 
 @pytest.mark.parametrize("group", GROUPS)
@@ -81,16 +118,16 @@ def test_a_database_that_is_gone_is_told_in_one_sentence(
 
 
 def test_audit_verify_is_quiet_about_a_whole_log(
-    services: Services, capsys: pytest.CaptureFixture[str]
+    shared: Services, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["audit", "verify"]) == 0
     assert "is whole" in capsys.readouterr().out
 
 
 def test_audit_verify_names_the_entry_that_was_changed(
-    services: Services, embedded_db: Db, capsys: pytest.CaptureFixture[str]
+    shared: Services, shared_db: Db, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    log = embedded_db["audit_log"]
+    log = shared_db["audit_log"]
     entry = log.find_one({"rows.seq": 2})
     assert entry is not None
     rows = [
@@ -98,7 +135,10 @@ def test_audit_verify_names_the_entry_that_was_changed(
         for row in entry["rows"]
     ]
     log.update_one({"_id": entry["_id"]}, {"$set": {"rows": rows}})
-    assert main(["audit", "verify"]) == 1
+    try:
+        assert main(["audit", "verify"]) == 1
+    finally:
+        log.replace_one({"_id": entry["_id"]}, entry)
     assert f"Entry 2 of log {entry['log_id']} is not as it was written" in capsys.readouterr().err
 
 
@@ -136,9 +176,7 @@ def test_audit_verify_reads_the_checkpoints_that_were_kept(
     assert "keys signed" in capsys.readouterr().err
 
 
-def test_reminders_can_be_planned_once_by_hand(
-    services: Services, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_reminders_can_be_planned_once_by_hand(shared: Services, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["reminders", "plan"]) == 0
     first = capsys.readouterr().out
     assert "messages 0" not in first
@@ -147,7 +185,7 @@ def test_reminders_can_be_planned_once_by_hand(
 
 
 def test_sending_without_credentials_is_told_in_one_sentence(
-    services: Services, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    shared: Services, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.delenv("WALLET_FCM_CREDENTIALS", raising=False)
     assert main(["reminders", "send"]) == 1
@@ -157,8 +195,8 @@ def test_sending_without_credentials_is_told_in_one_sentence(
 @pytest.mark.parametrize("content", [None, "", "[]", "{}", '{"project_id": "demo", "private_key": "x"}'])
 def test_a_worker_without_a_usable_service_account_is_told_in_one_sentence(
     content: str | None,
-    here: Settings,
-    embedded_db: Db,
+    shared: Services,
+    shared_db: Db,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -169,11 +207,11 @@ def test_a_worker_without_a_usable_service_account_is_told_in_one_sentence(
         account.write_text(content)
 
     def build(settings: Settings) -> Services:
-        return build_services(settings, embedded_db)
+        return build_services(settings, shared_db)
 
     assert main(["worker"], work=lambda settings: run_worker(settings, build)) == 1
     [told] = capsys.readouterr().err.splitlines()
-    assert "WALLET_FCM_CREDENTIALS" in told and not (tmp_path / "worker.ready").exists()
+    assert "WALLET_FCM_CREDENTIALS" in told and not (shared.settings.data_dir / "worker.ready").exists()
 
 
 def test_a_stopped_push_text_is_shown_and_released(

@@ -45,7 +45,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
         run.await_ready()
         lines = [line.strip() for line in run.said.splitlines() if line.strip().startswith("curl ")]
         answers = [_pasted(line) for line in lines]
-        header = requests.get(f"{run.url}/readyz", timeout=10).headers.get("Server")
+        header = requests.get(f"{run.url}/readyz", timeout=30).headers.get("Server")
         citizen = _citizen(run)
         second = runs.command(folder, "run", PORT=str(runs.free_ports()))
     finally:
@@ -99,26 +99,26 @@ def test_a_later_run_finds_its_data_even_after_kill_9(seen: Seen) -> None:
 def test_a_taken_port_is_told_in_one_sentence(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        done = runs.command(tmp_path / "data", "run", PORT=str(port))
+        done = runs.command_here(tmp_path / "data", "run", PORT=str(port))
     assert done.returncode == 1
     assert done.stderr.startswith(f"Port {port} on 127.0.0.1 is taken") and len(done.stderr.splitlines()) == 1
 
 
 def test_a_folder_that_cannot_be_written_is_told_in_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    done = runs.command(tmp_path / "file" / "data", "run", PORT=str(runs.free_ports()))
+    done = runs.command_here(tmp_path / "file" / "data", "run", PORT=str(runs.free_ports()))
     assert done.returncode == 1
     assert "cannot be written" in done.stderr and len(done.stderr.splitlines()) == 1
 
 
 def test_run_is_refused_outside_development(tmp_path: Path) -> None:
-    done = runs.command(tmp_path, "run", WALLET_ENV="prod")
+    done = runs.command_here(tmp_path, "run", WALLET_ENV="prod")
     assert done.returncode == 1 and "WALLET_ENV=dev" in done.stderr
     assert not list(tmp_path.iterdir())
 
 
 def test_a_port_without_room_for_the_sandbox_is_refused(tmp_path: Path) -> None:
-    done = runs.command(tmp_path / "data", "run", PORT="65534")
+    done = runs.command_here(tmp_path / "data", "run", PORT="65534")
     assert done.returncode == 1 and "65533" in done.stderr
 
 
@@ -155,6 +155,6 @@ def _pasted(line: str) -> str:
 
 
 def _citizen(run: runs.Run) -> str:
-    token = runs.command(run.folder, "token", "an", "--url", run.url).stdout.strip()
+    token = runs.command_here(run.folder, "token", "an", "--url", run.url).stdout.strip()
     headers = {"Authorization": f"Bearer {token}"}
-    return str(requests.get(f"{run.url}/api/v1/citizens/me", headers=headers, timeout=10).json()["id"])
+    return str(requests.get(f"{run.url}/api/v1/citizens/me", headers=headers, timeout=30).json()["id"])

@@ -22,6 +22,7 @@ from tests.consent.builders import (
     make_scope,
     make_standing,
 )
+from tests.examples import examples
 
 ASK = Ask("org", "dr", "TREAT", NOW)
 LABELS = frozenset({"HIV", "PSY"})
@@ -226,7 +227,7 @@ def oracle(grant: LiveGrant, ask: Ask, licence: Licence, record: RecordFacts) ->
     )
 
 
-@settings(max_examples=400)
+@settings(max_examples=examples(250, 3000))
 @given(
     grants=grants_given,
     record=records,
@@ -244,7 +245,7 @@ def test_the_decision_is_the_union_of_what_single_grants_say(
     assert verdict.permit or verdict.predicate == NOTHING
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(12, 120), deadline=None)
 @given(grants=st.lists(grants_given.map(lambda some: some[0] if some else make_live()), max_size=6))
 def test_c16_no_permutation_of_six_grants_decides_otherwise(grants: list[LiveGrant]) -> None:
     told = {decide(ASK, make_standing(*order), LICENCE) for order in itertools.permutations(grants)}
@@ -253,6 +254,7 @@ def test_c16_no_permutation_of_six_grants_decides_otherwise(grants: list[LiveGra
     assert (blocked.permit, blocked.predicate) == (False, NOTHING)
 
 
+@settings(max_examples=examples(200, 1000))
 @given(
     grants=grants_given,
     ask=st.builds(
@@ -278,6 +280,7 @@ def test_every_question_has_an_answer_and_a_no_opens_nothing(
     assert verdict.permit or verdict.predicate == NOTHING
 
 
+@settings(max_examples=examples(200, 1000))
 @given(grants=grants_given, more=scopes, record=records)
 def test_taking_a_grant_away_never_opens_anything(
     grants: list[LiveGrant], more: object, record: RecordFacts

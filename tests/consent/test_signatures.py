@@ -29,6 +29,7 @@ from consent.notices import notice_for
 from consent.service import Proposal
 from consent.signatures import ATTESTED, counted, holds_until, in_common, roles_needed
 from tests.consent.builders import LICENCE, NOW, make_scope
+from tests.examples import examples
 
 BORN = date(2014, 6, 1)
 VERSION = notice_for("TREAT", "vi").version
@@ -82,7 +83,7 @@ def narrowed(draw: st.DrawFn) -> Scope:
     )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200, 1000), deadline=None)
 @given(st.lists(narrowed(), min_size=1, max_size=3))
 def test_what_is_in_common_exceeds_no_answer_on_any_dimension(scopes: list[Scope]) -> None:
     shared = in_common(scopes)

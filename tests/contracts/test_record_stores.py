@@ -27,6 +27,7 @@ from consent.predicate import (
     organisation_audience,
     own_eyes,
 )
+from tests.examples import MANY, examples
 from wallet_api.infra.crypto.blind import BlindIndex
 from wallet_api.infra.crypto.citizen_keys import SealBroken
 from wallet_api.infra.crypto.envelope import CitizenCipher
@@ -296,10 +297,10 @@ def newest_first(found: list[Record]) -> list[str]:
 
 
 @settings(
-    max_examples=120,
+    max_examples=examples(40, 400),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
-    derandomize=True,
+    derandomize=not MANY,
 )
 @given(predicates, filters, st.integers(1, 9))
 def test_a_store_admits_exactly_what_the_predicate_admits(

@@ -71,7 +71,7 @@ def receiver(*answers: Answer) -> Iterator[Receiver]:
 
     def serve(sock: socket.socket) -> None:
         with sock, suppress(OSError):
-            sock.settimeout(5)
+            sock.settimeout(30)
             seen = b""
             while b"\r\n\r\n" not in seen:
                 seen += sock.recv(65536)

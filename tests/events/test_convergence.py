@@ -16,6 +16,7 @@ from pymongo.database import Database
 
 from consent.model import Evidence, Grant, NoticeShown, Period, Scope, Step
 from tests.events.holding import Copy
+from tests.examples import examples
 from tests.world import Json
 from wallet_api.events.model import Event, Holding, Terms, Told, by_itself, over, shown
 from wallet_api.infra.crypto.blind import BlindIndex
@@ -67,7 +68,7 @@ def wire(events: list[Event]) -> list[Json]:
     return [event_view(each, lambda kind, *ids: ids[-1]) for each in events]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(150, 2000), deadline=None)
 @given(
     acts=st.lists(st.tuples(st.integers(0, 2), st.sampled_from(ACTS)), max_size=12),
     seed=st.integers(0, 2**32),
@@ -87,7 +88,7 @@ def test_c19_any_part_in_any_order_and_then_the_feed_is_the_truth(acts: list[Any
     assert again.known == truth
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100, 2000), deadline=None)
 @given(acts=st.lists(st.tuples(st.integers(0, 2), st.sampled_from(ACTS)), max_size=12))
 def test_versions_of_a_grant_have_no_gaps_and_no_two_events_one_id(acts: list[Any]) -> None:
     holdings, events = told_by(acts)

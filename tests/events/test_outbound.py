@@ -186,8 +186,8 @@ def test_a_bad_receiver_costs_so_much_time_and_no_more(answer: Any, fault: str) 
     with receiver(answer) as it:
         began = time.monotonic()
         with pytest.raises(OutboundFault) as why:
-            Poster(DEV, seconds=0.4).post(it.url, b"x", KIND)
-        assert why.value.code in (fault, "timeout") and time.monotonic() - began < 1.5
+            Poster(DEV, seconds=0.4 if fault == "timeout" else 20).post(it.url, b"x", KIND)
+        assert why.value.code in (fault, "timeout") and time.monotonic() - began < 15
         assert fault == "answer" or why.value.code == fault
 
 

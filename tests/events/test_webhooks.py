@@ -173,7 +173,7 @@ def test_a_receiver_that_hangs_costs_one_turn_its_time(world: World, made: Grant
         made.withdraw()
         began = time.monotonic()
         assert push(world, webhook).last == "timeout"
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 15
 
 
 @pytest.mark.parametrize(("status", "tries"), [(500, MAX_TRIES), (400, MAX_REFUSALS)])

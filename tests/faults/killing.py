@@ -19,6 +19,8 @@ from tests.world import bundle, condition
 from wallet_api.infra.ids import new_id
 
 WRITERS = 4
+BETWEEN = 20
+"""Writes that are acknowledged from one kill to the next, at least."""
 READY = 5.0
 """Seconds from a kill until the API serves again, on a machine that does nothing else."""
 SURELY = 60.0
@@ -37,7 +39,7 @@ def kill_the_database(plant: Plant, times: int) -> None:
     try:
         for _ in range(times):
             done = len(ledger.promised)
-            assert eventually(lambda done=done: len(ledger.promised) >= done + 40, 120), ledger.refused
+            assert eventually(lambda done=done: len(ledger.promised) >= done + BETWEEN, 120), ledger.refused
             pid = plant.database.pid
             killed = time.monotonic()
             os.kill(pid, signal.SIGKILL)
@@ -129,7 +131,7 @@ def _insist(plant: Plant, who: Pair, name: str) -> int:
                 again += waited > 0
                 return answer
             waited += 1
-            time.sleep(0.1)
+            time.sleep(0.3)
         raise AssertionError(f"{path} was never answered")
 
     sent = bundle(who.person, condition(name))

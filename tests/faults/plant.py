@@ -72,7 +72,7 @@ class Plant:
             answer = self.try_call("GET", path, timeout=5)
             if answer is not None and answer.status_code == 200:
                 return time.monotonic() - begun
-            time.sleep(0.05)
+            time.sleep(0.1)
         raise AssertionError(f"not ready in {seconds:g} s: {self.log('api').read_text()[-2000:]}")
 
     def call(
@@ -185,7 +185,7 @@ def eventually(question: Callable[[], object], seconds: float = 60.0) -> bool:
     while not question():
         if time.monotonic() > limit:
             return False
-        time.sleep(0.05)
+        time.sleep(0.1)
     return True
 
 

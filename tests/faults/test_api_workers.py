@@ -56,7 +56,7 @@ def in_flight(plant: Plant) -> float:
 
 
 def test_what_is_sent_again_after_a_workers_death_happens_once(plant: Plant) -> None:
-    killing.kill_an_api_worker(plant, 5)
+    killing.kill_an_api_worker(plant, 3)
 
 
 def test_of_eight_who_approve_the_same_one_wins(plant: Plant) -> None:
@@ -84,10 +84,12 @@ def test_a_worker_told_to_stop_answers_what_it_has_begun(plant: Plant) -> None:
     for each in writers:
         each.start()
     assert eventually(lambda: len(ledger.promised) > 10)
-    for pid in plant.workers():
+    before = plant.workers()
+    for pid in before:
         os.kill(pid, signal.SIGTERM)
-        time.sleep(1)
-    assert eventually(lambda: len(plant.workers()) == 2)
+        # The other one serves until this one has a successor.
+        assert eventually(lambda pid=pid: pid not in (now := plant.workers()) and len(now) == 2)
+    assert not set(before) & set(plant.workers())
     killing.stop(writers)
     damage = inspect(plant.world.db, ledger)
     killing.check(damage, ledger)

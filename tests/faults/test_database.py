@@ -17,8 +17,8 @@ def plant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plant]:
 
 
 def test_nothing_promised_is_lost_when_the_database_is_killed_under_writers(plant: Plant) -> None:
-    killing.kill_the_database(plant, 3)
+    killing.kill_the_database(plant, 2)
 
 
 def test_a_silent_database_is_a_503_in_time_and_forgotten_a_second_after(plant: Plant) -> None:
-    silence.stop_the_database(plant, seconds=4.0, alive=3.0, slack=4.0)
+    silence.stop_the_database(plant, seconds=4.0, alive=6.0, slack=8.0)

@@ -14,7 +14,6 @@ from tests.faults.figures import note
 from tests.faults.plant import Plant, patiently, planted
 from tests.world import World, bundle, condition
 from wallet_api.infra.crypto import citizen_keys, keystore
-from wallet_api.infra.embedded import server_at
 from wallet_api.infra.mongo import open_database
 
 FIVE_MINUTES = 300
@@ -26,10 +25,10 @@ def plant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plant]:
         yield made
 
 
-def refusal(plant: Plant, **env: str) -> str:
-    """What a start that must be refused says, without tracebacks, though two workers refuse at once."""
+def refusal(plant: Plant, workers: int = 2, **env: str) -> str:
+    """What a start that must be refused says, without tracebacks, though all workers refuse at once."""
     plant.log("api").write_bytes(b"")
-    api = plant.start_api(**env, WEB_CONCURRENCY="2")
+    api = plant.start_api(**env, WEB_CONCURRENCY=str(workers))
     assert api.wait(90) == 3
     said = plant.log("api").read_text()
     assert "Traceback" not in said, said
@@ -68,18 +67,17 @@ def test_another_kek_of_the_same_month_is_refused_too(plant: Plant) -> None:
     mixed.chmod(0o700)
     (kek,) = mixed.glob("kek-2026-11.key")
     kek.write_bytes(b"\1" * 32)
-    assert "kek-2026-11 is not the one" in refusal(plant, WALLET_KEYS_DIR=str(mixed))
+    assert "kek-2026-11 is not the one" in refusal(plant, workers=1, WALLET_KEYS_DIR=str(mixed))
 
 
 def test_keys_that_vanish_are_used_for_five_minutes_at_most_and_nothing_is_kept_in_clear(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    plant: Plant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ahead = 0.0
     shifted = SimpleNamespace(monotonic=lambda: time.monotonic() + ahead, sleep=time.sleep)
     monkeypatch.setattr(keystore, "time", shifted)
     monkeypatch.setattr(citizen_keys, "time", shifted)
-    server = server_at(tmp_path / "db")
-    world = World(open_database(server.uri, "vanishing"), tmp_path)
+    world = World(open_database(plant.database.uri, "vanishing"), tmp_path)
     person, doctor = world.person(), world.doctor()
     world.send(doctor, bundle(person, condition()))
     tokens = person.token, doctor.token
@@ -110,6 +108,5 @@ def test_keys_that_vanish_are_used_for_five_minutes_at_most_and_nothing_is_kept_
     note("F10 keys vanish", 1, lost=0, more=f"at once {served}, after 5 min {refused}, back {back}")
     world.services.log.close()
     world.db.client.close()
-    server.stop(grace=0)
     assert served == (200, 202) and refused == (503, 503) and back == (200, 202)
     assert clear == []

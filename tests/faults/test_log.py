@@ -17,7 +17,7 @@ from wallet_api.stores.audit_log import MongoAuditLog
 
 
 def test_nothing_is_shown_that_the_log_lacks(world: World) -> None:
-    disclosed, unlogged = read_while_the_log_fails(world, 500, share=0.03)
+    disclosed, unlogged = read_while_the_log_fails(world, 200, share=0.06)
     assert disclosed and unlogged == 0
 
 
@@ -37,7 +37,7 @@ def test_a_log_that_is_not_waited_for_is_noticed(world: World, monkeypatch: pyte
 
     monkeypatch.setattr(LogWriter, "_write", careless)
     monkeypatch.setattr("tests.faults.leaking.failing", nothing_stored)
-    _, unlogged = read_while_the_log_fails(world, 200, share=0.05, careful=False)
+    _, unlogged = read_while_the_log_fails(world, 120, share=0.1, careful=False)
     assert unlogged > 0
 
 

@@ -34,7 +34,7 @@ class Gate:
                 return call(*args, **more)
             found = call(*args, **more) if after else None
             self.reached.set()
-            assert self.go_on.wait(10)
+            assert self.go_on.wait(30)
             return found if after else call(*args, **more)
 
         return paused
@@ -93,11 +93,11 @@ def read_while(
 
     reader = threading.Thread(target=read)
     reader.start()
-    assert gate.reached.wait(10), f"the read never came to: {step}"
+    assert gate.reached.wait(30), f"the read never came to: {step}"
     monkeypatch.undo()
     meanwhile()
     gate.go_on.set()
-    reader.join(10)
+    reader.join(30)
     return answers[0]
 
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
-from pymongo.database import Database
 
 from notifications.memory import MemoryInbox, MemoryPreferences
 from notifications.outgoing import Device
@@ -19,21 +17,24 @@ from wallet_api.audit.memory import MemoryAuditStore
 from wallet_api.context import Services
 from wallet_api.identity.model import Profile, Session
 from wallet_api.infra.clock import vn_day
+from wallet_api.infra.ids import new_id
+from wallet_api.infra.mongo import open_database
 from wallet_api.settings import Settings
 from wallet_api.wiring import build_services
 from wallet_api.wiring.theft import theft_teller
 
-Db = Database[dict[str, Any]]
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 SESSION = Session("s1", "citizen", "an", "app", "Ví", NOW, NOW, NOW, "2")
 
 
-@pytest.fixture
-def services(tmp_path: Path, embedded_uri: str, embedded_db: Db) -> Iterator[Services]:
-    told = {"WALLET_ENV": "dev", "WALLET_DATA_DIR": str(tmp_path), "WALLET_MONGO_URI": embedded_uri}
-    services = build_services(Settings.from_env(told), embedded_db)
+@pytest.fixture(scope="module")
+def services(embedded_uri: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
+    folder, db = tmp_path_factory.mktemp("wallet"), open_database(embedded_uri, f"after_{new_id()}")
+    told = {"WALLET_ENV": "dev", "WALLET_DATA_DIR": str(folder), "WALLET_MONGO_URI": embedded_uri}
+    services = build_services(Settings.from_env(told), db)
     yield services
     services.log.close()
+    db.client.close()
 
 
 def fail(*_: object) -> Any:

@@ -41,7 +41,7 @@ def sign_in(world: World, person: str, client: str = "app") -> tuple[dict[str, s
     browser = world.browser()
     verifier, asked = world.begin(browser, client_id=client)
     address = f"{world.upstream}/oauth2/authorize"
-    answer = requests.get(address, asked | {"login_hint": person}, allow_redirects=False, timeout=5)
+    answer = requests.get(address, asked | {"login_hint": person}, allow_redirects=False, timeout=30)
     back = urlsplit(answer.headers["Location"])
     told = told_in(browser.get(f"{back.path}?{back.query}").headers["Location"])
     return told, verifier, browser

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import settings as hypothesis_settings
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 
+from tests.examples import examples
 from tests.identity.world import START, Clock, World
 from wallet_api.identity.errors import TokenRefused
 from wallet_api.identity.memory_oauth import MemorySessions
@@ -226,4 +227,6 @@ class RefreshLines(RuleBasedStateMachine):
 
 
 TestRefreshLines = RefreshLines.TestCase
-TestRefreshLines.settings = hypothesis_settings(max_examples=60, stateful_step_count=25, deadline=None)
+TestRefreshLines.settings = hypothesis_settings(
+    max_examples=examples(30, 600), stateful_step_count=25, deadline=None
+)

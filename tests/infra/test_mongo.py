@@ -129,7 +129,7 @@ def test_a_transaction_that_never_succeeds_gives_up_in_time(db: Database[Documen
     begun = time.monotonic()
     with pytest.raises(DATABASE_ERRORS):
         transaction(db, work)
-    assert time.monotonic() - begun < 3.5
+    assert time.monotonic() - begun < 12  # 3 s, and what a busy machine adds
 
 
 def test_a_duplicate_met_on_the_second_run_may_be_the_first_runs_own(db: Database[Document]) -> None:
@@ -155,7 +155,7 @@ def test_a_database_that_is_gone_is_an_error_within_the_time_allowed() -> None:
     begun = time.monotonic()
     with pytest.raises(DATABASE_ERRORS):
         db.things.find_one()
-    assert time.monotonic() - begun < 3.5
+    assert time.monotonic() - begun < 12  # 3 s, and what a busy machine adds
     db.client.close()
 
 

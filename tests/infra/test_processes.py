@@ -114,7 +114,7 @@ def test_a_child_deaf_to_sigterm_is_killed_after_the_grace(tmp_path: Path) -> No
     with Supervisor(children(tmp_path, "deaf"), tmp_path, grace=0.3) as supervisor:
         supervisor.start()
         begun = time.monotonic()
-    assert 0.3 <= time.monotonic() - begun < 8
+    assert 0.3 <= time.monotonic() - begun < 20
     assert nobody(all_pids(tmp_path))
 
 

@@ -42,7 +42,7 @@ class OwnRedis:
         quiet = ["--save", "", "--appendonly", "no", "--dir", str(self.folder)]
         command = ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", *quiet]
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        client, until = redis.Redis(port=self.port), time.monotonic() + 10
+        client, until = redis.Redis(port=self.port), time.monotonic() + 30
         while time.monotonic() < until:
             try:
                 client.ping()

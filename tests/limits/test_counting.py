@@ -6,7 +6,6 @@ import itertools
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -14,26 +13,13 @@ import pytest
 from pymongo.database import Database
 
 from tests.limits.conftest import OwnRedis
+from tests.limits.spending import NOON, allowed, limits
 from wallet_api.infra.budgets import BUDGETS, BadRate, Budget, budgets, rate
 from wallet_api.infra.counters import Counters, CountersUnavailable, MemoryCounters
 from wallet_api.infra.ids import new_id
-from wallet_api.infra.limits import LimitReached, Limits, LimitsUnavailable
+from wallet_api.infra.limits import LimitReached, LimitsUnavailable
 from wallet_api.infra.mongo import ensure_indexes
 from wallet_api.stores.limits import INDEXES, DatabaseStorage
-
-NOON = 1_800_000_000.0
-
-
-def limits(counters: Counters, *rows: Budget, clock: Callable[[], float] = lambda: NOON) -> Limits:
-    return Limits({row.name: row for row in rows}, counters, lambda name: f"{name}", clock)
-
-
-def allowed(spend: Callable[[], object]) -> bool:
-    try:
-        spend()
-    except LimitReached:
-        return False
-    return True
 
 
 def test_counts_go_up_one_by_one_and_down(counters: Counters) -> None:
@@ -64,7 +50,7 @@ def test_sixteen_threads_never_get_more_than_there_is(
 
 CHILD = """
 import sys
-from tests.limits.test_counting import allowed, limits
+from tests.limits.spending import allowed, limits
 from wallet_api.infra.budgets import Budget
 from wallet_api.infra.counters import SharedCounters, redis_counters
 from wallet_api.infra.mongo import open_database

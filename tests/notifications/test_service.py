@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from notifications.errors import MessageNotFound
 from notifications.model import GivenDose, Preferences, Status
 from notifications.reminders import SHARDS, State, shard_of, when_to_send, window_of
+from tests.examples import examples
 from tests.notifications.stage import BABY, DAY, Clock, Stage, full_baby, ready
 
 
@@ -270,7 +271,7 @@ def test_replan_stores_the_plan_and_the_next_day_to_look() -> None:
 
 
 @given(st.dates(date(2021, 1, 1), date(2026, 11, 20)), st.lists(st.integers(0, 40), min_size=1, max_size=8))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(15, 300), deadline=None)
 def test_whatever_days_are_planned_no_reminder_repeats_and_keys_are_stable(
     born: date, gaps: list[int]
 ) -> None:
@@ -295,7 +296,7 @@ def test_whatever_days_are_planned_no_reminder_repeats_and_keys_are_stable(
     st.integers(-30, 80),
     st.data(),
 )
-@settings(deadline=None)
+@settings(max_examples=examples(100, 2000), deadline=None)
 def test_a_send_time_is_in_the_window_and_never_in_the_past(
     day: date, who: str, hours: int, data: st.DataObject
 ) -> None:

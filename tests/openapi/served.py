@@ -63,10 +63,10 @@ def _gunicorn(world: World, uri: str, folder: Path, port: int, app: str) -> subp
 
 
 def _await(url: str, process: subprocess.Popen[bytes]) -> None:
-    until = time.monotonic() + 30
+    until = time.monotonic() + 60
     while time.monotonic() < until and process.poll() is None:
         try:
-            if requests.get(url, timeout=2).ok:
+            if requests.get(url, timeout=10).ok:
                 return
         except requests.RequestException:
             pass

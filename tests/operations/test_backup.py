@@ -367,7 +367,7 @@ def test_a_backup_under_writes_is_of_one_moment(scene: Scene, empty: Db, tmp_pat
         made = keeper(scene.world, db).back_up(tmp_path / "data")
     finally:
         stop.set()
-        thread.join(10)
+        thread.join(60)
         for name in ("aa_first", "zz_last"):
             db.drop_collection(name)
     first, last = (

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consent.codes import LABELS
+from tests.examples import MANY, examples
 from tests.fhir import ICD10, LOINC, bundle, condition, immunization, labelled, observation
 from wallet_api.records.bundle import MAX_ENTRIES, read_bundle
 from wallet_api.records.errors import BundleRefused
@@ -43,7 +44,7 @@ FIELDS = (
 )
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=examples(60, 1000), deadline=None, derandomize=not MANY)
 @given(st.dictionaries(st.sampled_from(FIELDS), json_values, max_size=3))
 def test_whatever_an_entry_holds_it_is_taken_or_named(strange: dict[str, Any]) -> None:
     try:
@@ -81,7 +82,7 @@ def test_a_report_repeats_a_name_the_sender_made_up(over: dict[str, Any], pointe
     assert refused.value.pointer == "/entry/0/resource"
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=examples(60, 1000), deadline=None, derandomize=not MANY)
 @given(json_values)
 def test_whatever_is_no_bundle_is_refused(value: Any) -> None:
     for wrapped in (value, {"resourceType": "Bundle", "type": "batch", "entry": value}):

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from wallet_api.rights.calendar import (
     VIETNAM,
     WorkingDays,
@@ -90,7 +91,7 @@ def test_counting_over_holidays(day: date, count: int, then: date) -> None:
     assert add_working_days(day, count) == then
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=examples(120, 1500), deadline=None)
 @given(day=DAYS, first=st.integers(0, 30), second=st.integers(0, 30))
 def test_counting_is_additive_and_ends_on_a_working_day(day: date, first: int, second: int) -> None:
     there = add_working_days(day, first)
@@ -100,7 +101,7 @@ def test_counting_is_additive_and_ends_on_a_working_day(day: date, first: int, s
     assert sum(map(is_working_day, between)) == first
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60, 1500), deadline=None)
 @given(day=DAYS, count=st.integers(0, 30))
 def test_not_knowing_is_early_not_late(day: date, count: int) -> None:
     """Calendar days <= weekends alone <= with holidays, but for worked Saturdays, which are earlier still."""

@@ -91,7 +91,7 @@ def test_a_draft_says_what_is_known_and_what_is_missing(world: World) -> None:
 
 
 def test_who_is_concerned_is_named_from_the_log(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(breach_store, "_PART", 3)
+    monkeypatch.setattr(breach_store, "_PART", 8)
     world.clock.set_to(START + timedelta(days=11))  # a day on which nobody else was read
     doctor, other = world.doctor(), world.doctor()
     bad = world.colleague(doctor, "BS. Xấu")

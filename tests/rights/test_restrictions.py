@@ -25,7 +25,7 @@ def test_a_standing_opened_while_a_restriction_is_made_is_restricted(embedded_db
     looked, done = threading.Event(), threading.Event()
 
     def restrict() -> None:
-        looked.wait(5)
+        looked.wait(30)
         found.set(whose, "r", on=True)
         done.set()
 
@@ -46,7 +46,7 @@ def test_a_standing_opened_while_a_restriction_is_made_is_restricted(embedded_db
         embedded_db["standings"].insert_one(standing, session=session)
 
     transaction(embedded_db, work)
-    other.join(10)
+    other.join(30)
     assert done.is_set()
     assert embedded_db["standings"].find_one({"_id": f"{whose}:o"})["restricted"] is True
 

@@ -10,15 +10,16 @@ import pymongo
 import pytest
 
 from consent.predicate import own_eyes
+from tests.examples import examples
 from tests.listening import Operations
 from tests.plans import plan_stages
 from tests.world import Granted, World, bundle, condition, found_in, immunization
 from wallet_api.infra.ids import new_id
 from wallet_api.records.model import Filter
 
-OTHERS = 600
+OTHERS = examples(240, 600)
 ENOUGH = 60
-"""How many documents the widest of these queries may look at; there are ten times as many."""
+"""How many documents the widest of these queries may look at; there are many times as many."""
 SMALL = {"oauth_clients", "organisations", "practitioners"}
 """Looked up by id among few."""
 

@@ -72,7 +72,7 @@ def ready_line(process: subprocess.Popen[str]) -> str:
 
 def end(process: subprocess.Popen[str]) -> int:
     process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=10)
+    process.communicate(timeout=30)
     return process.returncode
 
 
@@ -92,7 +92,7 @@ def launch(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     yield begin
     for process in running:
         process.kill()
-        process.communicate(timeout=10)
+        process.communicate(timeout=30)
 
 
 @dataclass
@@ -120,7 +120,7 @@ class RelyingParty:
             "login_hint": "an",
         }
         wanted = {name: value for name, value in (params | changes).items() if value is not None}
-        return requests.get(f"{self.issuer}/oauth2/authorize", wanted, allow_redirects=False, timeout=5)
+        return requests.get(f"{self.issuer}/oauth2/authorize", wanted, allow_redirects=False, timeout=30)
 
     def code(self, **changes: str | None) -> str:
         return self.answer(self.ask(**changes))["code"]
@@ -153,7 +153,7 @@ class RelyingParty:
             "client_assertion": self.assertion(),
         }
         wanted = {name: value for name, value in (form | changes).items() if value is not None}
-        return requests.post(f"{self.issuer}/oauth2/token", wanted, timeout=5)
+        return requests.post(f"{self.issuer}/oauth2/token", wanted, timeout=30)
 
 
 def new_key() -> bytes:
@@ -205,7 +205,7 @@ def wallet(provider: Provider) -> RelyingParty:
     return provider.wallet
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
     ends = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < ends, "did not happen in time"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
@@ -12,9 +13,28 @@ import requests
 from tests.sandbox.conftest import ROOT, end, free_port, ready_line, sandbox_env
 from wallet_api.infra.embedded import EmbeddedServer
 from wallet_api.infra.mongo import open_database
+from wallet_api.sandbox import push, vneid
 from wallet_api.sandbox.conditions import put_demo_marker
 
-Launch = Callable[..., object]
+MAIN = {"vneid": vneid.main, "push": push.main}
+
+
+@pytest.fixture
+def refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[str, str]]:
+    """Run a program in this process, which saves its start; what it said when it ended with exit code 2."""
+
+    def run(module: str, port: int, *options: str, marked: bool = True, **more: str) -> tuple[str, str]:
+        env = sandbox_env(tmp_path, port, **more)
+        with monkeypatch.context() as patch, pytest.raises(SystemExit) as end:
+            patch.setattr(os, "environ", env)
+            MAIN[module](["--port", str(port), *options], has_marker=lambda _: marked)
+        assert end.value.code == 2
+        said = capsys.readouterr()
+        return said.out, said.err
+
+    return run
 
 
 @pytest.mark.parametrize(("module", "label"), [("vneid", "sandbox VNeID"), ("push", "sandbox push receiver")])
@@ -24,7 +44,7 @@ def test_a_process_says_where_it_is_ends_cleanly_and_finds_its_keys_again(
     port = free_port()
     process = launch(module, port)
     assert ready_line(process) == f"{label} on http://127.0.0.1:{port}"
-    assert requests.get(f"http://127.0.0.1:{port}/", timeout=5).status_code == 200
+    assert requests.get(f"http://127.0.0.1:{port}/", timeout=30).status_code == 200
     assert end(process) == 0
     kept = {path.name: path.read_bytes() for path in (tmp_path / "sandbox").iterdir()}
     again = launch(module, port)
@@ -34,13 +54,12 @@ def test_a_process_says_where_it_is_ends_cleanly_and_finds_its_keys_again(
 
 
 @pytest.mark.parametrize("module", ["vneid", "push"])
-def test_a_taken_port_is_told_in_one_sentence(launch, module: str) -> None:
+def test_a_taken_port_is_told_in_one_sentence(refused, module: str) -> None:
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", 0))
         holder.listen()
         port = holder.getsockname()[1]
-        out, err = (process := launch(module, port)).communicate(timeout=20)
-    assert (process.returncode, out, err) == (2, "", f"port {port} is taken\n")
+        assert refused(module, port) == ("", f"port {port} is taken\n")
 
 
 @pytest.mark.parametrize("module", ["vneid", "push"])
@@ -54,23 +73,17 @@ def test_a_taken_port_is_told_in_one_sentence(launch, module: str) -> None:
     ],
 )
 def test_a_process_does_not_start_where_it_must_not(
-    launch, tmp_path: Path, module: str, wrong, word: str
+    refused, tmp_path: Path, module: str, wrong, word: str
 ) -> None:
-    port = free_port()
-    process = launch(module, port, **wrong)
-    out, err = process.communicate(timeout=20)
-    assert process.returncode == 2
+    out, err = refused(module, free_port(), **wrong)
     assert word in err
     assert err.count("\n") == 1
     assert out == ""
     assert not (tmp_path / "sandbox").exists()
 
 
-def test_an_issuer_elsewhere_is_refused(launch) -> None:
-    port = free_port()
-    _, err = (process := launch("vneid", port, "--issuer", "http://vneid.example")).communicate(timeout=20)
-    assert process.returncode == 2
-    assert "issuer" in err
+def test_an_issuer_elsewhere_is_refused(refused) -> None:
+    assert "issuer" in refused("vneid", free_port(), "--issuer", "http://vneid.example")[1]
 
 
 @pytest.fixture
@@ -96,7 +109,7 @@ def test_the_real_command_starts_only_once_the_real_database_carries_the_marker(
             text=True,
         )
 
-    out, err = (refused := command()).communicate(timeout=30)
+    out, err = (refused := command()).communicate(timeout=60)
     assert (refused.returncode, out) == (2, "")
     assert "demo people" in err
     with (opened := open_database(database.uri, "wallet")).client:

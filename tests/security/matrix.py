@@ -15,8 +15,9 @@ from werkzeug.test import TestResponse
 
 from tests.events.holding import statement
 from tests.fhir import brought
+from tests.read_once import callers_read_once
 from tests.security.matrix_cast import APP, ASSESSMENT, BREACH, HOOK, Cast, Target
-from tests.security.matrix_table import CITIZENS, DONE, IDENTITIES, PROVIDERS, TARGETS, Row
+from tests.security.matrix_table import CITIZENS, DONE, IDENTITIES, OPS, PROVIDERS, TARGETS, Row
 from tests.visit_files import file_of, visit_of
 from tests.world import Json, bundle, condition, found_in, without_request_id
 from wallet_api.infra.ids import new_id
@@ -56,6 +57,8 @@ LIVELY = {
 }
 """Collections that a refused call may change, and why."""
 
+TWINS = ("other's", "absent")
+"""Targets whose answers may differ in nothing."""
 FRESH = ("id", "installation_id", "received_at", "citizen_ref", "access_session", "expires_at", "grant_id")
 """Members of an answer that are new each time; their length is compared."""
 
@@ -237,6 +240,7 @@ class Matrix:
         self.cast = cast
         self.watched = watched
         self.world = cast.world
+        self._targets: dict[tuple[str, int], Target] = {}
         self.arguments = operations(self.world.app)
 
     def run(self, rows: Iterable[Row]) -> Outcome:
@@ -246,24 +250,29 @@ class Matrix:
             self.cast.token(identity)
         self.cast.read_feeds()
         before = self.stored()
-        for row in rows:
-            for letter, identity, position in self._cells(row):
-                if letter not in DONE:
-                    self._check(row, identity, position, seen[row.name], found)
         rows.sort(key=lambda row: row.method != "GET")
-        looked = False
+        with callers_read_once():  # nothing that happens here changes them, as is seen right after
+            for row in rows:
+                self._check_cells(row, seen[row.name], found, done=False)
+            reads = [row for row in rows if row.method == "GET"]
+            for row in reads:
+                self._check_cells(row, seen[row.name], found, done=True)
+        self._unchanged(before, "refused calls and reads", found)
+        for identity in (*CITIZENS, *OPS):
+            self.cast.forget(identity)  # some acts need a sign-in of the last minutes
+        for row in rows[len(reads) :]:
+            self._check_cells(row, seen[row.name], found, done=True)
         for row in rows:
-            if row.method != "GET" and not looked:
-                self._unchanged(before, "refused calls and reads", found)
-                looked = True
-            for letter, identity, position in self._cells(row):
-                if letter in DONE:
-                    self._renew(row, identity)
-                    self._check(row, identity, position, seen[row.name], found)
             self._compare_twins(row, seen[row.name], found)
-        if not looked:
-            self._unchanged(before, "refused calls and reads", found)
         return found
+
+    def _check_cells(self, row: Row, seen: dict[Key, object], found: Outcome, *, done: bool) -> None:
+        """The cells of a row in which something is done, or those in which nothing is."""
+        for letter, identity, position in self._cells(row):
+            if (letter in DONE) is done:
+                if done:
+                    self._renew(row, identity)
+                self._check(row, identity, position, seen, found)
 
     def _unchanged(self, before: dict[str, list[str]], what: str, found: Outcome) -> None:
         after = self.stored()
@@ -277,24 +286,35 @@ class Matrix:
 
     def _renew(self, row: Row, identity: str) -> None:
         if row.method != "GET":
+            self._targets.clear()
             for name in self.arguments.get(row.name, ()):
                 self.cast.renew(identity, name, row.name)
+
+    def _target(self, identity: str, position: int) -> Target:
+        """Made once, until something is renewed."""
+        if (identity, position) not in self._targets:
+            self._targets[identity, position] = self.cast.target(identity, position)
+        return self._targets[identity, position]
 
     def _check(self, row: Row, identity: str, position: int, seen: dict[Key, object], found: Outcome) -> None:
         """One cell; where a thing of one book can be asked for within another, that as well."""
         letters = row.cells[identity]
         found.cells += 1
         caller = self.cast.token(identity)
-        answer = self.call(row, caller, self.cast.target(identity, position))
-        seen[identity, position, False] = self._bytes(answer)
+        answer = self.call(row, caller, self._target(identity, position))
+        answer.get_data()  # whatever is done while an answer goes out is done
+        if TARGETS[position] in TWINS:
+            seen[identity, position, False] = self._bytes(answer)
         if letters[position] == "A" and row.name in ENDING:
-            self.cast.forget(identity)
+            self.cast.signed_out(identity)
         self._compare(row, f"{identity} on {TARGETS[position]}", letters[position], answer, found)
         if letters[position] == "A" and row.name == "POST /ops/guardianships":
             self.cast.next_ward()
+            self._targets.clear()
         if position and self._has_thing(row, identity):
             answer = self.call(row, caller, self._mixed(row, identity, position))
-            seen[identity, position, True] = self._bytes(answer)
+            if TARGETS[position] in TWINS:
+                seen[identity, position, True] = self._bytes(answer)
             # In a book whose grant has ended every record is answered alike, and with nobody named likewise.
             within = {"-": letters[2], "P": "P"}.get(letters[0], letters[3])
             self._compare(row, f"{identity} on {TARGETS[position]} within own", within, answer, found)
@@ -317,7 +337,7 @@ class Matrix:
         """Other's and absent: one answer to the byte, whoever asks, wherever both exist."""
         for (identity, position, mixed), theirs in seen.items():
             nobodys = seen.get((identity, 3, mixed))
-            if position != 1 or nobodys is None:
+            if TARGETS[position] != TWINS[0] or nobodys is None:
                 continue
             found.twins += 1
             if theirs != nobodys:
@@ -344,8 +364,8 @@ class Matrix:
 
     def _mixed(self, row: Row, identity: str, position: int) -> Target:
         """The own book, or one once granted, with a thing of another target in it."""
-        own = self.cast.target(identity, 2 if row.cells[identity][0] == "-" else 0)
-        things = self.cast.target(identity, position).path
+        own = self._target(identity, 2 if row.cells[identity][0] == "-" else 0)
+        things = self._target(identity, position).path
         books = {name: own.path[name] for name in BOOK_OF}
         return Target(things | books, own.meant)
 

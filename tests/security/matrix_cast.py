@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from notifications.outgoing import Message
@@ -33,6 +33,12 @@ NOBODYS = "001188998877"
 APP = {"platform": "ios", "address_kind": "fid", "address": "f" * 22, "locale": None}
 
 
+RECENT = timedelta(minutes=2)
+"""How old a sign-in may be that an act is to follow; the wallet asks for one of the last five minutes."""
+BOOKS = ("citizen", "baby", "girl", "other", "former")
+"""Whose books are targets: each caller's own, somebody else's, and one that was theirs to read."""
+
+
 @dataclass(frozen=True)
 class Target:
     """One target: what goes into the path, by argument, and into a body, by name."""
@@ -50,11 +56,17 @@ class Absent:
 
 
 class Cast:
-    """Everybody in their place. `target` says what a target is; `renew` puts back what a call used up."""
+    """Everybody in their place. `target` says what a target is; `renew` puts back what a call used up.
 
-    def __init__(self, world: World) -> None:
+    `books`: whose are filled, and so may be a target; with the citizen's alone, what is the citizen's own
+    and what the hospital holds are all the targets there are.
+    """
+
+    def __init__(self, world: World, books: tuple[str, ...] = BOOKS) -> None:
         self.world = world
-        self._tokens: dict[str, str | None] = {}
+        self._filled = books
+        self._callers: dict[str, Caller] = {}
+        self._sessions_of: dict[str, tuple[datetime, Person]] = {}
         self.hospital, self.other_hospital, self.left = (
             world.doctor(purposes=("TREAT", "BTG")) for _ in range(3)
         )
@@ -71,10 +83,10 @@ class Cast:
         self.entries: dict[str, str] = {}
         self.rights: dict[str, str] = {}
         self.file_of_citizen = ""
-        for whose in self.people.values():
-            self._fill(whose)
-            self._read_log(whose)
-        self._hide("girl")
+        for name in books:
+            self._fill(self.people[name])
+        if "girl" in books:
+            self._hide("girl")
         self.given = self._given()
         self.intakes = self._intakes()
         self.never = Absent("001088999999")
@@ -104,15 +116,32 @@ class Cast:
         return {"doctor": self.hospital, "ex_doctor": self.left, "system": self.hospital.system}[identity]
 
     def token(self, identity: str) -> str | None:
-        """The token of an identity, kept until `forget`."""
-        if identity not in self._tokens:
-            who = self.caller(identity)
-            self._tokens[identity] = who if isinstance(who, str) or who is None else who.token
-        return self._tokens[identity]
+        """A token of an identity, fresh enough; its session is kept until `forget`."""
+        if identity not in self._callers:
+            self._callers[identity] = self.caller(identity)
+        who = self._callers[identity]
+        return who if isinstance(who, str) or who is None else who.token
 
     def forget(self, identity: str) -> None:
         """Sign in anew next time."""
-        self._tokens.pop(identity, None)
+        self._callers.pop(identity, None)
+
+    def signed_out(self, identity: str) -> None:
+        """Their sessions have all ended."""
+        self.forget(identity)
+        self._sessions_of.pop(self.people[identity].id, None)
+
+    def _signed(self, whose: Person) -> Person:
+        """Somebody with a sign-in of the last minutes, in a session that no row of the matrix ends."""
+        held = self._sessions_of.get(whose.id)
+        if held is None or self.world.now() - held[0] > RECENT:
+            held = self._sessions_of[whose.id] = self.world.now(), self._sign_in(whose)
+        return held[1]
+
+    def _sign_in(self, whose: Person) -> Person:
+        for each in CITIZENS:  # a person has only so many sessions: the oldest makes room
+            self.forget(each)
+        return self.world.signed_in(whose)
 
     # --- what a target is ------------------------------------------------------------------------------
 
@@ -163,8 +192,6 @@ class Cast:
         renewed |= {"rights_id": self._waiting if operation.endswith("/cancellation") else self._copied}
         if name in renewed:
             renewed[name](whose)
-            for each in CITIZENS:  # what was renewed took sessions, and a person has only so many
-                self.forget(each)
 
     def _book(self, identity: str, position: int) -> dict[str, str]:
         role = (_OWN[identity], "other", "former")[position] if position < 3 else None
@@ -215,20 +242,33 @@ class Cast:
     def _fill(self, whose: Person) -> None:
         world = self.world
         world.send(self.asker, bundle(whose, condition(), immunization()))
-        items = found_in(world.get("/citizens/me/records?category=condition", whose))["items"]
+        items = found_in(world.get("/citizens/me/records?category=condition", self._signed(whose)))["items"]
         self.records[whose.id] = items[0]["id"]
         for step in (self._ask, self._grant, self._message, self._app, self._session, self._claim):
             step(whose)
         self._copied(whose)
+        self._read_log(whose)
 
     def _ask(self, whose: Person) -> None:
         # Somebody else each time: equal requests of one are one, and who was refused has to wait.
         self.world.ask(self.world.doctor(), whose)
-        self.requests[whose.id] = self.world.newest_request(self.world.signed_in(whose))["id"]
+        self.requests[whose.id] = self._newest_request(whose)
+
+    def _newest_request(self, whose: Person) -> str:
+        return self.world.services.consent.requests(whose.id, limit=1)[0].id
 
     def _grant(self, whose: Person) -> None:
-        made = self.world.grant(self.world.doctor(), self.world.signed_in(whose))
-        self.grants[whose.id] = made.grant["id"]
+        world = self.world
+        world.ask(world.doctor(), whose)
+        signer = {self.people["baby"].id: "guardian", self.people["girl"].id: "companion"}.get(whose.id)
+        made = world.agree(
+            self._signed(whose),
+            self._newest_request(whose),
+            world.answer_to({"purpose": "TREAT"}),
+            self._signed(self.people[signer]) if signer is not None else None,
+        )
+        assert made.status_code == 201, made.get_data(as_text=True)
+        self.grants[whose.id] = found_in(made)["id"]
 
     def _message(self, whose: Person) -> None:
         one = new_id()
@@ -248,11 +288,11 @@ class Cast:
     def _app(self, whose: Person) -> None:
         self.apps[whose.id] = app = new_id()
         path = f"/citizens/me/devices/{app}"
-        answer = self.world.call("PUT", path, self.world.signed_in(whose), APP | {"address": app})
+        answer = self.world.call("PUT", path, self._signed(whose), APP | {"address": app})
         assert answer.status_code == 200, answer.get_data(as_text=True)
 
     def _session(self, whose: Person) -> None:
-        self.sessions[whose.id] = self.world.signed_in(whose).session_id
+        self.sessions[whose.id] = self._sign_in(whose).session_id
 
     def _claim(self, whose: Person) -> None:
         """A guardianship that somebody asked for, about a child who has no guardian, with its proof."""
@@ -274,22 +314,26 @@ class Cast:
         whose = self.people[name]
         path = f"/citizens/me/records/{self.records[whose.id]}/visibility"
         body = {"audience": "guardians", "hidden": True}
-        assert self.world.call("PUT", path, self.world.signed_in(whose), body).status_code == 204
+        assert self.world.call("PUT", path, self._signed(whose), body).status_code == 204
 
     def _given(self) -> dict[tuple[str, int], Held]:
+        self.world.send(self.asker, bundle(self.people["left_us"], condition()))
         made = {
             ("doctor", 0): self._held_by(self.hospital, self.people["citizen"]),
             ("doctor", 2): self._held_by(self.hospital, self.people["left_us"], mode="STORE"),
-            ("ex_doctor", 2): self._held_by(self.left, self.people["citizen"], mode="STORE"),
-            ("other", 0): self._held_by(self.other_hospital, self.people["other"]),
         }
+        if "other" in self._filled:
+            made |= {
+                ("ex_doctor", 2): self._held_by(self.left, self.people["citizen"], mode="STORE"),
+                ("other", 0): self._held_by(self.other_hospital, self.people["other"]),
+            }
         for (_, position), held in made.items():
             if position == 2:
                 assert held.made.withdraw().status_code == 200
         return made
 
     def _held_by(self, doctor: Doctor, person: Person, **asked: Any) -> Held:
-        made = self.world.grant(doctor, self.world.signed_in(person), **asked)
+        made = self.world.grant(doctor, self._signed(person), **asked)
         session = made.session()
         items = found_in(made.read(session))["items"]
         heard = {
@@ -301,15 +345,17 @@ class Cast:
         } | self.world.answer_to({"purpose": "TREAT"})
         attested = found_in(self.world.post("/provider/assisted-consents", doctor, heard))
         path = f"/citizens/me/grants/{self._newest_grant(person)}/withdrawal"
-        assert self.world.post(path, self.world.signed_in(person)).status_code == 200
+        assert self.world.post(path, self._signed(person)).status_code == 200
         return Held(made, session, items[0]["id"], attested["id"])
 
     def _newest_grant(self, person: Person) -> str:
-        items = found_in(self.world.get("/citizens/me/grants", self.world.signed_in(person)))["items"]
+        items = found_in(self.world.get("/citizens/me/grants", self._signed(person)))["items"]
         return str(items[0]["id"])
 
     def _intakes(self) -> dict[str, str]:
-        sent = {self.hospital: "citizen", self.left: "citizen", self.other_hospital: "other"}
+        sent = {self.hospital: "citizen", self.left: "citizen"}
+        if "other" in self._filled:
+            sent[self.other_hospital] = "other"
         made = {
             doctor.organisation_id: self.world.send(doctor, bundle(self.people[who], condition("own")))["id"]
             for doctor, who in sent.items()

@@ -71,6 +71,8 @@ OWN_THINGS = {
 MOMENTS = {"next_cursor", "request_id", "recorded_at", "received_at"}
 """What differs between two answers to one question, in value but not in length."""
 
+pytestmark = pytest.mark.usefixtures("sessions_read_once")
+
 
 @dataclass(frozen=True)
 class Book:

@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from copy import deepcopy
-from typing import Any
+from typing import Any, TypeVar
 
 import bson
 import pytest
@@ -22,7 +22,11 @@ UNTOLD = ("audit_", "access_log", "limit", "login_attempts", "askings", "events"
 """Collections that every request may add to: the access log, counters, the probe of readiness, and sign-ins
 that were begun; that lose by the machine's own hour what is over (askings); and that are settled when
 somebody looks (what ran out is told in the feed of its organisation)."""
+SHARED_BY = 4
+"""Among so many places of one operation the values are shared out, so that each value is tried there at
+least once; `make soak` tries every one at every place."""
 Told = Callable[[str, object], None]
+Place = TypeVar("Place")
 
 
 pytestmark = pytest.mark.usefixtures("sessions_read_once")
@@ -103,13 +107,19 @@ def test_a_hostile_value_in_a_well_formed_body_is_taken(
 
 def _spoilt(operation: Operation, body: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     """The body with one value replaced, or one member added, in every place."""
-    for path, kind in _places(operation.schema, body, ()):
-        for name, value in hostile.VALUES.items():
-            if not _fits(kind, value):
-                yield f"{name} at {path}", _with(body, path, value)
+    places = list(_places(operation.schema, body, ()))
+    for turn, (name, value) in enumerate(hostile.VALUES.items()):
+        for path in _shared([path for path, kind in places if not _fits(kind, value)], turn):
+            yield f"{name} at {path}", _with(body, path, value)
     for path in _objects(body, ()):
         for name, value in hostile.KEYS.items():
             yield f"{name!r} in {path}", _with(body, (*path, name), value)
+
+
+def _shared(places: list[Place], turn: int) -> list[Place]:
+    """The places that a value is tried at: at least one of them, over the values every one."""
+    parts = max(1, min(SHARED_BY, len(places)))
+    return places[turn % parts :: parts]
 
 
 def _places(schema: Schema | None, body: Any, path: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, ...], Any]]:
@@ -171,8 +181,8 @@ def test_the_corpus_sees_an_application_whose_kit_is_off(
 def test_a_hostile_path_is_known(every: list[Operation], knock: Knocker) -> None:
     wrong = []
     for operation in every:
-        for parameter in operation.values:
-            for name, value in hostile.PATHS.items():
+        for turn, (name, value) in enumerate(hostile.PATHS.items()):
+            for parameter in _shared(list(operation.values), turn):
                 answer = knock.send(operation, path=operation.path_with({parameter: value}))
                 if not refused(operation, answer):
                     wrong.append(f"{operation.name}: {parameter} {name}: {answer.status_code}")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date
 from typing import Any
 
 import pytest
@@ -13,34 +15,42 @@ from pymongo.errors import AutoReconnect
 from werkzeug.serving import make_server
 
 from tests.identity.stores import mongo_stores
-from tests.identity.upstream import Upstream
-from tests.identity.world import AN, Clock, World, make_world
-from wallet_api.identity.model import Session
+from tests.identity.world import Clock, World, make_world
+from wallet_api.identity.model import Identifier, Profile, Session
 from wallet_api.identity.oauth.model import SignedIn, digest
 from wallet_api.infra.ids import new_id
+from wallet_api.infra.mongo import open_database
 
 ROUNDS = 2
 AT_ONCE = 16
+NUMBERS = itertools.count(999001)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture
-def world(clock: Clock, embedded_db: Any) -> Iterator[World]:
-    upstream = Upstream(clock)
-    upstream.person = dict(AN)
-    yield make_world(upstream, clock, mongo_stores(embedded_db))
-    upstream.stop()
+@pytest.fixture(scope="module")
+def wallet(embedded_uri: str, clock: Clock) -> Iterator[World]:
+    """One for all races: each runs in sessions of its own."""
+    db = open_database(embedded_uri, f"races_{new_id()}")
+    yield make_world("http://127.0.0.1:9", clock, mongo_stores(db))
+    db.client.close()
 
 
 @pytest.fixture
-def served(world: World) -> Iterator[str]:
+def world(wallet: World) -> World:
+    """The same with nothing told yet."""
+    wallet.stolen.clear()
+    return wallet
+
+
+@pytest.fixture(scope="module")
+def served(wallet: World) -> Iterator[str]:
     """The wallet over HTTP."""
-    server = make_server("127.0.0.1", 0, world.app, threaded=True)
-    thread = threading.Thread(target=lambda: server.serve_forever(0.01), daemon=True)
+    server = make_server("127.0.0.1", 0, wallet.app, threaded=True)
+    thread = threading.Thread(target=lambda: server.serve_forever(0.2), daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}/oauth/token"
     server.shutdown()
@@ -50,8 +60,9 @@ def served(world: World) -> Iterator[str]:
 
 @pytest.fixture
 def citizen(world: World) -> str:
-    body = world.signed_in()
-    return world.identity.authenticator.caller(body["access_token"]).subject_id
+    profile = Profile("Nguyễn Thị An", date(1994, 3, 12), "female", None, None)
+    number = f"001194{next(NUMBERS):06d}"
+    return world.identity.people.register(profile, [Identifier("national_id", number)])
 
 
 def opened(world: World, citizen: str, clock: Clock) -> tuple[str, str]:
@@ -178,15 +189,14 @@ class Dies:
 
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_death_in_the_middle_of_a_refresh_costs_nobody_the_session(
-    world: World, citizen: str, clock: Clock, when: str
+    world: World, citizen: str, clock: Clock, when: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     session_id, token = opened(world, citizen, clock)
     store: Any = world.identity.sessions._sessions
     for _ in range(3):
-        real, store._sessions = store._sessions, Dies(store._sessions, when)
-        with pytest.raises(AutoReconnect):
+        with monkeypatch.context() as patch, pytest.raises(AutoReconnect):
+            patch.setattr(store, "_sessions", Dies(store._sessions, when))
             world.identity.sessions.refresh(token, "app")
-        store._sessions = real
         found = world.identity.sessions.refresh(token, "app")  # the client got no answer and asks again
         assert found.session.id == session_id
         token = found.refresh_token

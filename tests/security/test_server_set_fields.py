@@ -46,10 +46,10 @@ pytestmark = pytest.mark.usefixtures("sessions_read_once")
 
 @pytest.fixture(scope="module")
 def cast(embedded_uri: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cast]:
-    """Everybody of the access matrix, in a wallet of their own."""
+    """The callers of the access matrix with what is their own, in a wallet of their own."""
     db = open_database(embedded_uri, f"fields_{new_id()}")
     world = World(db, tmp_path_factory.mktemp("fields"))
-    yield Cast(world)
+    yield Cast(world, books=("citizen",))
     world.services.log.close()
     db.client.close()
 

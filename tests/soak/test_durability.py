@@ -8,9 +8,12 @@ from tests.infra import test_embedded as embedded
 from wallet_api.infra.embedded import EmbeddedServer
 
 pytestmark = pytest.mark.soak
-server = embedded.server
+begun, place, server = embedded.begun, embedded.place, embedded.server
 
 
 @pytest.mark.parametrize("_", range(8))
-def test_no_acknowledged_write_is_lost_over_dozens_of_kills(server: EmbeddedServer, _: int) -> None:
+def test_no_acknowledged_write_is_lost_over_dozens_of_kills(
+    server: EmbeddedServer, _: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embedded, "KILLS", 4)
     embedded.test_no_acknowledged_write_is_lost_when_the_daemon_is_killed_under_load(server)

@@ -16,6 +16,7 @@ from tests.faults.figures import note
 from tests.faults.leaking import read_while_the_log_fails
 from tests.faults.load import Ledger, Writer, inspect
 from tests.faults.plant import Plant, eventually, pair, planted
+from tests.faults.pushing import Sending, send_through_failures, worker_harm
 from tests.faults.test_network import cut_and_delay, led_through_a_proxy
 from tests.world import World
 
@@ -29,7 +30,8 @@ def plant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plant]:
         yield made
 
 
-def test_f1_twenty_kills_of_the_database(tmp_path: Path) -> None:
+def test_f1_twenty_kills_of_the_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(killing, "BETWEEN", 40)
     with planted(tmp_path) as plant:
         killing.kill_the_database(plant, 20)
 
@@ -50,6 +52,13 @@ def test_f4_a_disk_that_fills_up_three_times(tmp_path: Path) -> None:
 def test_f5_forty_cuts_and_delays(tmp_path: Path) -> None:
     with led_through_a_proxy(tmp_path) as (plant, proxy):
         cut_and_delay(plant, proxy, 40)
+
+
+def test_f2_f9_push_workers_and_fcm_with_twice_the_families(tmp_path: Path) -> None:
+    with planted(tmp_path, api=False) as plant:
+        sending = Sending(plant)
+        harm = worker_harm(sending)
+        send_through_failures(sending, "F2/F9 push worker, files, FCM", families=14, harm=harm, times=2)
 
 
 def test_f11_ten_thousand_reads_while_the_log_fails(world: World) -> None:

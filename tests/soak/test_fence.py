@@ -1,4 +1,4 @@
-"""The withdrawal fence for minutes: the test of `tests/fence` with ten times its rounds."""
+"""The withdrawal fence for minutes: the test of `tests/fence` with twice its rounds and more readers."""
 
 from __future__ import annotations
 
@@ -16,5 +16,6 @@ served = fence.served
 def test_the_fence_holds_for_hundreds_of_withdrawals(
     served: tuple[World, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(fence, "READERS", 4)
     monkeypatch.setattr(fence, "ROUNDS", int(os.environ.get("WALLET_FENCE_ROUNDS", "400")))
     fence.test_no_read_that_starts_after_the_withdrawals_answer_gets_data(served)

@@ -12,14 +12,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pymongo import MongoClient
 
 from notifications.errors import BadChannel
 from tests.tasks.worker_process import Services, build, seed, settings_of
 from wallet_api import tasks
 from wallet_api.infra.clock import FileClock
-from wallet_api.infra.embedded import server_at
+from wallet_api.infra.embedded import EmbeddedServer, server_at
 from wallet_api.infra.queue import make_queue
 
 EVENING = datetime(2026, 11, 20, 13, 30, tzinfo=UTC)  # 20:30 in Vietnam: the window of a person is open
@@ -51,23 +53,32 @@ class Wallet:
         return "".join(path.read_text() for path in sorted(self.folder.glob("log-*")))
 
 
-def eventually(question: Callable[[], object], what: Wallet, seconds: float = 30.0) -> None:
+def eventually(question: Callable[[], object], what: Wallet, seconds: float = 60.0) -> None:
     limit = time.monotonic() + seconds
     while not question():
         assert time.monotonic() < limit, what.log()
         time.sleep(0.1)
 
 
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer]:
+    server = server_at(tmp_path_factory.mktemp("server") / "db")
+    yield server
+    server.stop(grace=0)
+
+
 @pytest.fixture
-def wallet(tmp_path: Path) -> Iterator[Wallet]:
+def wallet(tmp_path: Path, server: EmbeddedServer) -> Iterator[Wallet]:
     wallet = Wallet(tmp_path)
-    server = server_at(wallet.settings.embedded_path)
+    # Each wallet finds the one database server in its own folder, and nothing in its database.
+    wallet.settings.embedded_path.symlink_to(server._path)
+    with MongoClient[Any](server.uri) as client:
+        client.drop_database(wallet.settings.database)
     FileClock(tmp_path / "clock").set_to(EVENING)
     yield wallet
     for worker in wallet.workers:
         worker.kill()
         worker.wait()
-    server.stop()
 
 
 @pytest.fixture
@@ -94,7 +105,7 @@ def test_two_workers_with_two_beats_send_one_push_and_end_cleanly(wallet: Wallet
     assert states == {"accepted"}
     for worker in workers:
         worker.send_signal(signal.SIGTERM)
-    assert [worker.wait(15) for worker in workers] == [0, 0], wallet.log()
+    assert [worker.wait(60) for worker in workers] == [0, 0], wallet.log()
     events = [json.loads(line) for line in wallet.log().splitlines()]
     assert {"day_planned", "batch_sent"} <= {each["event"] for each in events}
     assert not [each for each in events if each["level"] == "ERROR"]

@@ -20,6 +20,7 @@ from consent.receipt import signed
 from tests.consent.builders import LICENCE, NOW, make_live, make_standing
 from tests.consent.keys import ReceiptKey, make_grant, make_receipt
 from tests.consent.world import World as InMemory
+from tests.examples import examples
 from tests.world import World, found_in
 from wallet_api.infra.clock import SteadyClock
 
@@ -53,7 +54,7 @@ def test_c07_a_summer_time_hour_that_comes_twice_is_two_instants() -> None:
 
 
 @given(st.integers(-(10**9), 10**9), st.sampled_from(ZONES))
-@settings(max_examples=100)
+@settings(max_examples=examples(100, 2000))
 def test_c07_whoever_was_refused_for_the_time_is_refused_ever_after(ticks: int, zone: Any) -> None:
     at = (END + timedelta(microseconds=ticks)).astimezone(zone)
     assert permits(at) == (ticks < 0)

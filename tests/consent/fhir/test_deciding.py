@@ -31,6 +31,7 @@ from tests.consent.fhir.builders import (
     permit,
     sensitivity,
 )
+from tests.examples import examples
 
 AT = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 ASK = PolicyAsk(CITIZEN, OURS, DOCTOR, "TREAT", AT)
@@ -235,7 +236,7 @@ def test_what_is_nothing_may_have_been_an_opt_out(raw: Any) -> None:
     assert decided(consent(permit()), raw).reason == "unreadable"
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60, 1000))
 @given(
     broken=st.sampled_from(sorted(BROKEN)),
     name=st.sampled_from(["type", "period", "actor", "purpose", "data", "securityLabel", "unknown"]),
@@ -249,7 +250,7 @@ def test_no_spoilt_denial_disappears(broken: str, name: str, junk: Any) -> None:
     assert not decided(consent(permit()), inner).permit
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(80, 1000), deadline=None)
 @given(
     st.lists(
         st.sampled_from(

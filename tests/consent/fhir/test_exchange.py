@@ -24,6 +24,7 @@ from consent.notices import notice_for
 from tests.consent.builders import NOW, make_actor, make_scope
 from tests.consent.fhir.builders import actor, coding, deny
 from tests.consent.keys import make_grant
+from tests.examples import examples
 
 URL = "https://wallet.example"
 AROUND = Surroundings(URL, "Bệnh viện Thử")
@@ -60,7 +61,7 @@ def exported(grant: Grant) -> dict[str, Any]:
     return consent_of(grant, grant.state_at(NOW), AROUND)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(40, 400), deadline=None)
 @given(scopes)
 def test_an_export_is_fhir_legal_in_pcf_and_read_by_our_own_reader(scope: Scope) -> None:
     raw = exported(granted(scope))
@@ -74,7 +75,7 @@ def test_an_export_is_fhir_legal_in_pcf_and_read_by_our_own_reader(scope: Scope)
     assert read.provision.span.end is not None and read.provision.span.end < scope.expires_at
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(50, 400), deadline=None)
 @given(scopes)
 def test_there_and_back_again_gives_no_more_than_there_was(scope: Scope) -> None:
     found = proposal_of(exported(granted(scope)), URL, NOW)
@@ -104,7 +105,7 @@ def labelled(record: RecordFacts) -> DataFacts:
     return DataFacts(reference, record.first_day, record.last_day, security=frozenset(security))
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(50, 400), deadline=None)
 @given(st.lists(scopes.map(lambda scope: replace(scope, uses=None)), min_size=1, max_size=3), scopes)
 def test_an_engine_for_pcf_decides_our_exports_as_we_decide_our_grants(
     given_: list[Scope], other: Scope

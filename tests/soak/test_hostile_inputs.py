@@ -1,0 +1,31 @@
+"""Every hostile value at every place of every body, every hostile name at every place of every path."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.security import test_hostile_inputs as hostile_inputs
+from tests.security.hostile_operations import Knocker, Operation
+from tests.world import World
+
+pytestmark = [pytest.mark.soak, pytest.mark.usefixtures("sessions_read_once")]
+every, knock = hostile_inputs.every, hostile_inputs.knock
+
+
+@pytest.fixture(autouse=True)
+def everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hostile_inputs, "SHARED_BY", 1)
+
+
+def test_a_hostile_value_in_a_well_formed_body_is_taken(
+    world: World, every: list[Operation], shared_world: World, record_property: Any
+) -> None:
+    hostile_inputs.test_a_hostile_value_in_a_well_formed_body_is_taken(
+        world, every, shared_world, record_property
+    )
+
+
+def test_a_hostile_path_is_known(every: list[Operation], knock: Knocker) -> None:
+    hostile_inputs.test_a_hostile_path_is_known(every, knock)
