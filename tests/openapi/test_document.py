@@ -105,7 +105,8 @@ def test_unknown_members_are_refused_in_the_document_as_they_are(spec: Spec) -> 
     for what, each in operations(spec):
         content = each.get("requestBody", {}).get("content", {})
         for kind, one in content.items():
-            if kind == "application/json":
+            # Events of other people's systems say more of a person than is kept; each is judged by itself.
+            if kind == "application/json" and each["operationId"] != "sendVaccinations":
                 name = one["schema"]["$ref"].rpartition("/")[2]
                 assert spec["components"]["schemas"][name]["additionalProperties"] is False, what
 

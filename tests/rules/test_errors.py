@@ -46,6 +46,7 @@ CARRIERS = {
     "MalformedBody": 0,
     "Row": 2,
     "Unreadable": 0,
+    "_Unreadable": 1,
     "_fault": 2,
 }
 NOT_A_FAULT = {"accepted"}

@@ -18,6 +18,7 @@ from tests.fhir import brought
 from tests.read_once import callers_read_once
 from tests.security.matrix_cast import APP, ASSESSMENT, BREACH, HOOK, Cast, Target
 from tests.security.matrix_table import CITIZENS, DONE, IDENTITIES, OPS, PROVIDERS, TARGETS, Row
+from tests.vaccination_events import event_of
 from tests.visit_files import file_of, visit_of
 from tests.world import Json, bundle, condition, found_in, without_request_id
 from wallet_api.infra.ids import new_id
@@ -121,6 +122,7 @@ BODIES: dict[str, Body] = {
         "purpose": "TREAT",
     },
     "POST /provider/intake/fhir-bundles": lambda cast, meant: bundle(meant["person"], condition("sent")),
+    "POST /provider/intake/immunizations": lambda cast, meant: {"events": [event_of(meant["person"])]},
     "POST /ops/organisations": lambda cast, meant: ORGANISATION,
     "POST /ops/organisations/<organisation_id>/keys": lambda cast, meant: {"jwks": {"keys": [_key()]}},
     "POST /ops/organisations/<organisation_id>/roster": lambda cast, meant: {

@@ -122,6 +122,7 @@ GET    /provider/erasure-duties                                     200 A      A
 POST   /provider/erasure-attestations                               201 A.A.   -.A.      A.A.
 GET    /provider/own-records                                        200 A      A         P
 POST   /provider/intake/fhir-bundles                                202 AAAA   AAAA      AAAA
+POST   /provider/intake/immunizations                               202 AAAA   AAAA      AAAA
 POST   /provider/intake/insurance-xml                               202 AAAA   AAAA      AAAA
 GET    /provider/intake/<intake_id>                                 200 A.A.   -.A.      A.A.
 """

@@ -36,6 +36,7 @@ FREE = {
     "POST /fhir/Consent",
     "POST /provider/intake/fhir-bundles",
     "POST /citizens/<citizen>/family/<guardianship_id>/evidence",
+    "POST /provider/intake/immunizations",
     "POST /provider/intake/insurance-xml",
 }
 """A FHIR document, whose own rules say what it may hold (tests/api/test_intake.py, test_fhir.py); a file."""

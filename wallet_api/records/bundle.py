@@ -36,7 +36,8 @@ class Person:
 class Entry:
     """One entry ready to be filed, or what is wrong with it. `supporting` entries are not filed.
 
-    `at` is its place in what was sent, where that is no bundle.
+    `at` is its place in what was sent, where that is no bundle. `source_version`: a number that the source
+    gives each change, where it does; what is older than what is known changes nothing.
     """
 
     index: int
@@ -47,6 +48,7 @@ class Entry:
     fault: Fault | None = None
     supporting: bool = False
     at: str = ""
+    source_version: int = 0
 
     @property
     def place(self) -> str:

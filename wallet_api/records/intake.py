@@ -141,7 +141,8 @@ class IntakeService:
         return self._parts.fingerprint(citizen_id, rfc8785.dumps(_jsonable(entry.resource)))
 
     def _file(self, citizen_id: str, entries: list[Entry], source: Source, unit: Unit) -> None:
-        made = {self._record_id(entry, source, citizen_id): entry for entry in entries}
+        in_order = sorted(entries, key=lambda entry: entry.source_version)
+        made = {self._record_id(entry, source, citizen_id): entry for entry in in_order}
         known = self._parts.records.newest(citizen_id, list(made), unit)
         drafts = [self._draft(citizen_id, each, made[each], known.get(each), source) for each in made]
         hidden = self._parts.hidden_for(citizen_id, str(source.organisation_id), source.received_at)
@@ -159,7 +160,7 @@ class IntakeService:
         if entry.kind is None or entry.occurred_on is None:
             raise BundleRefused(f"/entry/{entry.index}", "not_checked")
         fingerprint = self._fingerprint(citizen_id, entry)
-        if before is not None and before.fingerprint == fingerprint:
+        if before is not None and (before.fingerprint == fingerprint or _is_older(entry, before)):
             return None
         return Record(
             id=record_id,
@@ -175,6 +176,11 @@ class IntakeService:
             hidden_from=before.hidden_from if before else frozenset(),
             reason="resent_by_source" if before else None,
         )
+
+
+def _is_older(entry: Entry, before: Record) -> bool:
+    known = str((before.resource.get("meta") or {}).get("versionId", ""))
+    return bool(entry.source_version) and known.isdigit() and entry.source_version < int(known)
 
 
 def _jsonable(value: Any) -> Any:

@@ -11,17 +11,19 @@ from flask.views import MethodView
 from wallet_api.audit.model import Action
 from wallet_api.context import caller, log_act, services, viewer
 from wallet_api.errors import field_text
+from wallet_api.infra.clock import vn_day
 from wallet_api.records.bundle import Reading
 from wallet_api.records.errors import IntakeNotFound
 from wallet_api.records.insurance.reading import read_visits
 from wallet_api.records.intake import IntakeService, Sender
 from wallet_api.records.model import Intake
+from wallet_api.records.vaccinations import read_events
 from wallet_api.routes.edge import takes
 from wallet_api.routes.guarded import GuardedBlueprint, body_json, practitioner_only, provider_only
 from wallet_api.routes.idempotency import act_id, again, once
 from wallet_api.routes.references import organisation_id, seal_for_caller
 from wallet_api.routes.schemas.base import LimitQuery, listed
-from wallet_api.routes.schemas.bundles import FHIR_BUNDLE, INSURANCE_FILE
+from wallet_api.routes.schemas.bundles import FHIR_BUNDLE, INSURANCE_FILE, VACCINATIONS
 from wallet_api.routes.schemas.records import (
     IntakeFileSchema,
     IntakeSchema,
@@ -93,6 +95,25 @@ class InsuranceIntake(MethodView):
         return {"items": [_received(intake, sender, number, each) for number, each in enumerate(visits)]}
 
 
+@writing.route("/intake/immunizations")
+class VaccinationIntake(MethodView):
+    """Writing."""
+
+    @writing.response(202, IntakeFileSchema)
+    @writing.doc(operationId="sendVaccinations", requestBody=VACCINATIONS)
+    @takes(body=True, limit=INTAKE_LIMIT)
+    @once
+    def post(self) -> dict[str, Any]:
+        """A batch of vaccination events about any number of people: one report for each person.
+
+        An event is known by its `event_id`. Of its versions the highest counts, whichever comes last, and
+        `cancel` takes a dose back; reminders follow at once. A bad event is reported, and the rest is kept.
+        """
+        sender, intake = _sender(), services().book.intake
+        people = read_events(body_json(), vn_day(services().now()))
+        return {"items": [_received(intake, sender, number, each) for number, each in enumerate(people)]}
+
+
 @writing.route("/intake/<string(length=26):intake_id>")
 class IntakeReport(MethodView):
     """What became of something sent."""
@@ -114,7 +135,7 @@ def _reported(report_id: str) -> Intake | None:
 
 
 def _received(intake: IntakeService, sender: Sender, number: int, visit: Reading) -> dict[str, Any]:
-    """One visit of a file: what an earlier run of this act has filed stays as it is."""
+    """One part of what was sent: what an earlier run of this act has filed stays as it is."""
     report_id = act_id(f"intake {number}")
     known = _reported(report_id)
     return _logged(intake.receive(sender, visit, report_id)) if known is None else _intake_view(known)

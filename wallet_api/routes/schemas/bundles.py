@@ -1,10 +1,11 @@
-"""The FHIR bundle a provider sends, as far as JSON Schema can say it."""
+"""What a provider sends in other people's formats, as far as JSON Schema can say it."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from wallet_api.records.bundle import BUNDLE_TYPES, MAX_ENTRIES
+from wallet_api.records.vaccinations import MOST_EVENTS, OPERATIONS
 
 _ENTRY: dict[str, Any] = {
     "type": "object",
@@ -53,6 +54,69 @@ INSURANCE_FILE: dict[str, Any] = {
     "health insurance under Decision 130 and its amendments: known by its content, whatever type it is sent "
     "with; application/xml is the fitting one.",
     "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+}
+_TEXT: dict[str, Any] = {"type": "string", "minLength": 1, "maxLength": 200}
+VACCINATIONS: dict[str, Any] = {
+    "required": True,
+    "content": {
+        "application/json": {
+            "schema": {
+                "type": "object",
+                "required": ["events"],
+                "properties": {
+                    "events": {
+                        "type": "array",
+                        "minItems": 1,
+                        "maxItems": MOST_EVENTS,
+                        "items": {
+                            "type": "object",
+                            "required": ["event_id", "subject", "dose"],
+                            "properties": {
+                                "event_id": _TEXT,
+                                "version": {"type": "integer", "minimum": 1, "default": 1},
+                                "operation": {"type": "string", "enum": list(OPERATIONS)},
+                                "subject": {
+                                    "type": "object",
+                                    "required": ["subject_identifier", "birth_date"],
+                                    "properties": {"subject_identifier": _TEXT, "birth_date": _TEXT},
+                                },
+                                "dose": {
+                                    "type": "object",
+                                    "required": ["vaccine", "vaccination_date"],
+                                    "properties": {
+                                        "vaccine": {
+                                            "type": "object",
+                                            "properties": {"cvx": _TEXT, "code": _TEXT, "text": _TEXT},
+                                            "description": "At least one of the three.",
+                                        },
+                                        "vaccination_date": _TEXT,
+                                        "dose_order": {"type": "integer", "minimum": 1, "maximum": 99},
+                                        "lot_number": _TEXT,
+                                    },
+                                },
+                            },
+                        },
+                    }
+                },
+                "description": "What else an event says of a person is not kept: the book knows it.",
+            },
+            "example": {
+                "events": [
+                    {
+                        "event_id": "99001-TC-2026-000501",
+                        "version": 1,
+                        "operation": "create",
+                        "subject": {"subject_identifier": "001190999001", "birth_date": "1990-05-04"},
+                        "dose": {
+                            "vaccine": {"cvx": "138", "text": "Td"},
+                            "vaccination_date": "2026-11-02",
+                            "dose_order": 1,
+                        },
+                    }
+                ]
+            },
+        }
+    },
 }
 FHIR_BUNDLE: dict[str, Any] = {
     "required": True,
