@@ -139,7 +139,7 @@ def test_rewrapping_is_resumed_after_a_kill(mine: World, capsys: Any, record_pro
         return {"_id": f"{bare.citizen_id}|clinical", **named, "kek_id": kek.id, "wrapped": wrapped}
 
     with pymongo.timeout(60):
-        mine.db["citizen_keys"].insert_many([row(number) for number in range(700)])
+        mine.db["citizen_keys"].insert_many([row(number) for number in range(300)])
     total = mine.db["citizen_keys"].count_documents({})
     assert main(["keys", "rotate", "master"]) == 0
     process = subprocess.Popen(
@@ -156,11 +156,14 @@ def test_rewrapping_is_resumed_after_a_kill(mine: World, capsys: Any, record_pro
     assert keys.existing(an.id, rows[0]["retention_class"]), "both are read meanwhile"
     capsys.readouterr()
     assert main(["keys", "rewrap"]) == 0
-    assert f"{total - moved} citizen keys wrapped anew by {kek.id}.2; 0 are" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    # The one update that the killed process had on its way may have been done after we counted.
+    rest = [f"{total - each} citizen keys wrapped anew by {kek.id}.2; 0 are" for each in (moved, moved + 1)]
+    assert any(each in told for each in rest), told
     aged(mine, f"kek-{kek.id}.2", 3700)
     assert main(["keys", "retire", kek.id]) == 0
     fresh = CitizenKeys(MongoCitizenKeys(mine.db), FileKeyStore(mine.settings.keys_dir), mine.services.now)
-    assert fresh.existing("owner-00500", "clinical") and fresh.existing(an.id, rows[0]["retention_class"])
+    assert fresh.existing("owner-00250", "clinical") and fresh.existing(an.id, rows[0]["retention_class"])
     record_property("moved before the kill", moved)
     print(f"{moved} of {total} rewrapped before kill -9, the rest after")
 
