@@ -182,6 +182,9 @@ def test_a_licence_is_passed_by_a_file(world: World, an: Person) -> None:
         ("<GIAMDINHHS>\u00e1</GIAMDINHHS>".encode("cp1258", "replace") + b"\xff", "not_utf8"),
         (b'<?xml version="1.0" encoding="UTF-16"?><GIAMDINHHS/>', "not_utf8"),
         (b'<!DOCTYPE a [<!ENTITY b "c">]><GIAMDINHHS>&b;</GIAMDINHHS>', "xml_forbidden"),
+        (b"<GIAMDINHHS><HOSO>" + b"<a>" * 40 + b"</a>" * 40 + b"</HOSO></GIAMDINHHS>", "xml_too_deep"),
+        (b"<GIAMDINHHS>" + b"<a>" * 150_000 + b"</a>" * 150_000 + b"</GIAMDINHHS>", "xml_too_large"),
+        (b"<GIAMDINHHS>" + b"<a/>" * 200_001 + b"</GIAMDINHHS>", "xml_too_large"),
         (b'<!DOCTYPE a SYSTEM "http://127.0.0.1:9/x"><GIAMDINHHS/>', "xml_forbidden"),
     ],
 )

@@ -112,6 +112,13 @@ def test_a_dose_of_somebody_else_reaches_the_book(world: World, station: Doctor,
     assert world.db["parked_intakes"].count_documents({"_id": {"$in": [each["id"] for each in reports]}}) == 2
 
 
+def test_a_batch_is_about_any_number_of_people(world: World, station: Doctor, an: Person) -> None:
+    subject = event_of(an)["subject"]
+    crowd = [event_of(an, subject=subject | {"subject_identifier": f"GCS-{n}"}) for n in range(101)]
+    answer = world.post(PATH, station, {"events": crowd})
+    assert (answer.status_code, found_in(answer)["errors"][0]["code"]) == (422, "people_count")
+
+
 @pytest.mark.parametrize("body", [{}, {"events": []}, {"events": {}}, [], {"events": [1] * 501}])
 def test_what_is_no_batch_is_half_kept(world: World, station: Doctor, body: Any) -> None:
     before = world.db["intakes"].count_documents({})

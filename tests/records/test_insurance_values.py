@@ -206,6 +206,15 @@ def test_a_weak_number_names_nobody(over: dict[str, str], numbers: int) -> None:
     assert all(kind == "insurance_number" for kind, _ in found.person.identifiers)
 
 
+def test_a_text_longer_than_a_string_of_fhir_takes_its_visit_with_it() -> None:
+    long = dict(RESULT, GIA_TRI="x" * (2**20 + 1))
+    assert codes(read(XML4=table("XML4", long, RESULT))) == ["text_too_long"]
+
+
+def test_a_table_of_deep_elements_is_refused_alone() -> None:
+    assert codes(read(XML4="<a>" * 40 + "</a>" * 40)) == ["xml_too_deep"]
+
+
 def test_thousands_of_rows_are_one_visit() -> None:
     many = table("XML4", *[RESULT] * 5001)
     with pytest.raises(BundleRefused, match="too_many_rows"):

@@ -20,6 +20,8 @@ from wallet_api.records.types import Fault
 
 FORMAT: Final = "vaccination-events"
 MOST_EVENTS: Final = 500
+MOST_PEOPLE: Final = 100
+"""In one batch: each person's doses are filed in a transaction of their own, while the sender waits."""
 OPERATIONS: Final = ("create", "replace", "cancel")
 _PATIENT: Final = "Patient/1"
 _CVX: Final = "http://hl7.org/fhir/sid/cvx"
@@ -59,6 +61,8 @@ def read_events(raw: object, today: date) -> list[Reading]:
             entry = Entry(index, {}, None, fault=why.fault, at=f"/events/{index}")
         people.setdefault(person, []).append(entry)
         bodies.setdefault(person, []).append(event)
+    if len(people) > MOST_PEOPLE:
+        raise BundleRefused("/events", "people_count")
     return [Reading(person, entries, FORMAT, _body(bodies[person])) for person, entries in people.items()]
 
 

@@ -104,7 +104,7 @@ class VaccinationIntake(MethodView):
     @takes(body=True, limit=INTAKE_LIMIT)
     @once
     def post(self) -> dict[str, Any]:
-        """A batch of vaccination events about any number of people: one report for each person.
+        """A batch of vaccination events about at most 100 people: one report for each person.
 
         An event is known by its `event_id`. Of its versions the highest counts, whichever comes last, and
         `cancel` takes a dose back; reminders follow at once. A bad event is reported, and the rest is kept.

@@ -28,6 +28,11 @@ MOST_VISITS: Final = 50
 _MOST_ROWS: Final = 5_000
 _LARGEST_TABLE: Final = 10 * 2**20
 _MOST_PACKED: Final = 2
+_MOST_TAGS: Final = 200_000
+"""In one XML document: each costs a hundred bytes of memory, however short it is written."""
+_DEEPEST: Final = 32
+_LONGEST_TEXT: Final = 2**20
+"""Of one element, as FHIR limits a string."""
 _ENCODING = re.compile(r"""<\?xml[^>]*encoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
 _BOM = "\ufeff"
 
@@ -115,7 +120,10 @@ def _row(at: str, element: Element, kept: Mapping[str, str]) -> TableRow:
         if child.tag not in kept or child.tag in values:
             continue
         try:
-            text = plain("".join(child.itertext()))
+            said = "".join(child.itertext())
+            if len(said) > _LONGEST_TEXT:
+                raise Unreadable("text_too_long")
+            text = plain(said)
         except Unreadable as why:
             return TableRow(at, values, Fault(f"/{child.tag}", why.code, ""))
         if text:
@@ -167,10 +175,22 @@ def _text(raw: bytes) -> str:
 
 
 def _parsed(text: str) -> Element:
+    if text.count("<") > _MOST_TAGS:
+        raise Unreadable("xml_too_large")
     try:
         root: Element = fromstring(text, forbid_dtd=True)
     except DefusedXmlException as why:
         raise Unreadable("xml_forbidden") from why
     except (ParseError, ValueError) as why:
         raise Unreadable("xml_malformed") from why
+    _check_depth(root)
     return root
+
+
+def _check_depth(root: Element) -> None:
+    level, depth = [root], 0
+    while level:
+        depth += 1
+        if depth > _DEEPEST:
+            raise Unreadable("xml_too_deep")
+        level = [inner for each in level for inner in each]
