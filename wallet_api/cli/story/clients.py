@@ -221,6 +221,11 @@ class ProviderSystem(_Bearer):
         headers = {"Content-Type": "application/fhir+json"}
         return self.call("POST", "/api/v1/provider/intake/fhir-bundles", data=raw, headers=headers)
 
+    def file_visits(self, raw: bytes) -> Answered:
+        """Send a visit file of the health insurance."""
+        headers = {"Content-Type": "application/xml"}
+        return self.call("POST", "/api/v1/provider/intake/insurance-xml", data=raw, headers=headers)
+
     def _proof(self) -> dict[str, str]:
         proof = {"client_assertion_type": _ASSERTION_TYPE, "client_assertion": self._signed(self.client_id)}
         return proof | {"client_id": self.client_id}
