@@ -59,8 +59,8 @@ class Visit:
     body: bytes
 
 
-def visits_of(raw: bytes) -> list[Visit]:
-    """Take a file apart.
+def visits_of(raw: bytes, most: int = MOST_VISITS) -> list[Visit]:
+    """Take a file of at most so many visits apart.
 
     Raises:
         BundleRefused: it is no visit file as a whole.
@@ -72,7 +72,7 @@ def visits_of(raw: bytes) -> list[Visit]:
     if root.tag != "GIAMDINHHS":
         raise BundleRefused("", "not_a_visit_file")
     found = list(root.iter("HOSO"))
-    if not 0 < len(found) <= MOST_VISITS:
+    if not 0 < len(found) <= most:
         raise BundleRefused("/DANHSACHHOSO", "visit_count")
     return [_visit(number, each) for number, each in enumerate(found)]
 

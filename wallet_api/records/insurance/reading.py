@@ -9,7 +9,7 @@ from typing import Any, Final
 from consent.codes import LABELS
 from wallet_api.records.bundle import Entry, Person, Reading, read_entry
 from wallet_api.records.insurance.dictionary import dictionary
-from wallet_api.records.insurance.envelope import TableRow, Visit, visits_of
+from wallet_api.records.insurance.envelope import MOST_VISITS, TableRow, Visit, visits_of
 from wallet_api.records.insurance.mapping import PATIENT, Mapped, mapped
 from wallet_api.records.insurance.values import Unreadable, day, listed
 from wallet_api.records.labels import UNKNOWN, labels_of
@@ -25,13 +25,13 @@ _TERMINATED: Final = "SEX"
 _CARD_LENGTHS: Final = frozenset({10, 15})
 
 
-def read_visits(raw: bytes) -> list[Reading]:
-    """Take a file apart: one reading for each visit.
+def read_visits(raw: bytes, most: int = MOST_VISITS) -> list[Reading]:
+    """Take a file of at most so many visits apart: one reading for each.
 
     Raises:
         BundleRefused: the file as a whole cannot be read; nothing was kept.
     """
-    return [_reading(each) for each in visits_of(raw)]
+    return [_reading(each) for each in visits_of(raw, most)]
 
 
 def _reading(visit: Visit) -> Reading:

@@ -1,0 +1,141 @@
+"""`import`: a folder taken in as if it had been sent, each row reported, going on where it was broken off."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.vaccination_events import event_of
+from tests.visit_files import file_of, visit_of
+from tests.world import READS, Doctor, Person, World, bundle, condition, found_in
+from wallet_api.cli import importing, main
+from wallet_api.infra.ids import new_id
+from wallet_api.infra.mongo import open_database
+
+
+@pytest.fixture(scope="module")
+def here(embedded_uri: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """A wallet, and this process's environment told of it."""
+    db, folder = open_database(embedded_uri, f"import_{new_id()}"), tmp_path_factory.mktemp("import")
+    world = World(db, folder)
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {
+            "WALLET_ENV": "dev",
+            "WALLET_DATA_DIR": str(folder),
+            "WALLET_MONGO_URI": embedded_uri,
+            "WALLET_DATABASE": db.name,
+            "WALLET_CLOCK_FILE": str(folder / "clock"),
+        }.items():
+            patch.setenv(name, value)
+        yield world
+    world.services.log.close()
+    db.client.close()
+
+
+@pytest.fixture(scope="module")
+def doctor(here: World) -> Doctor:
+    return here.doctor(reads=(*READS, "document"), writes=(*READS, "document"))
+
+
+@pytest.fixture
+def folder(here: World, tmp_path: Path) -> tuple[Path, Person]:
+    """One file of each kind about somebody, and three that cannot be read as a whole."""
+    an = here.person()
+    (tmp_path / "1.xml").write_bytes(file_of(visit_of(an), visit_of(an, MA_LK="b", NGAY_VAO="x")))
+    (tmp_path / "2.json").write_text(json.dumps({"events": [event_of(an)]}), encoding="utf-8")
+    (tmp_path / "3.JSON").write_text(json.dumps(bundle(an, condition("c9"))), encoding="utf-8")
+    (tmp_path / "4.xml").write_bytes(b"<GIAMDINHHS>")
+    (tmp_path / "5.json").write_bytes(b"{")
+    (tmp_path / "6.json").write_bytes(b"[]")
+    (tmp_path / "notes.txt").write_text("not looked at", encoding="utf-8")
+    return tmp_path, an
+
+
+def taken(folder: Path, doctor: Doctor, *more: str) -> int:
+    return main(["import", str(folder), "--organisation", doctor.organisation_id, *more])
+
+
+def reported(folder: Path) -> list[dict[str, str]]:
+    with (folder / "import-report.csv").open(encoding="utf-8", newline="") as lines:
+        return list(csv.DictReader(lines))
+
+
+def book(world: World, person: Person) -> list[Any]:
+    return list(found_in(world.get("/citizens/me/records?limit=100", person))["items"])
+
+
+def test_a_row_of_a_folder_is_lost(
+    here: World, doctor: Doctor, folder: tuple[Path, Person], capsys: pytest.CaptureFixture[str]
+) -> None:
+    where, an = folder
+    assert taken(where, doctor) == 0
+    said = capsys.readouterr().out
+    rows = reported(where)
+    good = [each for each in rows if each["accepted"] == "yes" and each["code"] == "accepted"]
+    assert f"6 files: {len(good)} rows taken in, " in said and len(book(here, an)) > 9
+    bad = {(each["file"], each["code"]) for each in rows if each["accepted"] == "no"}
+    assert bad >= {
+        ("1.xml", "date_unreadable"),
+        ("4.xml", "xml_malformed"),
+        ("5.json", "not_json"),
+        ("6.json", "not_a_bundle"),
+    }
+    assert [each["file"] for each in rows if each["code"] == "done"] == sorted(
+        {each["file"] for each in rows}
+    )
+    whole = (where / "import-report.csv").read_text(encoding="utf-8")
+    assert an.number not in whole and an.name not in whole
+    log = here.services.log.entries(an.id, limit=50)
+    assert sum(each.event.action == "record:written" for each in log) >= 3
+
+
+def test_broken_off_it_begins_anew(
+    here: World, doctor: Doctor, folder: tuple[Path, Person], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    where, an = folder
+    take = importing._take
+
+    def killed(*given: Any) -> None:
+        if given[2].name == "3.JSON":
+            raise KeyboardInterrupt
+        take(*given)
+
+    monkeypatch.setattr(importing, "_take", killed)
+    assert taken(where, doctor) == 130
+    before = len(reported(where))
+    assert {each["file"] for each in reported(where)} == {"1.xml", "2.json"}
+    asked: list[str] = []
+    monkeypatch.setattr(importing, "_take", lambda *given: (asked.append(given[2].name), take(*given)))
+    assert taken(where, doctor) == 0
+    assert asked == ["3.JSON", "4.xml", "5.json", "6.json"] and len(reported(where)) > before
+    records = book(here, an)
+    assert taken(where, doctor, "--report", str(where / "again.csv")) == 0
+    assert book(here, an) == records, "taken twice changes nothing"
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (["import", "/no/such/folder", "--organisation", "x"], "is no folder"),
+        (["import", "EMPTY", "--organisation", "x"], "no .xml or .json file"),
+        (["import", "FULL", "--organisation", "nobody"], "no organisation with that id"),
+        (["import", "FULL", "--organisation", "x", "--report", "FULL/2.json"], "is no report of an import"),
+    ],
+)
+def test_what_cannot_be_done_is_begun(
+    here: World,
+    folder: tuple[Path, Person],
+    tmp_path_factory: pytest.TempPathFactory,
+    capsys: pytest.CaptureFixture[str],
+    command: list[str],
+    said: str,
+) -> None:
+    places = {"EMPTY": str(tmp_path_factory.mktemp("empty")), "FULL": str(folder[0])}
+    asked = [places.get(each, each.replace("FULL", places["FULL"])) for each in command]
+    assert main(asked) == 1
+    assert said in capsys.readouterr().err and not (folder[0] / "import-report.csv").exists()

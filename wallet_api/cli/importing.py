@@ -1,0 +1,198 @@
+"""`import`: many files of one organisation, each row reported, and on from where it stopped."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final
+
+from wallet_api.audit.model import Action, ActorKind, AuditEvent
+from wallet_api.cli.opened import opened_services, settings_here
+from wallet_api.cli.progress import Progress
+from wallet_api.cli.screen import CannotDo, tell
+from wallet_api.context import Services
+from wallet_api.identity.errors import OrganisationUnknown
+from wallet_api.infra.clock import vn_day
+from wallet_api.infra.strict_json import MalformedBody, strict_json
+from wallet_api.records.bundle import Reading, read_bundle
+from wallet_api.records.errors import BundleRefused
+from wallet_api.records.insurance.reading import read_visits
+from wallet_api.records.intake import Sender
+from wallet_api.records.model import Intake
+from wallet_api.records.vaccinations import read_events
+
+_COLUMNS: Final = ("file", "part", "intake", "row", "accepted", "code", "pointer")
+_LARGEST: Final = 64 * 2**20
+_MOST_VISITS: Final = 10_000
+_ENDED: Final = "done"
+"""The code of a file's last line. A file without it was broken off and is read again; that doubles nothing."""
+
+
+@dataclass
+class _Counts:
+    files: int = 0
+    accepted: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "import",
+        help="take in a folder of files of one organisation",
+        description="Take in every .xml file (visit files of the health insurance) and .json file (FHIR "
+        "bundles, vaccination events) of a folder, in the order of their names, as if the organisation had sent them. "
+        "Each row is reported in a CSV file, which names no person. Broken off and given again, it goes on "
+        "after the last whole file; a file taken twice changes nothing.",
+    )
+    parser.add_argument("folder", type=Path, help="where the files are; folders in it are not looked into")
+    parser.add_argument("--organisation", required=True, metavar="ID", help="whose files these are")
+    parser.add_argument(
+        "--report", type=Path, metavar="CSV", help="where each row is reported (FOLDER/import-report.csv)"
+    )
+    parser.set_defaults(do=_import)
+
+
+def _import(options: argparse.Namespace) -> int:
+    folder: Path = options.folder
+    if not folder.is_dir():
+        raise CannotDo(f"{folder} is no folder.")
+    files = sorted(each for each in folder.iterdir() if each.suffix.lower() in (".xml", ".json"))
+    if not files:
+        raise CannotDo(f"There is no .xml or .json file in {folder}.")
+    report: Path = options.report or folder / "import-report.csv"
+    done = _taken(report)
+    left = [each for each in files if each.name not in done]
+    with opened_services(settings_here()) as (services, _database):
+        sender = _sender(services, options.organisation)
+        with _Report(report) as lines:
+            counts = _take_all(services, sender, left, lines)
+    if done:
+        tell(f"{len(files) - len(left)} files were taken in before.")
+    tell(f"{counts.files} files: {counts.accepted} rows taken in, {counts.refused.total()} refused.")
+    for code, count in counts.refused.most_common():
+        tell(f"  {code}: {count}")
+    tell(f"Each row is in {report}.")
+    return 0
+
+
+def _sender(services: Services, organisation_id: str) -> Sender:
+    try:
+        known = services.identity.organisations.get(organisation_id)
+    except OrganisationUnknown as why:
+        raise CannotDo("There is no organisation with that id.") from why
+    return Sender(known.id, None, known.licence.write_categories)
+
+
+def _take_all(services: Services, sender: Sender, files: Sequence[Path], lines: _Report) -> _Counts:
+    counts, bar = _Counts(), Progress("taking in", len(files))
+    for each in files:
+        _take(services, sender, each, lines, counts)
+        counts.files += 1
+        bar.add(1)
+    bar.end()
+    return counts
+
+
+def _take(services: Services, sender: Sender, path: Path, lines: _Report, counts: _Counts) -> None:
+    try:
+        readings = _readings(services, path)
+    except (BundleRefused, MalformedBody) as why:
+        counts.refused[why.fault] += 1
+        lines.add(path.name, "", "", "", False, why.fault, getattr(why, "pointer", ""))
+    else:
+        for number, reading in enumerate(readings):
+            made = services.book.intake.receive(sender, reading)
+            _log(services, made)
+            for row in made.rows:
+                lines.add(path.name, number, made.id, row.index, row.accepted, row.code, row.pointer or "")
+                counts.accepted += row.accepted
+                counts.refused.update([] if row.accepted else [row.code])
+    lines.end(path.name)
+
+
+def _readings(services: Services, path: Path) -> list[Reading]:
+    if path.stat().st_size > _LARGEST:
+        raise BundleRefused("", "table_too_large")
+    raw = path.read_bytes()
+    if path.suffix.lower() == ".xml":
+        return read_visits(raw, _MOST_VISITS)
+    said = strict_json(raw)
+    if isinstance(said, dict) and "events" in said:
+        return read_events(said, vn_day(services.now()))
+    body = json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode()
+    return [replace(read_bundle(said), body=body)]
+
+
+def _log(services: Services, made: Intake) -> None:
+    services.log.append(
+        AuditEvent(
+            at=services.now(),
+            request_id=made.id,
+            action=Action.RECORD_WRITTEN,
+            actor_kind=ActorKind.ORGANISATION,
+            actor_id=made.organisation_id,
+            decision="permit",
+            reason="author",
+            citizen_id=made.book_id,
+            organisation_id=made.organisation_id,
+            record_count=sum(row.accepted for row in made.rows),
+            detail={"intake": made.id},
+        )
+    )
+
+
+def _taken(report: Path) -> frozenset[str]:
+    """The files that an earlier run has taken in whole."""
+    if not report.exists():
+        return frozenset()
+    with report.open(encoding="utf-8", newline="") as lines:
+        rows = csv.reader(lines)
+        if next(rows, None) != list(_COLUMNS):
+            raise CannotDo(f"{report} is no report of an import: name another with --report.")
+        return frozenset(row[0] for row in rows if len(row) == len(_COLUMNS) and row[5] == _ENDED)
+
+
+class _Report:
+    """A CSV file that grows by whole files: what it says was taken in is durable before the next begins."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._waiting: list[tuple[object, ...]] = []
+
+    def __enter__(self) -> _Report:
+        fresh = not self._path.exists() or self._path.stat().st_size == 0
+        self._file = self._path.open("a", encoding="utf-8", newline="")
+        if fresh:
+            self._write([_COLUMNS])
+        return self
+
+    def __exit__(self, *why: object) -> None:
+        self._file.close()
+
+    def add(self, *row: object) -> None:
+        """One row of the file that is being taken in."""
+        self._waiting.append(row)
+
+    def end(self, name: str) -> None:
+        """The file is whole."""
+        self._write([*self._waiting, (name, "", "", "", True, _ENDED, "")])
+        self._waiting = []
+
+    def _write(self, rows: Sequence[Sequence[object]]) -> None:
+        text = io.StringIO()
+        csv.writer(text).writerows(_plain(row) for row in rows)
+        self._file.write(text.getvalue())
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+
+def _plain(row: Sequence[object]) -> Iterator[str]:
+    return (("yes" if each else "no") if isinstance(each, bool) else str(each) for each in row)
