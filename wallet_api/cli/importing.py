@@ -32,7 +32,7 @@ _COLUMNS: Final = ("file", "part", "intake", "row", "accepted", "code", "pointer
 _LARGEST: Final = 64 * 2**20
 _MOST_VISITS: Final = 10_000
 _ENDED: Final = "done"
-"""The code of a file's last line. A file without it was broken off and is read again; that doubles nothing."""
+"""The code of a file's last line. A file without it was broken off and is read again: nothing doubles."""
 
 
 @dataclass
@@ -48,7 +48,8 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "import",
         help="take in a folder of files of one organisation",
         description="Take in every .xml file (visit files of the health insurance) and .json file (FHIR "
-        "bundles, vaccination events) of a folder, in the order of their names, as if the organisation had sent them. "
+        "bundles, vaccination events) of a folder, in the order of their names, as if the organisation had "
+        "sent them. "
         "Each row is reported in a CSV file, which names no person. Broken off and given again, it goes on "
         "after the last whole file; a file taken twice changes nothing.",
     )
