@@ -23,8 +23,8 @@ def insurance_file_arrives(cast: Cast) -> None:
     for value in ("7.4", "7,9"):
         sent = cast.hospital.file_visits(visit_file(cast.patients["an"], day, value))
         (report,) = cast.journal.answered(sent, 202)["items"]
+        cast.journal.note(accepted=report["accepted"], rejected=report["rejected"])
         cast.journal.must(report["rejected"] == 0, "every row of the visit must be taken in.")
-    cast.journal.note(accepted=report["accepted"], rejected=report["rejected"])
     records = "/api/v1/citizens/me/records"
     found = cast.journal.answered(cast.citizen.call("GET", f"{records}?category=lab_result"), 200)["items"]
     mine = next(each for each in found if "HBA1C" in str(each["resource"]))
