@@ -13,6 +13,7 @@ from tests.world import Granted, World, bundle, condition
 from wallet_api.infra.ids import new_id
 from wallet_api.wiring import licences
 
+AT_ONCE = 2_000
 MINE, THEIRS = 100, 100
 """Past grants of the citizen, and past grants of others to the same organisation."""
 
@@ -30,10 +31,18 @@ def remember(made: Granted, mine: int, theirs: int) -> None:
     consents: Any = made.world.services.consent._consents
     now = consents.grant(made.person.id, made.grant["id"])
     over = replace(now, state="withdrawn", ended_at=now.granted_at, version=2)
-    for count, whose in ((mine, made.person.id), (theirs, None)):
-        with pymongo.timeout(60):
-            past = [replace(over, id=new_id(), citizen_id=whose or new_id()) for _ in range(count)]
-            consents.load([], past)
+    rows, first = made.world.db["grants"], replace(over, id=new_id())
+    consents.load([], [first])
+    kept: Any = rows.find_one({"_id": first.id})
+    # One is written as the store writes it; the others differ in nothing but whose they are.
+    for count, whose in ((mine - 1, made.person.id), (theirs, None)):
+        for part in range(0, count, AT_ONCE):
+            size = min(AT_ONCE, count - part)
+            with pymongo.timeout(300):
+                rows.insert_many(
+                    [kept | {"_id": new_id(), "citizen_id": whose or new_id()} for _ in range(size)],
+                    ordered=False,
+                )
 
 
 def examined(made: Granted, operations: Operations) -> list[tuple[str, str, int]]:

@@ -19,4 +19,6 @@ def test_c25_a_long_past_changes_the_documents_a_decision_examines_by_none(
 ) -> None:
     monkeypatch.setattr(history, "MINE", int(os.environ.get("WALLET_HISTORY_MINE", "10000")))
     monkeypatch.setattr(history, "THEIRS", int(os.environ.get("WALLET_HISTORY_THEIRS", "1000000")))
-    history.test_c25_past_grants_change_the_documents_a_decision_examines_by_none(granted, operations)
+    history.test_c25_past_grants_change_the_documents_a_decision_examines_by_none(
+        granted, operations, monkeypatch
+    )
