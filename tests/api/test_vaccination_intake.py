@@ -79,6 +79,23 @@ def test_a_dose_taken_back_is_due_no_more(world: World, station: Doctor) -> None
     assert forecast() == before
 
 
+def _unversioned(event: Json) -> Json:
+    return {name: value for name, value in event.items() if name != "version"}
+
+
+def test_one_version_says_two_things(world: World, station: Doctor, an: Person) -> None:
+    reports = send(world, station, event_of(an), event_of(an, on="2026-10-23"))
+    assert sorted(codes(reports)) == ["accepted", "repeated_source_id"]
+    send(world, station, event_of(an, on="2026-10-24"))
+    (dose,) = book(world, an)
+    assert dose["occurred_on"] == "2026-10-22", "the same version again, saying otherwise, changes nothing"
+
+
+def test_a_dose_of_tomorrow_can_be_taken_back(world: World, station: Doctor, an: Person) -> None:
+    (report,) = send(world, station, event_of(an, on="2026-12-01", version=2, operation="cancel"))
+    assert codes([report]) == ["accepted"]
+
+
 def test_a_bad_event_takes_the_good_ones_with_it(world: World, station: Doctor, an: Person) -> None:
     good = event_of(an)
     bad: list[tuple[Any, str]] = [
@@ -88,6 +105,7 @@ def test_a_bad_event_takes_the_good_ones_with_it(world: World, station: Doctor, 
         (event_of(an, version=True), "number_invalid"),
         (event_of(an, version=0), "number_invalid"),
         (event_of(an, operation="erase"), "operation_unknown"),
+        (_unversioned(event_of(an, operation="cancel")), "version_needed"),
         (event_of(an, on="22/10/2026"), "date_unreadable"),
         (event_of(an, on="2026-10-22T08:00:00"), "date_unreadable"),
         (event_of(an, on="2026-11-04"), "date_in_future"),
@@ -100,7 +118,8 @@ def test_a_bad_event_takes_the_good_ones_with_it(world: World, station: Doctor, 
     ]
     reports = send(world, station, *[each for each, _ in bad], good)
     assert codes(reports) == [*(code for _, code in bad), "accepted"]
-    assert [each["rows"][0]["pointer"] for each in reports[:2]] == ["/events/0/subject", "/events/1/dose"]
+    assert len(reports) == 2, "what nobody can read is one report"
+    assert [each["pointer"] for each in reports[0]["rows"][:2]] == ["/events/0/subject", "/events/1/dose"]
     assert len(book(world, an)) == 1
 
 

@@ -118,6 +118,21 @@ def test_broken_off_it_begins_anew(
     assert book(here, an) == records, "taken twice changes nothing"
 
 
+def test_a_torn_line_swallows_the_next(here: World, doctor: Doctor, folder: tuple[Path, Person]) -> None:
+    where, _ = folder
+    (where / "a folder.json").mkdir()
+    wrong = json.dumps(bundle(here.person(), condition())).replace("001190", "01190", 1)
+    (where / "7.json").write_text(wrong, encoding="utf-8")
+    assert taken(where, doctor) == 0
+    report = where / "import-report.csv"
+    whole = report.read_text(encoding="utf-8")
+    last = whole.rstrip("\n").rindex("7.json")
+    report.write_text(whole[: last + 4], encoding="utf-8")
+    assert taken(where, doctor) == 0
+    ended = [each["file"] for each in reported(where) if each["code"] == "done"]
+    assert ended[-1] == "7.json" and len(ended) == len(set(ended)) == 7
+
+
 @pytest.mark.parametrize(
     ("command", "said"),
     [

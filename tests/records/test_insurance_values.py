@@ -49,7 +49,21 @@ def test_a_day_is_known_as_far_as_it_was_written(text: str, said: str | None) ->
     assert (found.text if found else None) == said
 
 
-@pytest.mark.parametrize("text", ["05041990", "4/5/1990", "1990", "19901304", "18990101", "199005041", "năm"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "20260010",
+        "199000040000",
+        "١٩٩٠٠٥٠٤",
+        "05041990",
+        "4/5/1990",
+        "1990",
+        "19901304",
+        "18990101",
+        "199005041",
+        "năm",
+    ],
+)
 def test_a_day_in_another_form_is_guessed(text: str) -> None:
     if text == "1990":
         found = day(text)
@@ -87,6 +101,11 @@ def test_codes_and_texts_are_kept_as_they_are() -> None:
     ]
     apart = unicodedata.normalize("NFD", "Nguyễn Thị")
     assert plain(f"  {apart}\x07 ") == "Nguyễn Thị"
+
+
+@pytest.mark.parametrize("text", ["BỆNH NHÂN ĐÃ ỔN ĐỊNH", "ĐÃ MỔ", "XÃ ĐÔNG NGÃ BA", "«Đau quá» rồi", "Ä 5"])
+def test_upper_case_is_taken_for_another_encoding(text: str) -> None:
+    assert plain(text) == text
 
 
 @pytest.mark.parametrize("text", ["Nguyá»…n", "TÃ¡i khÃ¡m", "ThuỌ\ufffd"])
@@ -219,3 +238,132 @@ def test_thousands_of_rows_are_one_visit() -> None:
     many = table("XML4", *[RESULT] * 5001)
     with pytest.raises(BundleRefused, match="too_many_rows"):
         read(XML4=many)
+
+
+def labels(entries: list[Entry]) -> set[tuple[str, ...]]:
+    """What each record is closed by."""
+    return {
+        tuple(each["code"] for each in entry.resource.get("meta", {}).get("security", ()))
+        for entry in entries
+        if entry.fault is None
+    }
+
+
+@pytest.mark.parametrize("code", ["B20", "b20", "B200", "B20, E11", "B20 - HIV", "E11;B20.9"])
+@pytest.mark.parametrize("where", ["XML1", "XML13"])
+def test_a_code_opens_the_visit_because_of_how_it_is_written(code: str, where: str) -> None:
+    head = table("XML1", ONE if where == "XML13" else dict(ONE, MA_BENH_KT=code))
+    paper = table("XML13", {"MA_LK": HEAD["MA_LK"], "NGAY_RA": "20261101", "MA_BENH_CHINH": code})
+    tables = {"XML1": head, "XML2": table("XML2", MEDICINE)} | ({"XML13": paper} if where == "XML13" else {})
+    assert labels(read(**tables)) == {("HIV",)}
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        dict(ONE, MA_BENH_KT="B20", NGAY_VAO=""),
+        dict(ONE, MA_BENH_KT="B20", NGAY_RA="202611012560"),
+        dict(ONE, NGAY_VAO=""),
+        dict(ONE, MA_BENH_KT="TÃ¡i"),
+    ],
+)
+def test_a_head_that_cannot_be_read_opens_its_visit(head: dict[str, str]) -> None:
+    (found,) = labels(read(XML1=table("XML1", head), XML2=table("XML2", MEDICINE)))
+    assert "R" in found
+
+
+@pytest.mark.parametrize("name", ["XML6", "6", "XML 6", "XML6_HIV", "XML006", "XML-6", "xml6.xml", "Sổ 6"])
+def test_a_closed_table_opens_by_its_spelling(name: str) -> None:
+    sent = visit({"XML1": packed(table("XML1", ONE)), name: packed("<A><B>x</B></A>")})
+    (found,) = read_visits(file_of(sent))
+    assert labels(found.entries) <= {("HIV",), ("R",)} and len(labels(found.entries)) == 1
+
+
+def test_names_in_a_namespace_and_repeated_elements_hide_something() -> None:
+    spaced = table("XML7", {"MA_LK": HEAD["MA_LK"], "NGAY_RA": "20261101"}).replace(
+        "</CHI_TIEU", "<TUOI_THAI/><TUOI_THAI>12</TUOI_THAI></CHI_TIEU"
+    )
+    assert labels(read(XML7=spaced)) == {("SEX",)}
+    sent = file_of(visit({"XML1": packed(table("XML1", ONE)), "XML6": packed("<A/>")}))
+    (found,) = read_visits(sent.replace(b"<GIAMDINHHS>", b'<GIAMDINHHS xmlns="urn:x">'))
+    assert labels(found.entries) == {("HIV",)}
+
+
+@pytest.mark.parametrize("field", ["SO_CCCD", "NGAY_SINH", "MA_LK"])
+def test_a_head_that_says_two_things_is_believed(field: str) -> None:
+    head = table("XML1", ONE).replace("</TONG_HOP>", f"<{field}>001190999002</{field}></TONG_HOP>")
+    found = read(XML1=head)
+    assert codes(found) == ["repeated"] and all(each.fault for each in found)
+
+
+def test_a_garbled_remark_takes_the_visit_with_it() -> None:
+    found = read(XML1=table("XML1", dict(ONE, GHI_CHU="TÃ¡i khÃ¡m")), XML4=table("XML4", RESULT))
+    assert codes(found) == ["text_garbled"] and sum(each.fault is None for each in found) == 6
+
+
+def test_a_conclusion_is_lost_behind_a_value() -> None:
+    both = dict(RESULT, KET_LUAN="Cao")
+    filler = dict(RESULT, GIA_TRI="0", KET_LUAN="Nhồi máu cơ tim", MA_CHI_SO="ECG")
+    found = [
+        each.resource for each in read(XML4=table("XML4", both, filler)) if each.at.startswith("/HOSO/0/XML4")
+    ]
+    assert [each["resourceType"] for each in found] == ["Observation", "DiagnosticReport", "DiagnosticReport"]
+
+
+def test_rows_of_the_same_time_change_places() -> None:
+    one, other = dict(RESULT, GIA_TRI="7.1"), dict(RESULT, GIA_TRI="7.2")
+    first, second = (
+        {each.source_id: each.resource for each in read(XML4=table("XML4", *rows))}
+        for rows in ((one, other), (other, one))
+    )
+    assert first == second
+
+
+def test_two_visits_under_one_key_overwrite_each_other() -> None:
+    visits = [
+        visit({"XML1": packed(table("XML1", dict(ONE, CAN_NANG=kilos)))}) for kilos in ("50", "60", "50")
+    ]
+    found = [codes(each.entries) for each in read_visits(file_of(*visits))]
+    assert found == [[], ["repeated_source_id"], []]
+
+
+@pytest.mark.parametrize(
+    ("cards", "numbers"),
+    [
+        ("GD4349990009912", 1),
+        ("ABCDEFGHIJ", 0),
+        ("GD9349990009912", 0),
+        (";".join(["GD4349990009912"] * 11), 0),
+    ],
+)
+def test_what_is_no_card_names_somebody(cards: str, numbers: int) -> None:
+    head = dict(ONE, SO_CCCD="", MA_THE_BHYT=cards)
+    (found,) = read_visits(file_of(visit({"XML1": packed(table("XML1", head))})))
+    assert len(found.person.identifiers) == numbers
+
+
+def test_what_multiplies_is_bounded() -> None:
+    assert codes(read(XML1=table("XML1", dict(ONE, MA_LK="k" * 1001)))) == ["text_too_long"]
+    assert "list_too_long" in codes(read(XML1=table("XML1", dict(ONE, MA_BENH_KT="I10;" * 300))))
+    for sent, code in (
+        (file_of("<HOSO><HOSO/></HOSO>"), "visit_nested"),
+        (file_of("<HOSO>" + "<FILEHOSO/>" * 101 + "</HOSO>"), "too_many_tables"),
+        (b"<GIAMDINHHS><FILEHOSO/><HOSO/></GIAMDINHHS>", "table_outside_visit"),
+        (b"<GIAMDINHHS><HOSO><A>" + b">" * (4 * 2**20) + b"</A></HOSO></GIAMDINHHS>", "visit_too_large"),
+    ):
+        with pytest.raises(BundleRefused, match=code):
+            read_visits(sent)
+
+
+def test_piles_of_marks_take_hours() -> None:
+    assert codes(read(XML4=table("XML4", dict(RESULT, GIA_TRI="a" + "\u0301\u0316" * 20_000)))) == [
+        "text_invalid"
+    ]
+
+
+def test_rows_under_another_name_and_siblings_vanish() -> None:
+    assert codes(read(XML4="<BANG><DONG>1</DONG></BANG>")) == ["rows_not_found"]
+    rows = table("XML4", RESULT, dict(RESULT, MA_CHI_SO="B")).removeprefix("<BANG><DSACH_CHI_TIET_CLS>")
+    bare = rows.removesuffix("</DSACH_CHI_TIET_CLS></BANG>")
+    (found,) = read_visits(file_of(visit({"XML1": packed(table("XML1", ONE)), "XML4": bare})))
+    assert codes(found.entries) == [] and len(found.entries) == 7

@@ -18,7 +18,7 @@ from wallet_api.cli.opened import opened_services, settings_here
 from wallet_api.cli.progress import Progress
 from wallet_api.cli.screen import CannotDo, tell
 from wallet_api.context import Services
-from wallet_api.identity.errors import OrganisationUnknown
+from wallet_api.identity.errors import BadIdentifier, OrganisationUnknown
 from wallet_api.infra.clock import vn_day
 from wallet_api.infra.strict_json import MalformedBody, strict_json
 from wallet_api.records.bundle import Reading, read_bundle
@@ -30,6 +30,7 @@ from wallet_api.records.vaccinations import read_events
 
 _COLUMNS: Final = ("file", "part", "intake", "row", "accepted", "code", "pointer")
 _LARGEST: Final = 64 * 2**20
+_LARGEST_BUNDLE: Final = 10 * 2**20
 _MOST_VISITS: Final = 10_000
 _ENDED: Final = "done"
 """The code of a file's last line. A file without it was broken off and is read again: nothing doubles."""
@@ -65,7 +66,9 @@ def _import(options: argparse.Namespace) -> int:
     folder: Path = options.folder
     if not folder.is_dir():
         raise CannotDo(f"{folder} is no folder.")
-    files = sorted(each for each in folder.iterdir() if each.suffix.lower() in (".xml", ".json"))
+    files = sorted(
+        each for each in folder.iterdir() if each.suffix.lower() in (".xml", ".json") and each.is_file()
+    )
     if not files:
         raise CannotDo(f"There is no .xml or .json file in {folder}.")
     report: Path = options.report or folder / "import-report.csv"
@@ -103,25 +106,30 @@ def _take_all(services: Services, sender: Sender, files: Sequence[Path], lines: 
 
 
 def _take(services: Services, sender: Sender, path: Path, lines: _Report, counts: _Counts) -> None:
+    part = 0
     try:
-        readings = _readings(services, path)
-    except (BundleRefused, MalformedBody) as why:
-        counts.refused[why.fault] += 1
-        lines.add(path.name, "", "", "", False, why.fault, getattr(why, "pointer", ""))
-    else:
-        for number, reading in enumerate(readings):
+        for part, reading in enumerate(_readings(services, path)):
             made = services.book.intake.receive(sender, reading)
             _log(services, made)
             for row in made.rows:
-                lines.add(path.name, number, made.id, row.index, row.accepted, row.code, row.pointer or "")
+                lines.add(path.name, part, made.id, row.index, row.accepted, row.code, row.pointer or "")
                 counts.accepted += row.accepted
                 counts.refused.update([] if row.accepted else [row.code])
+    except (BundleRefused, MalformedBody) as why:
+        _refuse(lines, counts, path, why.fault, getattr(why, "pointer", ""))
+    except BadIdentifier as why:
+        _refuse(lines, counts, path, why.code, f"part {part}")
     lines.end(path.name)
+
+
+def _refuse(lines: _Report, counts: _Counts, path: Path, code: str, pointer: str) -> None:
+    counts.refused[code] += 1
+    lines.add(path.name, "", "", "", False, code, pointer)
 
 
 def _readings(services: Services, path: Path) -> list[Reading]:
     if path.stat().st_size > _LARGEST:
-        raise BundleRefused("", "table_too_large")
+        raise BundleRefused("", "file_too_large")
     raw = path.read_bytes()
     if path.suffix.lower() == ".xml":
         return read_visits(raw, _MOST_VISITS)
@@ -129,6 +137,8 @@ def _readings(services: Services, path: Path) -> list[Reading]:
     if isinstance(said, dict) and "events" in said:
         return read_events(said, vn_day(services.now()))
     body = json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode()
+    if len(body) > _LARGEST_BUNDLE:
+        raise BundleRefused("", "file_too_large")
     return [replace(read_bundle(said), body=body)]
 
 
@@ -154,7 +164,7 @@ def _taken(report: Path) -> frozenset[str]:
     """The files that an earlier run has taken in whole."""
     if not report.exists():
         return frozenset()
-    with report.open(encoding="utf-8", newline="") as lines:
+    with report.open(encoding="utf-8", errors="surrogateescape", newline="") as lines:
         rows = csv.reader(lines)
         if next(rows, None) != list(_COLUMNS):
             raise CannotDo(f"{report} is no report of an import: name another with --report.")
@@ -169,9 +179,9 @@ class _Report:
         self._waiting: list[tuple[object, ...]] = []
 
     def __enter__(self) -> _Report:
-        fresh = not self._path.exists() or self._path.stat().st_size == 0
-        self._file = self._path.open("a", encoding="utf-8", newline="")
-        if fresh:
+        _cut_torn_line(self._path)
+        self._file = self._path.open("a", encoding="utf-8", errors="surrogateescape", newline="")
+        if self._path.stat().st_size == 0:
             self._write([_COLUMNS])
         return self
 
@@ -193,6 +203,13 @@ class _Report:
         self._file.write(text.getvalue())
         self._file.flush()
         os.fsync(self._file.fileno())
+
+
+def _cut_torn_line(path: Path) -> None:
+    """What a process that died in the middle of a write left behind has no line break at its end."""
+    if path.exists():
+        whole = path.read_bytes().rfind(b"\n") + 1
+        os.truncate(path, whole)
 
 
 def _plain(row: Sequence[object]) -> Iterator[str]:

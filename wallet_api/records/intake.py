@@ -180,7 +180,7 @@ class IntakeService:
 
 def _is_older(entry: Entry, before: Record) -> bool:
     known = str((before.resource.get("meta") or {}).get("versionId", ""))
-    return bool(entry.source_version) and known.isdigit() and entry.source_version < int(known)
+    return bool(entry.source_version) and known.isdigit() and entry.source_version <= int(known)
 
 
 def _jsonable(value: Any) -> Any:

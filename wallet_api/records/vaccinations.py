@@ -24,6 +24,7 @@ MOST_PEOPLE: Final = 100
 """In one batch: each person's doses are filed in a transaction of their own, while the sender waits."""
 OPERATIONS: Final = ("create", "replace", "cancel")
 _PATIENT: Final = "Patient/1"
+_NOBODY: Final = Person((), PartialDate("1900"), frozenset({_PATIENT, "unread"}))
 _CVX: Final = "http://hl7.org/fhir/sid/cvx"
 _OWN_CODES: Final = "urn:health-wallet:vaccine"
 _LONGEST: Final = 200
@@ -51,17 +52,20 @@ def read_events(raw: object, today: date) -> list[Reading]:
         raise BundleRefused("/events", "event_count")
     people: dict[Person, list[Entry]] = {}
     bodies: dict[Person, list[object]] = {}
+    known: dict[tuple[str | None, int], Entry] = {}
     for index, event in enumerate(events):
         try:
             person = _person(event)
             entry = _entry(index, event, person, today)
+            first = known.setdefault((entry.source_id, entry.source_version), entry)
+            if first.resource != entry.resource:
+                raise _Unreadable("/event_id", "repeated_source_id")
         except _Unreadable as why:
-            # Whoever it is about: what cannot be read is reported by itself and filed under nobody.
-            person = Person((), PartialDate("1900"), frozenset({_PATIENT, f"event {index}"}))
-            entry = Entry(index, {}, None, fault=why.fault, at=f"/events/{index}")
+            # Whoever it is about: what cannot be read is reported and filed under nobody.
+            person, entry = _NOBODY, Entry(index, {}, None, fault=why.fault, at=f"/events/{index}")
         people.setdefault(person, []).append(entry)
         bodies.setdefault(person, []).append(event)
-    if len(people) > MOST_PEOPLE:
+    if len(people.keys() - {_NOBODY}) > MOST_PEOPLE:
         raise BundleRefused("/events", "people_count")
     return [Reading(person, entries, FORMAT, _body(bodies[person])) for person, entries in people.items()]
 
@@ -94,12 +98,16 @@ def _entry(index: int, event: Mapping[str, Any], person: Person, today: date) ->
     version = event.get("version", 1)
     if isinstance(version, bool) or not isinstance(version, int) or not 1 <= version < 2**31:
         raise _Unreadable("/version", "number_invalid")
-    if event.get("operation", "create") not in OPERATIONS:
+    operation = event.get("operation", "create")
+    if operation not in OPERATIONS:
         raise _Unreadable("/operation", "operation_unknown")
-    resource = _dose(_part(event, "dose", ""), cancelled=event.get("operation") == "cancel")
+    if operation != "create" and "version" not in event:
+        raise _Unreadable("/version", "version_needed")
+    resource = _dose(_part(event, "dose", ""), cancelled=operation == "cancel")
     resource["meta"] = {"versionId": str(version)}
     made = read_entry(index, {"resource": resource}, person)
-    if made.occurred_on is not None and made.occurred_on.first_day > today:
+    is_future = made.occurred_on is not None and made.occurred_on.first_day > today
+    if is_future and operation != "cancel":
         raise _Unreadable("/dose/vaccination_date", "date_in_future")
     return replace(made, source_id=event_id, source_version=version, at=f"/events/{index}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from contextlib import suppress
 from typing import Any
 
@@ -136,7 +137,8 @@ def _reported(report_id: str) -> Intake | None:
 
 def _received(intake: IntakeService, sender: Sender, number: int, visit: Reading) -> dict[str, Any]:
     """One part of what was sent: what an earlier run of this act has filed stays as it is."""
-    report_id = act_id(f"intake {number}")
+    # By what it says too: another day may read a batch otherwise, and number its parts otherwise.
+    report_id = act_id(f"intake {number} {hashlib.sha256(visit.body).hexdigest()}")
     known = _reported(report_id)
     return _logged(intake.receive(sender, visit, report_id)) if known is None else _intake_view(known)
 

@@ -6,6 +6,7 @@ A row is known by what it is about, never by its number: numbers are given anew 
 from __future__ import annotations
 
 import base64
+import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ _EDITION_2026: Final = "2026-07-01"
 """Codes of whoever was discharged since are of the edition that took effect then; older ones stay."""
 _OWN_EYES: Final = frozenset({"XML11"})
 """Papers for an employer: for the person, and for no other provider."""
+_MOST_CODES: Final = 200
 _SUMMARY: Final = ("CHAN_DOAN_RV", "PP_DIEU_TRI", "KET_QUA_DTRI", "GHI_CHU", "NGAY_TAI_KHAM")
 
 Values = Mapping[str, str]
@@ -60,13 +62,13 @@ def mapped(key: str, tables: Rows) -> Iterator[Found]:
             except Unreadable as why:
                 yield row.at, Fault("", why.code, "")
         for (at, about, resource), nth in zip(made, _numbered(made), strict=True):
-            source_id = f"{resource['resourceType']}|{key}|{name}|{about}|{nth}"
+            source_id = json.dumps([resource["resourceType"], key, name, about, nth], ensure_ascii=False)
             yield Mapped(at, _in_visit(key, resource), source_id, name in _OWN_EYES)
 
 
 def _numbered(made: Sequence[tuple[str, str, Mapping[str, Any]]]) -> list[int]:
     """Which of those about the same thing each is, by their time: in whatever order the rows are sent."""
-    in_time = sorted(range(len(made)), key=lambda place: _when(made[place][2]))
+    in_time = sorted(range(len(made)), key=lambda place: _in_time(made[place][2]))
     seen: Counter[tuple[str, str]] = Counter()
     numbers = [0] * len(made)
     for place in in_time:
@@ -76,9 +78,11 @@ def _numbered(made: Sequence[tuple[str, str, Mapping[str, Any]]]) -> list[int]:
     return numbers
 
 
-def _when(resource: Mapping[str, Any]) -> str:
+def _in_time(resource: Mapping[str, Any]) -> tuple[str, str]:
+    """By time; of the same time by what they say, so that the order of rows never counts."""
     told = ("effectiveDateTime", "authoredOn", "performedDateTime", "recordedDate", "date")
-    return next((str(resource[each]) for each in told if each in resource), "")
+    when = next((str(resource[each]) for each in told if each in resource), "")
+    return when, json.dumps(resource, ensure_ascii=False, sort_keys=True)
 
 
 def _in_visit(key: str, resource: dict[str, Any]) -> dict[str, Any]:
@@ -103,7 +107,7 @@ def _head(key: str, row: Values, tables: Rows) -> Made:
     yield "visit", _visit(key, row, began, ended)
     yield from _conditions(row, ended or began)
     yield from _measured(row, began)
-    if not tables.get("XML8"):
+    if not any(set(each.values) - {"MA_LK"} for each in tables.get("XML8", ())):
         # Outpatients come without a summary; what the head says of the visit stands in for it.
         said = {name: row[name] for name in _SUMMARY if name in row}
         if said:
@@ -116,15 +120,13 @@ def _visit(key: str, row: Values, began: str, ended: str | None) -> dict[str, An
         "resourceType": "Encounter",
         "identifier": [{"system": f"{_SYSTEMS}/visit", "value": key}],
         "status": "finished" if ended else "in-progress",
-        "class": {
-            "system": "http://terminology.hl7.org/CodeSystem/v3-ActCode",
-            "code": care.get("class", "AMB"),
-        },
+        "class": _class(care),
         "period": {"start": began} | ({"end": ended} if ended else {}),
     }
-    if care:
+    if "MA_LOAI_KCB" in row:
         code = row["MA_LOAI_KCB"].zfill(2)
-        kind["type"] = [{"coding": [{"system": f"{_SYSTEMS}/care", "code": code}], "text": care["vi"]}]
+        named = care.get("vi", row["MA_LOAI_KCB"])
+        kind["type"] = [{"coding": [{"system": f"{_SYSTEMS}/care", "code": code}], "text": named}]
     if "LY_DO_VV" in row:
         kind["reasonCode"] = [{"text": row["LY_DO_VV"]}]
     outcome = dictionary().outcomes.get(row.get("KET_QUA_DTRI", ""))
@@ -133,10 +135,20 @@ def _visit(key: str, row: Values, began: str, ended: str | None) -> dict[str, An
     return kind
 
 
+def _class(care: Mapping[str, str]) -> dict[str, str]:
+    """In or out; what the list does not have is not known."""
+    system = "http://terminology.hl7.org/CodeSystem/"
+    if "class" in care:
+        return {"system": f"{system}v3-ActCode", "code": care["class"]}
+    return {"system": f"{system}v3-NullFlavor", "code": "UNK"}
+
+
 def _conditions(row: Values, told: str) -> Made:
     """The diagnoses at the end, the main one first. What is no code stays as the text it is."""
     main = listed(row.get("MA_BENH_CHINH", ""))
     codes = [*main, *listed(row.get("MA_BENH_KT", ""))]
+    if len(codes) > _MOST_CODES:
+        raise Unreadable("list_too_long")
     names = listed(row.get("CHAN_DOAN_RV", ""))
     named = names if len(names) == len(codes) else [""] * len(codes)
     for place, (said, name) in enumerate(zip(codes, named, strict=True)):
@@ -155,9 +167,12 @@ def _conditions(row: Values, told: str) -> Made:
 
 
 def _measured(row: Values, when: str) -> Made:
-    if weight := number(row.get("CAN_NANG", "")):
-        told = {"value": weight, "unit": "kg", "system": _UCUM, "code": "kg"}
-        yield "weight", _observed("vital-signs", "29463-7", "Cân nặng", when) | {"valueQuantity": told}
+    weight = number(row.get("CAN_NANG", ""))
+    told: dict[str, Any] = {"valueString": row.get("CAN_NANG", "")}
+    if weight is not None:
+        told = {"valueQuantity": {"value": weight, "unit": "kg", "system": _UCUM, "code": "kg"}}
+    if row.get("CAN_NANG", "").strip("0., "):  # zeros fill the place of what was not weighed
+        yield "weight", _observed("vital-signs", "29463-7", "Cân nặng", when) | told
     if "NHOM_MAU" in row:
         told_group = {"valueString": row["NHOM_MAU"]}
         yield "blood group", _observed("laboratory", "882-1", "Nhóm máu", when) | told_group
@@ -195,10 +210,11 @@ def _medicine(key: str, row: Values, tables: Rows) -> Made:
         "medicationCodeableConcept": concept,
         "authoredOn": when,
     }
-    taken = "; ".join(row[each] for each in ("HAM_LUONG", "LIEU_DUNG", "CACH_DUNG") if each in row)
-    if taken:
-        made["dosageInstruction"] = [{"text": taken}]
     amount = number(row.get("SO_LUONG", ""))
+    unread = ("SO_LUONG",) if amount is None else ()
+    taken = [row[each] for each in ("HAM_LUONG", "LIEU_DUNG", "CACH_DUNG", *unread) if each in row]
+    if taken:
+        made["dosageInstruction"] = [{"text": "; ".join(taken)}]
     if amount is not None:
         unit = {"unit": row["DON_VI_TINH"]} if "DON_VI_TINH" in row else {}
         made["dispenseRequest"] = {"quantity": {"value": amount} | unit}
@@ -207,7 +223,7 @@ def _medicine(key: str, row: Values, tables: Rows) -> Made:
 
 def _procedure(key: str, row: Values, tables: Rows) -> Made:
     """What was done to the person. Examinations, beds, supplies and mere orders are no procedures."""
-    if row.get("MA_NHOM", "") not in dictionary().procedures:
+    if row.get("MA_NHOM", "").lstrip("0") not in dictionary().procedures:
         return
     when = instant(row.get("NGAY_TH_YL", "")) or instant(row.get("NGAY_YL", ""))
     if when is None:
@@ -233,23 +249,25 @@ def _result(key: str, row: Values, tables: Rows) -> Made:
     concept: dict[str, Any] = {"text": name}
     if code:
         concept["coding"] = [{"system": f"{_SYSTEMS}/index", "code": code}]
-    about = "|".join(row.get(each, "") for each in ("MA_DICH_VU", "MA_CHI_SO"))
-    if "GIA_TRI" in row:
-        yield about, _value(row, concept, when)
-        return
+    about = json.dumps([row.get(each, "") for each in ("MA_DICH_VU", "MA_CHI_SO")])
     found = "\n".join(row[each] for each in ("MO_TA", "KET_LUAN") if each in row)
-    if not found:
+    value = row.get("GIA_TRI", "")
+    if value and not (found and value == "0"):  # beside a finding, a lone zero fills the place of no value
+        yield about, _value(row, concept, when)
+    if found:
+        yield about, _report(concept, when, found)
+    if not value and not found:
         raise Unreadable("result_missing")
-    yield (
-        about,
-        {
-            "resourceType": "DiagnosticReport",
-            "status": "final",
-            "code": concept,
-            "effectiveDateTime": when,
-            "conclusion": found,
-        },
-    )
+
+
+def _report(concept: Mapping[str, Any], when: str, found: str) -> dict[str, Any]:
+    return {
+        "resourceType": "DiagnosticReport",
+        "status": "final",
+        "code": concept,
+        "effectiveDateTime": when,
+        "conclusion": found,
+    }
 
 
 def _value(row: Values, concept: dict[str, Any], when: str) -> dict[str, Any]:

@@ -8,11 +8,13 @@ from datetime import datetime
 from decimal import Decimal
 
 from wallet_api.infra.clock import VIETNAM
+from wallet_api.infra.strict_json import clean_text
 from wallet_api.records.model import PartialDate
 
 _ICD10 = re.compile(r"[A-Z][0-9]{2}(?:\.[0-9A-Z]{1,4})?")
 _NUMBER = re.compile(r"-?[0-9]{1,12}(?:[.,][0-9]{1,8})?")
-_GARBLED = ("Ã¡", "Ã ", "Ãª", "áº", "á»", "Æ°", "Ä‘", "\ufffd")
+_CP1252 = "€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ"
+_GARBLED = re.compile(f"Ã[\u00a0-\u00bf]|(?:áº|á»)[\u0080-\u00bf{_CP1252}]|Æ[°¡]|Ä[\u0090\u0091‘]|\ufffd")
 """What UTF-8 read as Latin text, or lost altogether, leaves of Vietnamese letters."""
 
 
@@ -28,12 +30,16 @@ def plain(text: str) -> str:
     """A text as it is kept: NFC, without control characters and blanks around it.
 
     Raises:
-        Unreadable: it was read with the wrong encoding somewhere; what it said is lost.
+        Unreadable: it was read with the wrong encoding somewhere, so that what it said is lost, or piles
+            up more marks than any language has.
     """
-    if any(each in text for each in _GARBLED):
+    if _GARBLED.search(text):
         raise Unreadable("text_garbled")
     kept = (each for each in text if each in "\n\t" or not unicodedata.category(each).startswith("C"))
-    return unicodedata.normalize("NFC", "".join(kept)).strip()
+    try:
+        return clean_text("".join(kept)).strip()
+    except ValueError as why:
+        raise Unreadable("text_invalid") from why
 
 
 def day(text: str) -> PartialDate | None:
@@ -44,16 +50,15 @@ def day(text: str) -> PartialDate | None:
     Raises:
         Unreadable: it is in no form that can be read for certain, such as `ddmmyyyy`.
     """
-    digits = text.replace("-", "") if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text) else text
+    digits = text.replace("-", "") if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text) else text
     if not digits.strip("0"):
         return None
-    if not re.fullmatch(r"\d{4}|\d{6}|\d{8}|\d{12}|\d{14}", digits):
+    if not re.fullmatch(r"[0-9]{4}(?:[0-9]{2}|[0-9]{4}|[0-9]{8}|[0-9]{10})?", digits):
         raise Unreadable("date_unreadable")
-    parts = [digits[:4]]
-    for part in (digits[4:6], digits[6:8]):
-        if part in ("", "00"):
-            break
-        parts.append(part)
+    year, month, rest = digits[:4], digits[4:6].strip("0"), digits[6:8].strip("0")
+    if rest and not month:
+        raise Unreadable("date_unreadable")
+    parts = [year, *([digits[4:6]] if month else []), *([digits[6:8]] if rest else [])]
     try:
         return PartialDate("-".join(parts))
     except ValueError as why:
