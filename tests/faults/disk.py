@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -165,8 +165,10 @@ def refuse_to_sync(plant: Plant, seconds: float) -> None:
 def _fill(disk: Path, leave: int) -> None:
     """Fill the disk up to so many bytes; to the last one for 0."""
     filler = disk / "filler"
-    with filler.open("ab") as file:
-        file.write(b"\0" * max(shutil.disk_usage(disk).free - max(leave, 256 * 1024), 0))
+    # Bit by bit: the database may take space for itself meanwhile.
+    with suppress(OSError), filler.open("ab", buffering=0) as file:
+        while (over := shutil.disk_usage(disk).free - max(leave, 256 * 1024)) > 0:
+            file.write(b"\0" * min(over, 2**20))
     for size in (65536, 4096, 512) if not leave else ():
         try:
             with filler.open("ab", buffering=0) as file:

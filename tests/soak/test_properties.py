@@ -44,4 +44,4 @@ def test_many_examples_find_nothing(path: str, record_property: Callable[[str, o
     record_property("examples", sum(counts))
     print(f"{path}: {sum(counts)} examples, {said.strip().splitlines()[-1]}")
     made_up = "@given(" in (TESTS.parent / path).read_text(encoding="utf-8")
-    assert sum(counts) > 100 or not made_up, said
+    assert sum(counts) >= 80 or not made_up, said
