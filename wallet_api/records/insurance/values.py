@@ -13,8 +13,9 @@ from wallet_api.records.model import PartialDate
 
 _ICD10 = re.compile(r"[A-Z][0-9]{2}(?:\.[0-9A-Z]{1,4})?")
 _NUMBER = re.compile(r"-?[0-9]{1,12}(?:[.,][0-9]{1,8})?")
-_CP1252 = "€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ"
-_GARBLED = re.compile(f"Ã[\u00a0-\u00bf]|(?:áº|á»)[\u0080-\u00bf{_CP1252}]|Æ[°¡]|Ä[\u0090\u0091‘]|\ufffd")
+_GARBLED = re.compile(
+    "Ã[\u00a0-\u00bf]|Æ[°¡]|Ä[\u0090\u0091‘]|\ufffd|(?:áº|á»)[\u0080-\u00bf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ]"
+)
 """What UTF-8 read as Latin text, or lost altogether, leaves of Vietnamese letters."""
 
 
