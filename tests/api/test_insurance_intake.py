@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import os
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from tests.world import READS, Doctor, Json, Person, World, found_in
 from wallet_api.records.labels import UNKNOWN
 
 PATH = "/provider/intake/insurance-xml"
+SAMPLES = Path(__file__).parents[1] / "samples"
 
 
 @pytest.fixture(scope="module")
@@ -152,6 +152,37 @@ def test_a_table_that_stays_with_the_facility_is_kept(world: World, hospital: Do
     assert all(each["labels"] for each in rows), "that there is such a table closes the visit"
 
 
+def test_what_is_never_kept_is_parked_with_the_visit(
+    world: World, hospital: Doctor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parked: list[bytes] = []
+    intakes = world.services.book.intake._parts.intakes
+    park = intakes.park
+
+    def heard(made: Any, body: bytes, *more: Any, **how: Any) -> None:
+        parked.append(body)
+        park(made, body, *more, **how)
+
+    monkeypatch.setattr(intakes, "park", heard)
+    nobody = head(world.person(), SO_CCCD="")
+    tables = {"XML1": packed(table("XML1", nobody)), "XML6": packed("<A>s</A>"), "Sổ": packed("<B>t</B>")}
+    second = packed(table("XML1", dict(nobody, MA_LK="2")))
+    taken(world, hospital, visit(tables), visit(tables | {"XML1": second}))
+    assert len(parked) == 2 and tables["XML1"].encode() in parked[0]
+    assert not any(tables[name].encode() in body for body in parked for name in ("XML6", "Sổ"))
+
+
+def test_two_visits_without_a_number_are_one_person(world: World) -> None:
+    doctor = world.doctor(writes=READS)
+    nobody = dict(head(world.person(), SO_CCCD=""))
+    visits = [visit({"XML1": packed(table("XML1", dict(nobody, MA_LK=key)))}) for key in ("one", "two")]
+    taken(world, doctor, *visits)
+    books = {
+        each["citizen_id"] for each in world.db["records"].find({"organisation_id": doctor.organisation_id})
+    }
+    assert len(books) == 2
+
+
 def test_a_paper_for_the_employer_is_shown_to_providers(world: World, hospital: Doctor, an: Person) -> None:
     paper = {"MA_LK": HEAD["MA_LK"], "SO_CT": "7", "SO_NGAY_NGHI": "3", "NGAY_CT": "20261101"}
     taken(world, hospital, visit_of(an, {"XML11": [paper], "XML14": []}))
@@ -198,17 +229,9 @@ def test_a_file_that_cannot_be_read_is_half_kept(
     assert told["errors"][0]["message"] and world.db["intakes"].count_documents({}) == before
 
 
-@pytest.fixture(scope="module")
-def samples() -> Path:
-    where = os.environ.get("WALLET_VECTORS_DIR")
-    if not where or not (Path(where).parent / "data" / "samples").is_dir():
-        pytest.skip("WALLET_VECTORS_DIR is not set: no sample of a visit file")
-    return Path(where).parent / "data" / "samples"
-
-
-def test_a_sample_made_by_others_is_misread(world: World, samples: Path) -> None:
+def test_a_whole_visit_of_a_clinic_is_misread(world: World) -> None:
     hospital = world.doctor(reads=(*READS, "document"), writes=(*READS, "document"))
-    raw = (samples / "visit_outpatient_3176.xml").read_bytes()
+    raw = (SAMPLES / "visit.xml").read_bytes()
     (report,) = found_in(send(world, hospital, raw))["items"]
     assert report["rejected"] == 0
     read = found_in(world.get("/provider/own-records?limit=50", hospital))["items"]

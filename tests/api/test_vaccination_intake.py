@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from tests.vaccination_events import event_of
 from tests.world import Doctor, Json, Person, World, found_in
 
 PATH = "/provider/intake/immunizations"
+SAMPLES = Path(__file__).parents[1] / "samples"
 
 
 @pytest.fixture(scope="module")
@@ -146,13 +146,10 @@ def test_what_is_no_batch_is_half_kept(world: World, station: Doctor, body: Any)
     assert world.db["intakes"].count_documents({}) == before
 
 
-def test_a_sample_made_by_others_is_misread(world: World) -> None:
-    where = Path(os.environ.get("WALLET_VECTORS_DIR", "absent")).parent / "data" / "samples"
-    if not where.is_dir():
-        pytest.skip("WALLET_VECTORS_DIR is not set: no sample of vaccination events")
+def test_a_whole_batch_of_a_station_is_misread(world: World) -> None:
     doctor = world.doctor(reads=("immunization",), writes=("immunization",))
     world.clock.set_to(world.now().replace(day=20))
-    batch = json.loads((where / "immunization_batch_3891.json").read_text(encoding="utf-8"))
+    batch = json.loads((SAMPLES / "vaccinations.json").read_text(encoding="utf-8"))
     reports = list(found_in(world.post(PATH, doctor, batch))["items"])
     assert codes(reports) == ["accepted"] * 5 and len(reports) == 3
     read = found_in(world.get("/provider/own-records?limit=50", doctor))["items"]

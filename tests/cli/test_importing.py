@@ -10,31 +10,21 @@ from typing import Any
 
 import pytest
 
+from tests.environment import told_of
 from tests.vaccination_events import event_of
 from tests.visit_files import file_of, visit_of
 from tests.world import READS, Doctor, Person, World, bundle, condition, found_in
+from wallet_api.audit.errors import LogUnavailable
 from wallet_api.cli import importing, main
-from wallet_api.infra.ids import new_id
-from wallet_api.infra.mongo import open_database
+from wallet_api.infra.mongo import DATABASE_ERRORS
+from wallet_api.records.errors import StaleRecord
 
 
 @pytest.fixture(scope="module")
 def here(embedded_uri: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """A wallet, and this process's environment told of it."""
-    db, folder = open_database(embedded_uri, f"import_{new_id()}"), tmp_path_factory.mktemp("import")
-    world = World(db, folder)
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in {
-            "WALLET_ENV": "dev",
-            "WALLET_DATA_DIR": str(folder),
-            "WALLET_MONGO_URI": embedded_uri,
-            "WALLET_DATABASE": db.name,
-            "WALLET_CLOCK_FILE": str(folder / "clock"),
-        }.items():
-            patch.setenv(name, value)
-        yield world
-    world.services.log.close()
-    db.client.close()
+        yield from told_of(embedded_uri, tmp_path_factory.mktemp("import"), patch)
 
 
 @pytest.fixture(scope="module")
@@ -116,6 +106,37 @@ def test_broken_off_it_begins_anew(
     records = book(here, an)
     assert taken(where, doctor, "--report", str(where / "again.csv")) == 0
     assert book(here, an) == records, "taken twice changes nothing"
+
+
+def test_a_database_that_goes_away_is_a_traceback(
+    here: World,
+    doctor: Doctor,
+    folder: tuple[Path, Person],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    where, _ = folder
+    for gone in (DATABASE_ERRORS[0]("gone"), LogUnavailable("not written"), StaleRecord("written meanwhile")):
+
+        def breaks(*given: Any, why: Exception = gone) -> None:
+            raise why
+
+        with monkeypatch.context() as patch:
+            patch.setattr(importing, "_log", breaks)
+            assert taken(where, doctor) == 1
+        said = capsys.readouterr().err
+        assert "Broken off at 1.xml" in said and "0 files are in the report" in said
+    assert reported(where) == [] and taken(where, doctor) == 0
+
+
+def test_what_one_organisation_gave_is_anothers(
+    here: World, doctor: Doctor, folder: tuple[Path, Person]
+) -> None:
+    where, _ = folder
+    other = here.doctor(writes=("condition",))
+    assert taken(where, doctor) == 0 and taken(where, other) == 0
+    ended = [each["organisation"] for each in reported(where) if each["code"] == "done"]
+    assert ended == [doctor.organisation_id] * 6 + [other.organisation_id] * 6
 
 
 def test_a_torn_line_swallows_the_next(here: World, doctor: Doctor, folder: tuple[Path, Person]) -> None:

@@ -14,12 +14,11 @@ import pymongo
 import pytest
 from pymongo.database import Database
 
+from tests.environment import told_of
 from tests.world import World, bundle, condition
 from wallet_api.cli import main
 from wallet_api.infra.crypto.citizen_keys import CitizenKeys
 from wallet_api.infra.crypto.keystore import FileKeyStore
-from wallet_api.infra.ids import new_id
-from wallet_api.infra.mongo import open_database
 from wallet_api.stores.citizen_keys import MongoCitizenKeys
 
 Db = Database[dict[str, Any]]
@@ -40,31 +39,20 @@ for line in sys.stdin:
 @pytest.fixture
 def mine(embedded_uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """A wallet of its own, and this process's environment told of it."""
-    yield from _told_of(embedded_uri, tmp_path, monkeypatch)
+    yield from _with_backup_key(told_of(embedded_uri, tmp_path, monkeypatch))
 
 
 @pytest.fixture(scope="module")
 def ours(embedded_uri: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """One such wallet for the tests that are refused and change nothing."""
     with pytest.MonkeyPatch.context() as patch:
-        yield from _told_of(embedded_uri, tmp_path_factory.mktemp("ours"), patch)
+        yield from _with_backup_key(told_of(embedded_uri, tmp_path_factory.mktemp("ours"), patch))
 
 
-def _told_of(embedded_uri: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    db = open_database(embedded_uri, f"keys_{new_id()}")
-    world = World(db, folder)
-    for name, value in {
-        "WALLET_ENV": "dev",
-        "WALLET_DATA_DIR": str(folder),
-        "WALLET_MONGO_URI": embedded_uri,
-        "WALLET_DATABASE": db.name,
-        "WALLET_CLOCK_FILE": str(folder / "clock"),
-    }.items():
-        monkeypatch.setenv(name, value)
-    world.services.keys.signer("backup")
-    yield world
-    world.services.log.close()
-    db.client.close()
+def _with_backup_key(wallets: Iterator[World]) -> Iterator[World]:
+    for world in wallets:
+        world.services.keys.signer("backup")
+        yield world
 
 
 def aged(world: World, name: str, seconds: float) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
+from wallet_api.audit.errors import LogUnavailable
 from wallet_api.audit.model import Action, ActorKind, AuditEvent
 from wallet_api.cli.opened import opened_services, settings_here
 from wallet_api.cli.progress import Progress
@@ -20,18 +21,21 @@ from wallet_api.cli.screen import CannotDo, tell
 from wallet_api.context import Services
 from wallet_api.identity.errors import BadIdentifier, OrganisationUnknown
 from wallet_api.infra.clock import vn_day
+from wallet_api.infra.mongo import DATABASE_ERRORS
 from wallet_api.infra.strict_json import MalformedBody, strict_json
 from wallet_api.records.bundle import Reading, read_bundle
-from wallet_api.records.errors import BundleRefused
+from wallet_api.records.errors import BundleRefused, StaleRecord
 from wallet_api.records.insurance.reading import read_visits
 from wallet_api.records.intake import Sender
 from wallet_api.records.model import Intake
 from wallet_api.records.vaccinations import read_events
 
-_COLUMNS: Final = ("file", "part", "intake", "row", "accepted", "code", "pointer")
+_COLUMNS: Final = ("organisation", "file", "part", "intake", "row", "accepted", "code", "pointer")
 _LARGEST: Final = 64 * 2**20
 _LARGEST_BUNDLE: Final = 10 * 2**20
 _MOST_VISITS: Final = 10_000
+_BREAKS: Final[tuple[type[Exception], ...]] = (*DATABASE_ERRORS, LogUnavailable, StaleRecord)
+"""After these nothing is wrong with the file: it is taken in when the command is given again."""
 _ENDED: Final = "done"
 """The code of a file's last line. A file without it was broken off and is read again: nothing doubles."""
 
@@ -50,9 +54,8 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         help="take in a folder of files of one organisation",
         description="Take in every .xml file (visit files of the health insurance) and .json file (FHIR "
         "bundles, vaccination events) of a folder, in the order of their names, as if the organisation had "
-        "sent them. "
-        "Each row is reported in a CSV file, which names no person. Broken off and given again, it goes on "
-        "after the last whole file; a file taken twice changes nothing.",
+        "sent them. Each row is reported in a CSV file, which names no person. Broken off and given again, "
+        "it goes on after the last whole file; a file taken twice changes nothing.",
     )
     parser.add_argument("folder", type=Path, help="where the files are; folders in it are not looked into")
     parser.add_argument("--organisation", required=True, metavar="ID", help="whose files these are")
@@ -72,11 +75,11 @@ def _import(options: argparse.Namespace) -> int:
     if not files:
         raise CannotDo(f"There is no .xml or .json file in {folder}.")
     report: Path = options.report or folder / "import-report.csv"
-    done = _taken(report)
+    done = _taken(report, options.organisation)
     left = [each for each in files if each.name not in done]
     with opened_services(settings_here()) as (services, _database):
         sender = _sender(services, options.organisation)
-        with _Report(report) as lines:
+        with _Report(report, sender.organisation_id) as lines:
             counts = _take_all(services, sender, left, lines)
     if done:
         tell(f"{len(files) - len(left)} files were taken in before.")
@@ -98,7 +101,13 @@ def _sender(services: Services, organisation_id: str) -> Sender:
 def _take_all(services: Services, sender: Sender, files: Sequence[Path], lines: _Report) -> _Counts:
     counts, bar = _Counts(), Progress("taking in", len(files))
     for each in files:
-        _take(services, sender, each, lines, counts)
+        try:
+            _take(services, sender, each, lines, counts)
+        except _BREAKS as why:
+            raise CannotDo(
+                f"Broken off at {each.name} ({type(why).__name__}). {counts.files} files are in the report: "
+                "give the same command again, and it goes on from there."
+            ) from why
         counts.files += 1
         bar.add(1)
     bar.end()
@@ -160,22 +169,25 @@ def _log(services: Services, made: Intake) -> None:
     )
 
 
-def _taken(report: Path) -> frozenset[str]:
-    """The files that an earlier run has taken in whole."""
+def _taken(report: Path, organisation_id: str) -> frozenset[str]:
+    """The files that an earlier run has taken in whole from that organisation."""
     if not report.exists():
         return frozenset()
     with report.open(encoding="utf-8", errors="surrogateescape", newline="") as lines:
         rows = csv.reader(lines)
         if next(rows, None) != list(_COLUMNS):
             raise CannotDo(f"{report} is no report of an import: name another with --report.")
-        return frozenset(row[0] for row in rows if len(row) == len(_COLUMNS) and row[5] == _ENDED)
+        whole = (dict(zip(_COLUMNS, row, strict=True)) for row in rows if len(row) == len(_COLUMNS))
+        ended = [row for row in whole if row["code"] == _ENDED]
+        return frozenset(row["file"] for row in ended if row["organisation"] == organisation_id)
 
 
 class _Report:
     """A CSV file that grows by whole files: what it says was taken in is durable before the next begins."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, organisation_id: str) -> None:
         self._path = path
+        self._whose = organisation_id
         self._waiting: list[tuple[object, ...]] = []
 
     def __enter__(self) -> _Report:
@@ -190,11 +202,12 @@ class _Report:
 
     def add(self, *row: object) -> None:
         """One row of the file that is being taken in."""
-        self._waiting.append(row)
+        self._waiting.append((self._whose, *row))
 
     def end(self, name: str) -> None:
         """The file is whole."""
-        self._write([*self._waiting, (name, "", "", "", True, _ENDED, "")])
+        self.add(name, "", "", "", True, _ENDED, "")
+        self._write(self._waiting)
         self._waiting = []
 
     def _write(self, rows: Sequence[Sequence[object]]) -> None:

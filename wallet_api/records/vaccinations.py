@@ -35,7 +35,7 @@ class _Unreadable(Exception):
 
     def __init__(self, pointer: str, code: str) -> None:
         super().__init__(code)
-        self.fault = Fault(pointer, code, "")
+        self.fault = Fault(pointer, code)
 
 
 def read_events(raw: object, today: date) -> list[Reading]:

@@ -135,12 +135,12 @@ def _reported(report_id: str) -> Intake | None:
     return None
 
 
-def _received(intake: IntakeService, sender: Sender, number: int, visit: Reading) -> dict[str, Any]:
+def _received(intake: IntakeService, sender: Sender, number: int, part: Reading) -> dict[str, Any]:
     """One part of what was sent: what an earlier run of this act has filed stays as it is."""
     # By what it says too: another day may read a batch otherwise, and number its parts otherwise.
-    report_id = act_id(f"intake {number} {hashlib.sha256(visit.body).hexdigest()}")
+    report_id = act_id(f"intake {number} {hashlib.sha256(part.body).hexdigest()}")
     known = _reported(report_id)
-    return _logged(intake.receive(sender, visit, report_id)) if known is None else _intake_view(known)
+    return _logged(intake.receive(sender, part, report_id)) if known is None else _intake_view(known)
 
 
 def _logged(made: Intake) -> dict[str, Any]:

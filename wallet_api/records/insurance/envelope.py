@@ -8,7 +8,7 @@ are read; a document type, an entity or another encoding than UTF-8 is not.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 from xml.etree.ElementTree import Element, tostring
@@ -51,7 +51,7 @@ class TableRow:
 @dataclass
 class Visit:
     """One visit with its tables, by name. `named` are all that were sent, kept or not; `body` is the visit as
-    it came."""
+    it came, without what is never kept."""
 
     number: int
     body: bytes
@@ -88,32 +88,38 @@ def _visit(number: int, hoso: Element) -> Visit:
     at, packed = f"/HOSO/{number}", list(hoso.iter("FILEHOSO"))
     if len(packed) > _MOST_TABLES:
         raise BundleRefused(at, "too_many_tables")
-    visit = Visit(number, tostring(hoso, encoding="utf-8"))
+    tables = [(_table_name(each), each) for each in packed]
+    visit = Visit(number, _body([each for name, each in tables if name in dictionary().tables]))
     if len(visit.body) > _LARGEST_VISIT:
         raise BundleRefused(at, "visit_too_large")
-    for each in packed:
-        _read_table(visit, each)
+    for name, each in tables:
+        _read_table(visit, name, each)
     return visit
 
 
-def _read_table(visit: Visit, packed: Element) -> None:
-    name = _table_name(packed)
+def _body(kept: Sequence[Element]) -> bytes:
+    """The visit as it came, without the tables that stay with their source or that nobody can name."""
+    whole = Element("HOSO")
+    whole.extend(kept)
+    written: bytes = tostring(whole, encoding="utf-8")
+    return written
+
+
+def _read_table(visit: Visit, name: str, packed: Element) -> None:
     visit.named.add(name)
     kept, at = dictionary().tables.get(name), f"/HOSO/{visit.number}/{name}"
     if kept is None:
-        never = name in dictionary().never_kept
-        visit.faults.append(
-            (at, Fault("", "kept_by_source", "") if never else Fault("", "table_not_kept", ""))
-        )
+        stays = name in dictionary().never_kept
+        visit.faults.append((at, Fault("", "kept_by_source") if stays else Fault("", "table_not_kept")))
         return
     contents = packed.findall("NOIDUNGFILE")
     if not contents:
-        visit.faults.append((at, Fault("", "table_empty", "")))
+        visit.faults.append((at, Fault("", "table_empty")))
     for content in contents:
         try:
             found = tables_in(content)
         except Unreadable as why:
-            visit.faults.append((at, Fault("", why.code, "")))
+            visit.faults.append((at, Fault("", why.code)))
         else:
             _read_rows(visit, name, kept, found)
 
@@ -121,7 +127,7 @@ def _read_table(visit: Visit, packed: Element) -> None:
 def _read_rows(visit: Visit, name: str, kept: Table, found: Element) -> None:
     at, rows = f"/HOSO/{visit.number}/{name}", list(found.iter(kept.record))
     if not rows and "".join(found.itertext()).strip():
-        visit.faults.append((at, Fault("", "rows_not_found", "")))
+        visit.faults.append((at, Fault("", "rows_not_found")))
     visit.rows += len(rows)
     if visit.rows > _MOST_ROWS:
         raise BundleRefused(at, "too_many_rows")
@@ -152,10 +158,10 @@ def _row(at: str, element: Element, kept: Mapping[str, str]) -> TableRow:
         try:
             text = _value(child)
         except Unreadable as why:
-            faults.append(Fault(f"/{child.tag}", why.code, ""))
+            faults.append(Fault(f"/{child.tag}", why.code))
             continue
         if text and text != values.setdefault(child.tag, text) and child.tag in _IDENTITY:
-            faults.append(Fault(f"/{child.tag}", "repeated", ""))
+            faults.append(Fault(f"/{child.tag}", "repeated"))
     return TableRow(at, values, tuple(faults))
 
 

@@ -60,7 +60,7 @@ def mapped(key: str, tables: Rows) -> Iterator[Found]:
             try:
                 made += [(row.at, about, resource) for about, resource in read(key, row.values, tables)]
             except Unreadable as why:
-                yield row.at, Fault("", why.code, "")
+                yield row.at, Fault("", why.code)
         for (at, about, resource), nth in zip(made, _numbered(made), strict=True):
             source_id = json.dumps([resource["resourceType"], key, name, about, nth], ensure_ascii=False)
             yield Mapped(at, _in_visit(key, resource), source_id, name in _OWN_EYES)

@@ -40,7 +40,7 @@ def _reading(visit: Visit, known: dict[tuple[Person, str], bytes]) -> Reading:
     """One visit. One that says otherwise under the key of another of this file is a mistake of the sender."""
     person, key, found = _taken_apart(visit)
     if key and known.setdefault((person, key), visit.body) != visit.body:
-        found = [(f"/HOSO/{visit.number}/XML1/0/MA_LK", Fault("", "repeated_source_id", ""))]
+        found = [(f"/HOSO/{visit.number}/XML1/0/MA_LK", Fault("", "repeated_source_id"))]
     made = [each.resource for each in found if isinstance(each, Mapped)]
     labels = labels_of_visit(visit, made)
     entries = [_entry(index, one, person, labels) for index, one in enumerate(found)]
@@ -51,17 +51,17 @@ def _taken_apart(visit: Visit) -> tuple[Person, str, list[Found]]:
     """Whom a visit is about, its key, and all that its rows say; without either nothing but what is wrong."""
     at, heads, faults = f"/HOSO/{visit.number}/XML1", visit.tables.get("XML1", []), _faults(visit)
     if len(heads) != 1:
-        return _nobody(visit), "", [(at, Fault("", "visit_head_needed", "")), *faults]
+        return _nobody(visit), "", [(at, Fault("", "visit_head_needed")), *faults]
     head = heads[0]
     if not head.identified:
         return _nobody(visit), "", faults
     try:
         person = _person(head)
     except Unreadable as why:
-        return _nobody(visit), "", [(f"{head.at}/NGAY_SINH", Fault("", why.code, "")), *faults]
+        return _nobody(visit), "", [(f"{head.at}/NGAY_SINH", Fault("", why.code)), *faults]
     key = head.values.get("MA_LK", "")
     if not key or len(key) > _LONGEST_KEY:
-        fault = Fault("", "text_too_long", "") if key else Fault("", "visit_key_needed", "")
+        fault = Fault("", "text_too_long") if key else Fault("", "visit_key_needed")
         return person, "", [(f"{head.at}/MA_LK", fault), *faults]
     return person, key, [*mapped(key, _own_rows(visit, key)), *_strangers(visit, key), *faults]
 
@@ -82,7 +82,7 @@ def _strangers(visit: Visit, key: str) -> Iterator[Found]:
     for rows in visit.tables.values():
         for row in rows:
             if not _is_of(row, key):
-                yield f"{row.at}/MA_LK", Fault("", "other_visit", "")
+                yield f"{row.at}/MA_LK", Fault("", "other_visit")
 
 
 def _faults(visit: Visit) -> list[Found]:
@@ -112,7 +112,10 @@ def _person(head: TableRow) -> Person:
     born = day(head.values.get("NGAY_SINH", ""))
     if born is None:
         raise Unreadable("birth_date_needed")
-    return Person(_numbers(head.values), born, frozenset({PATIENT}))
+    numbers = _numbers(head.values)
+    # Who has no number is told apart by the visit: two of one birth date are not one nobody.
+    visit = frozenset[str]() if numbers else frozenset({f"visit {head.values.get('MA_LK', '')}"})
+    return Person(numbers, born, visit | {PATIENT})
 
 
 def _numbers(values: Mapping[str, str]) -> tuple[tuple[str, str], ...]:

@@ -19,11 +19,12 @@ Resource = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Fault:
-    """Why a resource cannot be taken in: where (JSON pointer within the resource), a code, a sentence."""
+    """Why a resource cannot be taken in: where (JSON pointer within the resource), a code, and a sentence
+    where the code's own does not do."""
 
     pointer: str
     code: str
-    message: str
+    message: str = ""
 
 
 @dataclass(frozen=True)

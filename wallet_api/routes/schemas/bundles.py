@@ -98,7 +98,7 @@ VACCINATIONS: dict[str, Any] = {
                         },
                     }
                 },
-                "description": "What else an event says of a person is not kept: the book knows it.",
+                "description": "What else an event says of a person is not filed: the book knows it.",
             },
             "example": {
                 "events": [

@@ -1,0 +1,29 @@
+"""A wallet that commands run in this process find, because the environment names it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.world import World
+from wallet_api.infra.ids import new_id
+from wallet_api.infra.mongo import open_database
+
+
+def told_of(uri: str, folder: Path, patch: pytest.MonkeyPatch) -> Iterator[World]:
+    """A new wallet on that database server, named by the environment for as long as it lives."""
+    db = open_database(uri, f"told_{new_id()}")
+    world = World(db, folder)
+    for name, value in {
+        "WALLET_ENV": "dev",
+        "WALLET_DATA_DIR": str(folder),
+        "WALLET_MONGO_URI": uri,
+        "WALLET_DATABASE": db.name,
+        "WALLET_CLOCK_FILE": str(folder / "clock"),
+    }.items():
+        patch.setenv(name, value)
+    yield world
+    world.services.log.close()
+    db.client.close()
