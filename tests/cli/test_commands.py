@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
+from tests.environment import told_of
 from wallet_api.cli import main
 from wallet_api.context import Services
 from wallet_api.infra.ids import new_id
@@ -25,15 +26,6 @@ pytestmark = pytest.mark.usefixtures("impatient")
 
 Db = Database[dict[str, Any]]
 GROUPS = ("run", "story", "worker", "seed", "token", "clients", "reminders", "audit", "keys", "openapi")
-
-
-def told_of(folder: Path, uri: str, database: str) -> dict[str, str]:
-    return {
-        "WALLET_ENV": "dev",
-        "WALLET_DATA_DIR": str(folder),
-        "WALLET_MONGO_URI": uri,
-        "WALLET_DATABASE": database,
-    }
 
 
 @pytest.fixture

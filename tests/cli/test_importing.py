@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.environment import told_of
+from tests.environment import world_here
 from tests.vaccination_events import event_of
 from tests.visit_files import file_of, visit_of
 from tests.world import READS, Doctor, Person, World, bundle, condition, found_in
@@ -24,7 +24,7 @@ from wallet_api.records.errors import StaleRecord
 def here(embedded_uri: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """A wallet, and this process's environment told of it."""
     with pytest.MonkeyPatch.context() as patch:
-        yield from told_of(embedded_uri, tmp_path_factory.mktemp("import"), patch)
+        yield from world_here(embedded_uri, tmp_path_factory.mktemp("import"), patch)
 
 
 @pytest.fixture(scope="module")

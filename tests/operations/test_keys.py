@@ -14,7 +14,7 @@ import pymongo
 import pytest
 from pymongo.database import Database
 
-from tests.environment import told_of
+from tests.environment import world_here
 from tests.world import World, bundle, condition
 from wallet_api.cli import main
 from wallet_api.infra.crypto.citizen_keys import CitizenKeys
@@ -39,14 +39,14 @@ for line in sys.stdin:
 @pytest.fixture
 def mine(embedded_uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """A wallet of its own, and this process's environment told of it."""
-    yield from _with_backup_key(told_of(embedded_uri, tmp_path, monkeypatch))
+    yield from _with_backup_key(world_here(embedded_uri, tmp_path, monkeypatch))
 
 
 @pytest.fixture(scope="module")
 def ours(embedded_uri: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """One such wallet for the tests that are refused and change nothing."""
     with pytest.MonkeyPatch.context() as patch:
-        yield from _with_backup_key(told_of(embedded_uri, tmp_path_factory.mktemp("ours"), patch))
+        yield from _with_backup_key(world_here(embedded_uri, tmp_path_factory.mktemp("ours"), patch))
 
 
 def _with_backup_key(wallets: Iterator[World]) -> Iterator[World]:
