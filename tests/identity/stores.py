@@ -26,7 +26,7 @@ MODULES = (guardianships, identities, oauth_clients, organisations, sessions, si
 
 def mongo_stores(db: Any, keys: MemoryKeyStore | None = None) -> IdentityStores:
     keys = keys or MemoryKeyStore()
-    ensure_indexes(db, (index for module in MODULES for index in module.INDEXES))
+    ensure_indexes(db, (index.unswept() for module in MODULES for index in module.INDEXES))
     ensure_indexes(db, KEY_INDEXES)
     cipher, blind = CitizenCipher(MongoCitizenKeys(db), keys, system_now), BlindIndex(keys)
     return IdentityStores(

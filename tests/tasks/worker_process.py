@@ -122,7 +122,7 @@ class Services:
 
 def build(settings: Settings, mode: str = "send") -> Services:
     now, db, one = clock_from(settings), connect(settings), OneChild()
-    ensure_indexes(db, [index for module in MODULES for index in module.INDEXES])
+    ensure_indexes(db, [index.unswept() for module in MODULES for index in module.INDEXES])
     keystore = FileKeyStore(settings.keys_dir, create=True)
     cipher, blind = CitizenCipher(MongoCitizenKeys(db), keystore, now), BlindIndex(keystore)
     kept = reminders.MongoReminders(db, cipher, blind)

@@ -37,7 +37,7 @@ def _migrate(options: argparse.Namespace) -> int:
         raise CannotDo(f"There is no migration {options.to}: the last one is {len(MIGRATIONS)}.")
     with opened_database(settings) as database:
         if not options.status:
-            runner = migrations_of(database, clock_from(settings), tell)
+            runner = migrations_of(settings, database, clock_from(settings), tell)
             runner.run(options.to, contract=options.contract)
         behind = _show(database)
     return 1 if options.status and behind else 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -33,6 +33,7 @@ DATABASE_ERRORS: tuple[type[Exception], ...] = (PyMongoError,)
 _TIMEOUT_MS = 3000  # for one operation, retries included
 _LET_GO = 0.3  # seconds more for ending what failed
 _INDEX_BUILD = 600.0  # seconds; building an index over a grown collection takes its time
+_NEVER = 2**31 - 1  # seconds, the most a server takes: 68 years
 _CONFLICTS = frozenset({85, 86})  # IndexOptionsConflict, IndexKeySpecsConflict
 
 
@@ -64,6 +65,10 @@ class Index:
         if self.ttl is not None:
             options["expireAfterSeconds"] = self.ttl
         return IndexModel([(key, 1) if isinstance(key, str) else key for key in self.keys], **options)
+
+    def unswept(self) -> Index:
+        """The same, but the database takes nothing away: it would by its own clock, in days to come or past."""
+        return self if self.ttl is None else replace(self, ttl=_NEVER)
 
 
 def connect(settings: Settings) -> Database[Document]:
@@ -111,6 +116,16 @@ def ensure_indexes(db: Database[Document], indexes: Iterable[Index]) -> None:
                 if fault.code not in _CONFLICTS:
                     raise
                 raise IndexConflict(f"{collection}: an index differs from what is declared") from fault
+
+
+def set_expiry(db: Database[Document], indexes: Iterable[Index]) -> None:
+    """Have documents go when the declared indexes say, where an index that is there says otherwise."""
+    for index in (each for each in indexes if each.ttl is not None):
+        told = index.model().document
+        found = db[index.collection].index_information().get(told["name"])
+        if found is not None and found.get("expireAfterSeconds") not in (None, index.ttl):
+            changed = {"name": told["name"], "expireAfterSeconds": index.ttl}
+            db.command("collMod", index.collection, index=changed)
 
 
 def transaction(db: Database[Document], work: Callable[[ClientSession], T]) -> T:
