@@ -61,9 +61,9 @@ def test_c21_opening_the_same_book_again_is_pointed_out(world: World) -> None:
 def test_a_review_that_waits_too_long_is_overdue_and_comes_first(world: World) -> None:
     doctor = hospital(world)
     opened(world, doctor, world.person())
-    world.clock.set_to(world.now() + RULES.review_within - timedelta(seconds=1))
+    world.clock.set_to(world.now() + RULES.review_within - timedelta(minutes=1))
     assert [each["overdue"] for each in waiting(world, doctor)] == [False]
-    world.forward(seconds=1)
+    world.forward(minutes=1)
     opened(world, doctor, world.person())
     assert [each["overdue"] for each in waiting(world, doctor)] == [True, False]
 

@@ -23,7 +23,12 @@ SWEPT = [each for each in ALL_INDEXES if each.ttl is not None]
 def lives(db: Database[Any]) -> set[int]:
     """After how many seconds the database takes away what has run out."""
     found = (db[each.collection].index_information() for each in SWEPT)
-    return {index["expireAfterSeconds"] for one in found for index in one.values() if "expireAfterSeconds" in index}
+    return {
+        index["expireAfterSeconds"]
+        for one in found
+        for index in one.values()
+        if "expireAfterSeconds" in index
+    }
 
 
 def ready(db: Database[Any], **over: Any) -> None:

@@ -67,7 +67,7 @@ class Index:
         return IndexModel([(key, 1) if isinstance(key, str) else key for key in self.keys], **options)
 
     def unswept(self) -> Index:
-        """The same, but the database takes nothing away: it would by its own clock, in days to come or past."""
+        """The same, but the database takes nothing away: it would by its own clock."""
         return self if self.ttl is None else replace(self, ttl=_NEVER)
 
 
