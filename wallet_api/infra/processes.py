@@ -46,6 +46,7 @@ __all__ = [
 _MARK = "WALLET_RUN"  # in the environment of every child: tells our leftovers from other people's processes
 _STEADY = 60.0  # seconds of life after which an end no longer counts as one more crash in a row
 _BACK_OFF = (0.5, 1.0, 2.0, 5.0, 10.0)
+_GOING = 1.0  # seconds
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -225,6 +226,7 @@ class Supervisor:
             time.sleep(0.02)
         _kill_group(process.pid)  # what is left of it: itself if it did not listen, and its own children
         process.wait()
+        _await_empty(process.pid)
 
     def _write_record(self) -> None:
         commands = {running.process.pid: " ".join(running.child.argv) for running in self._running}
@@ -258,6 +260,18 @@ def _kill_group(pid: int) -> None:
         os.killpg(pid, signal.SIGKILL)
     except (ProcessLookupError, PermissionError):  # nobody left, or (macOS) only zombies
         return
+
+
+def _await_empty(group: int) -> None:
+    # Killed is not yet gone: what still ends may hold a port for a moment. The dead whom nobody buries count
+    # as there, so it is no more than a moment.
+    limit = time.monotonic() + _GOING
+    while time.monotonic() < limit:
+        try:
+            os.killpg(group, 0)
+        except (ProcessLookupError, PermissionError):
+            return
+        time.sleep(0.01)
 
 
 def _left_of(mark: str, commands: Mapping[int, str]) -> list[int]:
