@@ -174,6 +174,7 @@ class Supervisor:
         """Stop every child in reverse order and return when none is left."""
         for running in reversed(self._running):
             self._stop_one(running)
+        self._await_gone()
         self._running.clear()
         self._record.unlink(missing_ok=True)
 
@@ -226,7 +227,12 @@ class Supervisor:
             time.sleep(0.02)
         _kill_group(process.pid)  # what is left of it: itself if it did not listen, and its own children
         process.wait()
-        _await_empty(process.pid)
+
+    def _await_gone(self) -> None:
+        # Killed is not yet gone: a child's own children may hold its port for a moment.
+        limit = time.monotonic() + _GOING
+        while _left_of(self._mark, {}) and time.monotonic() < limit:
+            time.sleep(0.01)
 
     def _write_record(self) -> None:
         commands = {running.process.pid: " ".join(running.child.argv) for running in self._running}
@@ -260,18 +266,6 @@ def _kill_group(pid: int) -> None:
         os.killpg(pid, signal.SIGKILL)
     except (ProcessLookupError, PermissionError):  # nobody left, or (macOS) only zombies
         return
-
-
-def _await_empty(group: int) -> None:
-    # Killed is not yet gone: what still ends may hold a port for a moment. The dead whom nobody buries count
-    # as there, so it is no more than a moment.
-    limit = time.monotonic() + _GOING
-    while time.monotonic() < limit:
-        try:
-            os.killpg(group, 0)
-        except (ProcessLookupError, PermissionError):
-            return
-        time.sleep(0.01)
 
 
 def _left_of(mark: str, commands: Mapping[int, str]) -> list[int]:
