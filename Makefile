@@ -14,6 +14,8 @@ FIND_PYTHON := for p in $(PYTHON) python3 python3.14 python3.13 python3.12 pytho
 PIP := -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --only-binary :all:
 INSTALL := $(PY) $(PIP)
 
+SOAK := -o faulthandler_timeout=1800 tests/soak
+
 .PHONY: help run test story bench soak mutants lint scan format lock clean
 
 help: ## this list
@@ -32,7 +34,8 @@ bench: $(VENV)/.run ## measure; one JSON object a line
 	@WALLET_ENV=dev exec $(PY) -m bench
 
 soak: $(VENV)/.test ## the long runs under load and faults
-	@$(PY) -m pytest -m soak -o faulthandler_timeout=1800 tests/soak $(ARGS)
+	@$(PY) -m pytest -m "soak and alone" $(SOAK) $(ARGS)
+	@$(PY) -m pytest -m "soak and not alone" -n 2 --dist worksteal $(SOAK) $(ARGS)
 
 mutants: $(VENV)/.test ## remove each guard in a copy of the project and see that its tests notice
 	@$(PY) -m tests.mutants $(ARGS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -36,9 +37,9 @@ def note(
     print(" | ".join(_cells(row)))
 
 
-def table() -> list[str]:
+def table(rows: Iterable[Row]) -> list[str]:
     """The lines of the whole table, columns aligned."""
-    cells = [_HEAD, *(_cells(row) for row in sorted(ROWS, key=lambda row: _order(row.fault)))]
+    cells = [_HEAD, *(_cells(row) for row in sorted(rows, key=lambda row: _order(row.fault)))]
     widths = [max(len(line[n]) for line in cells) for n in range(len(_HEAD))]
     return ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in cells]
 

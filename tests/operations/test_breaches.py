@@ -77,11 +77,11 @@ def test_its_clock_runs_from_detection_and_is_data(world: World) -> None:
         "subject_notice": "subjects",
     }
     assert all(due["source"] and not due["overdue"] for due in breach["dues"])
-    world.forward(hours=72, seconds=-5)
+    world.forward(hours=72, minutes=-1)
     path = f"/ops/breaches/{breach['id']}"
     who = world.ops("reviewer")  # the session of before has ended
     assert not found_in(world.get(path, who))["overdue"]
-    world.forward(seconds=6)
+    world.forward(minutes=1, seconds=1)
     assert found_in(world.get(path, who))["overdue"]
     found = found_in(step(world, who, breach, "assessment", assessment()))
     found = found_in(step(world, who, found, "notification", told(world)))

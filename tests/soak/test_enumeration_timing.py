@@ -15,7 +15,7 @@ from pymongo.database import Database
 
 from tests.world import World
 
-pytestmark = pytest.mark.soak
+pytestmark = [pytest.mark.soak, pytest.mark.alone]
 EACH = 1000
 KNOWN = 50
 

@@ -10,7 +10,7 @@ import pytest
 from bench import Options
 from bench.sustained import figures
 
-pytestmark = pytest.mark.soak
+pytestmark = [pytest.mark.soak, pytest.mark.alone]
 
 
 def test_minutes_of_load_without_an_error(record_property: Callable[[str, object], None]) -> None:

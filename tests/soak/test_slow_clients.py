@@ -9,7 +9,7 @@ import pytest
 from tests.faults.front import besiege, nginx
 from tests.faults.plant import planted
 
-pytestmark = pytest.mark.soak
+pytestmark = [pytest.mark.soak, pytest.mark.alone]
 
 
 def test_f12_three_hundred_slow_headers_for_forty_seconds(tmp_path: Path) -> None:
