@@ -8,7 +8,7 @@ from datetime import date
 from typing import Protocol
 from xml.sax.saxutils import escape
 
-from wallet_api.records.insurance.dictionary import dictionary
+from wallet_api.records.insurance.dictionary import VISITS
 
 Row = Mapping[str, str]
 
@@ -79,9 +79,9 @@ def head(person: Somebody, **over: str) -> Row:
 
 def table(name: str, *rows: Row) -> str:
     """One table as XML, with a root and a list around its rows where it has them."""
-    known = dictionary().tables.get(name)
+    known = VISITS.tables.get(name)
     record = known.record if known else "DONG"
-    inner = "".join(f"<{record}>{_fields(row)}</{record}>" for row in rows)
+    inner = "".join(f"<{record}>{escaped(row)}</{record}>" for row in rows)
     around = _LISTS.get(name)
     return f"<BANG><{around}>{inner}</{around}></BANG>" if around else inner
 
@@ -120,5 +120,6 @@ def _file(name: str, content: str) -> str:
     return f"<FILEHOSO><LOAIHOSO>{name}</LOAIHOSO><NOIDUNGFILE>{content}</NOIDUNGFILE></FILEHOSO>"
 
 
-def _fields(row: Row) -> str:
+def escaped(row: Row) -> str:
+    """The elements of a row as XML."""
     return "".join(f"<{name}>{escape(text)}</{name}>" for name, text in row.items())

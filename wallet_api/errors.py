@@ -152,7 +152,7 @@ _MEANINGS = (
     ("An instant is", "instant_form"),
     ("The first day", "days_out_of_order"),
     ("A JWK set", "key_count"),
-    ("Only public EC keys", "key_kind"),
+    ("Only public keys", "key_kind"),
 )
 """How a sentence of marshmallow or of a schema begins, and the field code for it; the first match counts."""
 _MOST_FAULTS = 100

@@ -194,4 +194,5 @@ def test_only_oauth_judges_its_query_itself_and_only_files_are_larger_than_64_kb
         "writing.FhirIntake": 10 * 2**20,
         "writing.InsuranceIntake": 10 * 2**20,
         "writing.VaccinationIntake": 10 * 2**20,
+        "writing.CheckUpIntake": 10 * 2**20,
     }

@@ -13,6 +13,8 @@ from flask import Flask
 from joserfc.jwk import ECKey
 from werkzeug.test import TestResponse
 
+from tests import checkup_messages
+from tests.checkup_messages import message_of, parts_of
 from tests.events.holding import statement
 from tests.fhir import brought
 from tests.read_once import callers_read_once
@@ -184,6 +186,9 @@ BODIES: dict[str, Body] = {
 }
 RAW: dict[str, Callable[[dict[str, Any]], bytes]] = {
     "POST /citizens/<citizen>/family/<guardianship_id>/evidence": lambda meant: b"%PDF-1.7",
+    "POST /provider/intake/checkups": lambda meant: message_of(
+        checkup_messages.file_of(parts_of(meant["person"]))
+    ),
     "POST /provider/intake/insurance-xml": lambda meant: file_of(visit_of(meant["person"])),
 }
 """Operations whose body is a file."""

@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from notifications.outgoing import Message
+from tests.checkup_messages import may_push
 from tests.security.matrix_table import CITIZENS, OPS
 from tests.world import (
     Caller,
@@ -71,6 +72,8 @@ class Cast:
             world.doctor(purposes=("TREAT", "BTG")) for _ in range(3)
         )
         self.asker = world.doctor(name="Phòng khám Thử")
+        for each in (self.hospital, self.other_hospital, self.left, self.asker):
+            may_push(world, each)
         self.people = self._people()
         self.records: dict[str, str] = {}
         self.requests: dict[str, str] = {}
@@ -177,7 +180,7 @@ class Cast:
         if name == "webhook_id":
             self._add_webhook()
         if name == "organisation_id" and "/ops/organisations/" in operation:
-            self.asker = self.world.doctor(name="Phòng khám Thử")
+            self.asker = may_push(self.world, self.world.doctor(name="Phòng khám Thử"))
         if name == "emergency_id":
             self._open_emergency(operation)
         if name == "flag_id":

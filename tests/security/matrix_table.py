@@ -121,6 +121,7 @@ GET    /provider/events                                             200 A      A
 GET    /provider/erasure-duties                                     200 A      A         A
 POST   /provider/erasure-attestations                               201 A.A.   -.A.      A.A.
 GET    /provider/own-records                                        200 A      A         P
+POST   /provider/intake/checkups                                    202 AAAA   AAAA      AAAA
 POST   /provider/intake/fhir-bundles                                202 AAAA   AAAA      AAAA
 POST   /provider/intake/immunizations                               202 AAAA   AAAA      AAAA
 POST   /provider/intake/insurance-xml                               202 AAAA   AAAA      AAAA

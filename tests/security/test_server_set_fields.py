@@ -36,6 +36,7 @@ FREE = {
     "POST /fhir/Consent",
     "POST /provider/intake/fhir-bundles",
     "POST /citizens/<citizen>/family/<guardianship_id>/evidence",
+    "POST /provider/intake/checkups",
     "POST /provider/intake/immunizations",
     "POST /provider/intake/insurance-xml",
 }

@@ -64,7 +64,11 @@ def _add_provider(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     _add_names(parser)
     parser.add_argument("--organisation", required=True, metavar="ID", help="its id in the registry")
     parser.add_argument(
-        "--keys", type=Path, required=True, metavar="FILE", help="a JWK set of public P-256 keys with kids"
+        "--keys",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="a JWK set of public P-256 keys with kids, and of RSA keys that sign check-ups",
     )
     parser.set_defaults(do=_register, kind="provider", redirect=())
 

@@ -49,7 +49,8 @@ def verified_statement(
     """
     head = _header(text)
     try:
-        known = jwk.KeySet.import_key_set({"keys": keys["keys"]})
+        # Not the RSA keys a provider may have beside: they sign messages of the national platform alone.
+        known = jwk.KeySet.import_key_set({"keys": [each for each in keys["keys"] if each["kty"] == "EC"]})
         claims = jwt.decode(text, known, algorithms=["ES256"]).claims
     except (JoseError, ValueError, TypeError, KeyError, RecursionError) as why:
         raise BadAttestation("signature") from why

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from joserfc.errors import JoseError
-from joserfc.jwk import ECKey, KeySet
+from joserfc.jwk import ECKey, KeySet, RSAKey
 
 from wallet_api.identity.errors import BadClient, ClientUnknown
 from wallet_api.identity.model import ClientKind
 from wallet_api.identity.oauth.model import Client
 from wallet_api.identity.ports import ClientStore
+from wallet_api.infra.crypto.framing import from_base64url
 from wallet_api.settings import on_loopback
 
-_PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "k"})
+_PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
+_EXPONENT: Final = "AQAB"
+"""65537, as all keys have it by now."""
+_SHORTEST: Final = 2048
+_LONGEST: Final = 4096
+"""Bits of an RSA key; longer ones would cost whoever verifies more than they protect."""
 
 
 class Clients:
@@ -122,21 +129,37 @@ class Clients:
             raise BadClient("a redirect address begins with https://")
 
 
+def proving_keys(jwks: Mapping[str, Any]) -> KeySet:
+    """The keys a client proves itself and its statements with: the EC ones of its registered keys."""
+    return KeySet.import_key_set({"keys": [each for each in jwks["keys"] if each.get("kty") == "EC"]})
+
+
+def message_keys(client: Client) -> list[RSAPublicKey]:
+    """The RSA keys a provider signs messages of the national platform with; with nothing else."""
+    keys: Any = client.jwks.get("keys", ())
+    return [RSAKey.import_key(each).public_key for each in keys if each.get("kty") == "RSA"]
+
+
 def _check_keys(jwks: Mapping[str, object]) -> None:
     keys = jwks.get("keys")
     if not isinstance(keys, list) or not 1 <= len(keys) <= 8:
         raise BadClient("between one and eight public keys are needed")
-    for key in keys:
-        if (
-            not isinstance(key, dict)
-            or _PRIVATE & key.keys()
-            or not key.get("kid")
-            or key.get("crv") != "P-256"
-        ):
-            raise BadClient("keys are public P-256 keys with a kid")
+    if not all(isinstance(key, dict) and not _PRIVATE & key.keys() and key.get("kid") for key in keys):
+        raise BadClient("keys are public keys with a kid")
     try:
+        if not all(map(_is_taken, keys)):
+            raise BadClient("keys are public P-256 keys, or RSA keys for messages")
         found = KeySet.import_key_set({"keys": keys})
     except (JoseError, ValueError, TypeError, KeyError) as why:
         raise BadClient("the keys cannot be read") from why
-    if len({key.kid for key in found.keys}) != len(keys) or not all(isinstance(k, ECKey) for k in found.keys):
-        raise BadClient("keys are public P-256 keys with different kids")
+    if len({key.kid for key in found.keys}) != len(keys):
+        raise BadClient("keys have different kids")
+    if not any(isinstance(key, ECKey) for key in found.keys):
+        raise BadClient("a P-256 key is needed: no client proves itself with an RSA key")
+
+
+def _is_taken(key: Mapping[str, Any]) -> bool:
+    if key.get("kty") == "EC":
+        return bool(key.get("crv") == "P-256")
+    bits = 8 * len(from_base64url(key["n"]).lstrip(b"\0"))
+    return (key["kty"], key["alg"], key["e"]) == ("RSA", "RS256", _EXPONENT) and _SHORTEST <= bits <= _LONGEST

@@ -12,19 +12,22 @@ from flask.views import MethodView
 from wallet_api.audit.model import Action
 from wallet_api.context import caller, log_act, services, viewer
 from wallet_api.errors import field_text
+from wallet_api.identity.clients import message_keys
 from wallet_api.infra.clock import vn_day
 from wallet_api.records.bundle import Reading
+from wallet_api.records.checkups.message import document_of
+from wallet_api.records.checkups.reading import read_check_ups
 from wallet_api.records.errors import IntakeNotFound
 from wallet_api.records.insurance.reading import read_visits
 from wallet_api.records.intake import IntakeService, Sender
 from wallet_api.records.model import Intake
 from wallet_api.records.vaccinations import read_events
-from wallet_api.routes.edge import takes
+from wallet_api.routes.edge import check_json_type, takes
 from wallet_api.routes.guarded import GuardedBlueprint, body_json, practitioner_only, provider_only
 from wallet_api.routes.idempotency import act_id, again, once
 from wallet_api.routes.references import organisation_id, seal_for_caller
 from wallet_api.routes.schemas.base import LimitQuery, listed
-from wallet_api.routes.schemas.bundles import FHIR_BUNDLE, INSURANCE_FILE, VACCINATIONS
+from wallet_api.routes.schemas.bundles import CHECK_UP_MESSAGE, FHIR_BUNDLE, INSURANCE_FILE, VACCINATIONS
 from wallet_api.routes.schemas.records import (
     IntakeFileSchema,
     IntakeSchema,
@@ -113,6 +116,28 @@ class VaccinationIntake(MethodView):
         sender, intake = _sender(), services().book.intake
         people = read_events(body_json(), vn_day(services().now()))
         return {"items": [_received(intake, sender, number, each) for number, each in enumerate(people)]}
+
+
+@writing.route("/intake/checkups")
+class CheckUpIntake(MethodView):
+    """Writing."""
+
+    @writing.response(202, IntakeFileSchema)
+    @writing.doc(operationId="sendCheckUps", requestBody=CHECK_UP_MESSAGE)
+    @takes(body=True, limit=INTAKE_LIMIT)
+    @once
+    def post(self) -> dict[str, Any]:
+        """A check-up as it is pushed to the national platform (KHAMSUCKHOE): one report for each check-up.
+
+        The signature is proved over the bytes sent, with an RSA key registered for this system. Sending a
+        check-up again changes nothing, and sending it changed makes new versions. What a person remembers of
+        vaccinations is no dose.
+        """
+        sender, intake = _sender(), services().book.intake
+        check_json_type()
+        client = services().identity.clients.get(caller().client_id)
+        found = read_check_ups(document_of(request.get_data(cache=False), message_keys(client)))
+        return {"items": [_received(intake, sender, number, each) for number, each in enumerate(found)]}
 
 
 @writing.route("/intake/<string(length=26):intake_id>")

@@ -11,6 +11,7 @@ from authlib.oauth2.rfc7523 import JWTBearerClientAssertion
 from joserfc import jwk, jws, jwt
 from joserfc.errors import JoseError
 
+from wallet_api.identity.clients import proving_keys
 from wallet_api.identity.model import LEEWAY
 from wallet_api.identity.oauth.desk import Desk
 from wallet_api.identity.oauth.model import Client
@@ -48,7 +49,7 @@ def verified_assertion(assertion: str, client: Client, desk: Desk) -> Mapping[st
 
 
 def _key_set(client: Client) -> jwk.KeySet:
-    return jwk.KeySet.import_key_set({"keys": client.jwks["keys"]})  # type: ignore[typeddict-item]  # checked when registered
+    return proving_keys(client.jwks)
 
 
 def _check(claims: Mapping[str, Any], client: Client, desk: Desk) -> None:

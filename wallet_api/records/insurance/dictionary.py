@@ -1,4 +1,4 @@
-"""Which elements of a visit file the health book keeps, and what they are called: a data file."""
+"""Which elements of a file of tables the health book keeps, and what they are called: data files."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, Final
 
 
 @dataclass(frozen=True)
@@ -24,33 +24,55 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Dictionary:
-    """All tables by name (XML1 ...), and the code lists that decide something.
+class Form:
+    """One kind of file: its outermost element, its tables by name (XML1 ...), and the elements that say of
+    whom and of which visit a row is.
 
     `never_kept`: tables that stay with their source, with the label they put on everything of the visit.
     """
 
+    root: str
+    identity: frozenset[str]
     tables: Mapping[str, Table]
+    never_kept: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Dictionary:
+    """The visit file of the health insurance, and the code lists that decide something in it."""
+
+    form: Form
     care: Mapping[str, Mapping[str, str]]
     outcomes: Mapping[str, str]
     procedures: frozenset[str]
-    never_kept: Mapping[str, str]
 
 
 @cache
 def dictionary() -> Dictionary:
     """The dictionary as it stands."""
-    raw: dict[str, Any] = json.loads(
-        files(__package__).joinpath("dictionary.json").read_text(encoding="utf-8")
+    raw = read_file(str(__package__))
+    return Dictionary(
+        form_of(raw),
+        raw["kinds_of_care"]["codes"],
+        raw["outcomes"]["codes"],
+        frozenset(raw["procedures"]["groups"]),
     )
+
+
+def read_file(package: str) -> dict[str, Any]:
+    """The `dictionary.json` of a package."""
+    found: dict[str, Any] = json.loads(files(package).joinpath("dictionary.json").read_text(encoding="utf-8"))
+    return found
+
+
+def form_of(raw: Mapping[str, Any]) -> Form:
+    """The form a dictionary describes."""
     tables = {
         name: Table(one["title"], one["record"], one["fields"], frozenset(one.get("restricted", ())))
         for name, one in raw["tables"].items()
     }
-    return Dictionary(
-        tables,
-        raw["kinds_of_care"]["codes"],
-        raw["outcomes"]["codes"],
-        frozenset(raw["procedures"]["groups"]),
-        raw["never_kept"],
-    )
+    return Form(raw["root"], frozenset(raw["identity"]), tables, raw.get("never_kept", {}))
+
+
+VISITS: Final = dictionary().form
+"""The form of a visit file."""

@@ -1,4 +1,4 @@
-"""The envelope of a visit file: one GIAMDINHHS, visits in it, tables in each, mostly packed in Base64.
+"""The envelope of a file of visits: one outermost element, visits in it, tables in each, mostly in Base64.
 
 Structure after Decision 130/QD-BYT with its amendments and Circular 48/2017/TT-BYT. What senders really
 write differs: nested XML instead of Base64, Base64 of Base64, byte order marks, old wrappers. All of these
@@ -14,7 +14,7 @@ from typing import Final
 from xml.etree.ElementTree import Element, tostring
 
 from wallet_api.records.errors import BundleRefused
-from wallet_api.records.insurance.dictionary import Table, dictionary
+from wallet_api.records.insurance.dictionary import VISITS, Form, Table
 from wallet_api.records.insurance.packing import document, tables_in
 from wallet_api.records.insurance.values import Unreadable, plain
 from wallet_api.records.types import Fault
@@ -28,7 +28,6 @@ _LARGEST_VISIT: Final = 12 * 2**20
 _LONGEST_TEXT: Final = 2**20
 """Of one element, as FHIR limits a string."""
 _TABLE_NAME = re.compile(r"(?:XML)?\W*0*([1-9][0-9]?)\b.*", re.ASCII | re.DOTALL)
-_IDENTITY: Final = frozenset({"MA_LK", "SO_CCCD", "NGAY_SINH", "MA_THE_BHYT"})
 UNNAMED: Final = "XML"
 """A table of which nobody can tell what it is."""
 
@@ -36,16 +35,12 @@ UNNAMED: Final = "XML"
 @dataclass(frozen=True)
 class TableRow:
     """One row: the elements that are kept and said something, and those that cannot be read. `at` points to
-    it, for the report."""
+    it, for the report; `identified`: all that says whose it is could be read."""
 
     at: str
     values: Mapping[str, str]
     faults: tuple[Fault, ...] = ()
-
-    @property
-    def identified(self) -> bool:
-        """Whether all that says whose it is could be read."""
-        return not any(fault.pointer[1:] in _IDENTITY for fault in self.faults)
+    identified: bool = True
 
 
 @dataclass
@@ -62,7 +57,7 @@ class Visit:
     rows: int = 0
 
 
-def visits_of(raw: bytes, most: int = MOST_VISITS) -> list[Visit]:
+def visits_of(raw: bytes, most: int = MOST_VISITS, form: Form = VISITS) -> list[Visit]:
     """Take a file of at most so many visits apart.
 
     Raises:
@@ -72,7 +67,7 @@ def visits_of(raw: bytes, most: int = MOST_VISITS) -> list[Visit]:
         root = document(raw)
     except Unreadable as why:
         raise BundleRefused("", why.code) from why
-    if root.tag != "GIAMDINHHS":
+    if root.tag != form.root:
         raise BundleRefused("", "not_a_visit_file")
     found = list(root.iter("HOSO"))
     if not 0 < len(found) <= most:
@@ -81,19 +76,19 @@ def visits_of(raw: bytes, most: int = MOST_VISITS) -> list[Visit]:
         raise BundleRefused("/DANHSACHHOSO", "visit_nested")
     if len(list(root.iter("FILEHOSO"))) != sum(len(list(each.iter("FILEHOSO"))) for each in found):
         raise BundleRefused("/DANHSACHHOSO", "table_outside_visit")
-    return [_visit(number, each) for number, each in enumerate(found)]
+    return [_visit(number, each, form) for number, each in enumerate(found)]
 
 
-def _visit(number: int, hoso: Element) -> Visit:
+def _visit(number: int, hoso: Element, form: Form) -> Visit:
     at, packed = f"/HOSO/{number}", list(hoso.iter("FILEHOSO"))
     if len(packed) > _MOST_TABLES:
         raise BundleRefused(at, "too_many_tables")
     tables = [(_table_name(each), each) for each in packed]
-    visit = Visit(number, _body([each for name, each in tables if name in dictionary().tables]))
+    visit = Visit(number, _body([each for name, each in tables if name in form.tables]))
     if len(visit.body) > _LARGEST_VISIT:
         raise BundleRefused(at, "visit_too_large")
     for name, each in tables:
-        _read_table(visit, name, each)
+        _read_table(visit, name, each, form)
     return visit
 
 
@@ -105,11 +100,11 @@ def _body(kept: Sequence[Element]) -> bytes:
     return written
 
 
-def _read_table(visit: Visit, name: str, packed: Element) -> None:
+def _read_table(visit: Visit, name: str, packed: Element, form: Form) -> None:
     visit.named.add(name)
-    kept, at = dictionary().tables.get(name), f"/HOSO/{visit.number}/{name}"
+    kept, at = form.tables.get(name), f"/HOSO/{visit.number}/{name}"
     if kept is None:
-        stays = name in dictionary().never_kept
+        stays = name in form.never_kept
         visit.faults.append((at, Fault("", "kept_by_source") if stays else Fault("", "table_not_kept")))
         return
     contents = packed.findall("NOIDUNGFILE")
@@ -121,10 +116,10 @@ def _read_table(visit: Visit, name: str, packed: Element) -> None:
         except Unreadable as why:
             visit.faults.append((at, Fault("", why.code)))
         else:
-            _read_rows(visit, name, kept, found)
+            _read_rows(visit, name, kept, found, form.identity)
 
 
-def _read_rows(visit: Visit, name: str, kept: Table, found: Element) -> None:
+def _read_rows(visit: Visit, name: str, kept: Table, found: Element, identity: frozenset[str]) -> None:
     at, rows = f"/HOSO/{visit.number}/{name}", list(found.iter(kept.record))
     if not rows and "".join(found.itertext()).strip():
         visit.faults.append((at, Fault("", "rows_not_found")))
@@ -133,7 +128,7 @@ def _read_rows(visit: Visit, name: str, kept: Table, found: Element) -> None:
         raise BundleRefused(at, "too_many_rows")
     for element in rows:
         place = f"{at}/{len(visit.tables.setdefault(name, []))}"
-        visit.tables[name].append(_row(place, element, kept.fields))
+        visit.tables[name].append(_row(place, element, kept.fields, identity))
         visit.restricted |= any(_said(element, each) for each in kept.restricted)
 
 
@@ -148,7 +143,7 @@ def _name_of(said: str) -> str:
     return f"XML{found[1]}" if found else UNNAMED
 
 
-def _row(at: str, element: Element, kept: Mapping[str, str]) -> TableRow:
+def _row(at: str, element: Element, kept: Mapping[str, str], identity: frozenset[str]) -> TableRow:
     values: dict[str, str] = {}
     faults: list[Fault] = []
     for child in element:
@@ -160,9 +155,10 @@ def _row(at: str, element: Element, kept: Mapping[str, str]) -> TableRow:
         except Unreadable as why:
             faults.append(Fault(f"/{child.tag}", why.code))
             continue
-        if text and text != values.setdefault(child.tag, text) and child.tag in _IDENTITY:
+        if text and text != values.setdefault(child.tag, text) and child.tag in identity:
             faults.append(Fault(f"/{child.tag}", "repeated"))
-    return TableRow(at, values, tuple(faults))
+    known = not any(fault.pointer[1:] in identity for fault in faults)
+    return TableRow(at, values, tuple(faults), known)
 
 
 def _value(child: Element) -> str:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from typing import Any, Final
+from collections.abc import Collection, Iterable
+from typing import Final
 
 from consent.codes import LABELS
-from wallet_api.records.insurance.dictionary import dictionary
+from wallet_api.records.insurance.dictionary import VISITS
 from wallet_api.records.insurance.envelope import UNNAMED, Visit
 from wallet_api.records.labels import UNKNOWN, labels_of
 from wallet_api.records.types import Resource
@@ -28,29 +28,40 @@ def labels_of_visit(visit: Visit, made: Iterable[Resource]) -> frozenset[str]:
     Codes count wherever they stand and however they are written. Where the head cannot be read, or a table
     has no name, the visit is closed, for nobody knows what it said.
     """
-    never = dictionary().never_kept
-    labels = {never[name] for name in visit.named if name in never}
+    never = VISITS.never_kept
+    labels = frozenset(never[name] for name in visit.named if name in never)
     if visit.restricted:
-        labels.add(_TERMINATED)
-    resources: list[Resource] = list(made)
+        labels |= {_TERMINATED}
+    return labels | labels_of_parts(visit, made, _CODED, _TELLING)
+
+
+def labels_of_parts(
+    visit: Visit, made: Iterable[Resource], coded: Collection[str], telling: Collection[str]
+) -> frozenset[str]:
+    """The labels that codes put on everything of a visit: in its records, and in the elements `coded`.
+
+    It is closed where one of these elements or of the tables `telling` cannot be read, where a table has no
+    name, and where no visit came of it.
+    """
+    resources, labels = list(made), set[str]()
     for resource in resources:
         labels |= labels_of(resource, _KNOWN)
-    for code in _codes_said(visit):
+    for code in _codes_said(visit, coded):
         labels |= labels_of({"code": {"system": _ICD10, "code": code}}, _KNOWN)
-    if not any(each["resourceType"] == "Encounter" for each in resources) or _is_dark(visit):
+    has_visit = any(each["resourceType"] == "Encounter" for each in resources)
+    if not has_visit or _is_dark(visit, coded, telling):
         labels.add(UNKNOWN)
     return frozenset(labels)
 
 
-def _codes_said(visit: Visit) -> set[str]:
+def _codes_said(visit: Visit, coded: Collection[str]) -> set[str]:
     said = (
-        row.values.get(name, "").upper() for rows in visit.tables.values() for row in rows for name in _CODED
+        row.values.get(name, "").upper() for rows in visit.tables.values() for row in rows for name in coded
     )
     return {code for text in said for code in _CODES.findall(text)}
 
 
-def _is_dark(visit: Visit) -> bool:
+def _is_dark(visit: Visit, coded: Collection[str], telling: Collection[str]) -> bool:
     unread = {at.rpartition("/")[2] for at, fault in visit.faults if fault.code != "table_not_kept"}
-    heads: Any = visit.tables.get("XML1", ())
-    unreadable = {fault.pointer[1:] for row in heads for fault in row.faults}
-    return bool(visit.named & {UNNAMED} or unread & _TELLING or unreadable & set(_CODED))
+    unreadable = {fault.pointer[1:] for rows in visit.tables.values() for row in rows for fault in row.faults}
+    return bool(visit.named & {UNNAMED} or unread & set(telling) or unreadable & set(coded))

@@ -5,51 +5,36 @@ A row is known by what it is about, never by its number: numbers are given anew 
 
 from __future__ import annotations
 
-import base64
 import json
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from wallet_api.records.insurance.dictionary import dictionary
 from wallet_api.records.insurance.envelope import TableRow
-from wallet_api.records.insurance.values import Unreadable, day, icd10, instant, listed, number
+from wallet_api.records.insurance.resources import (
+    SYSTEMS,
+    Found,
+    Made,
+    Mapped,
+    Values,
+    codes_in,
+    diagnoses,
+    in_visit,
+    numbered,
+    observed,
+    paper,
+    quantity,
+    result,
+)
+from wallet_api.records.insurance.values import Unreadable, day, instant, number
+from wallet_api.records.labels import UNKNOWN
 from wallet_api.records.types import Fault
 
-PATIENT: Final = "Patient/1"
-_SYSTEMS: Final = "urn:health-wallet:insurance"
-_ICD10: Final = "http://hl7.org/fhir/sid/icd-10"
-_UCUM: Final = "http://unitsofmeasure.org"
-_LOINC: Final = "http://loinc.org"
-_OBSERVED: Final = "http://terminology.hl7.org/CodeSystem/observation-category"
-_DIAGNOSIS: Final = {
-    "system": "http://terminology.hl7.org/CodeSystem/condition-category",
-    "code": "encounter-diagnosis",
-}
-_EDITION_2026: Final = "2026-07-01"
-"""Codes of whoever was discharged since are of the edition that took effect then; older ones stay."""
 _OWN_EYES: Final = frozenset({"XML11"})
 """Papers for an employer: for the person, and for no other provider."""
-_MOST_CODES: Final = 200
 _SUMMARY: Final = ("CHAN_DOAN_RV", "PP_DIEU_TRI", "KET_QUA_DTRI", "GHI_CHU", "NGAY_TAI_KHAM")
 
-Values = Mapping[str, str]
 Rows = Mapping[str, list[TableRow]]
-
-
-@dataclass(frozen=True)
-class Mapped:
-    """One thing the book keeps. `source_id` is the same whenever the visit is sent; `own_eyes`: it stays with
-    the person."""
-
-    at: str
-    resource: Mapping[str, Any]
-    source_id: str
-    own_eyes: bool = False
-
-
-Found = Mapped | tuple[str, Fault]
 
 
 def mapped(key: str, tables: Rows) -> Iterator[Found]:
@@ -61,43 +46,10 @@ def mapped(key: str, tables: Rows) -> Iterator[Found]:
                 made += [(row.at, about, resource) for about, resource in read(key, row.values, tables)]
             except Unreadable as why:
                 yield row.at, Fault("", why.code)
-        for (at, about, resource), nth in zip(made, _numbered(made), strict=True):
+        closed = frozenset({UNKNOWN} if name in _OWN_EYES else ())
+        for (at, about, resource), nth in zip(made, numbered(made), strict=True):
             source_id = json.dumps([resource["resourceType"], key, name, about, nth], ensure_ascii=False)
-            yield Mapped(at, _in_visit(key, resource), source_id, name in _OWN_EYES)
-
-
-def _numbered(made: Sequence[tuple[str, str, Mapping[str, Any]]]) -> list[int]:
-    """Which of those about the same thing each is, by their time: in whatever order the rows are sent."""
-    in_time = sorted(range(len(made)), key=lambda place: _in_time(made[place][2]))
-    seen: Counter[tuple[str, str]] = Counter()
-    numbers = [0] * len(made)
-    for place in in_time:
-        _, about, resource = made[place]
-        seen[resource["resourceType"], about] += 1
-        numbers[place] = seen[resource["resourceType"], about]
-    return numbers
-
-
-def _in_time(resource: Mapping[str, Any]) -> tuple[str, str]:
-    """By time; of the same time by what they say, so that the order of rows never counts."""
-    told = ("effectiveDateTime", "authoredOn", "performedDateTime", "recordedDate", "date")
-    when = next((str(resource[each]) for each in told if each in resource), "")
-    return when, json.dumps(resource, ensure_ascii=False, sort_keys=True)
-
-
-def _in_visit(key: str, resource: dict[str, Any]) -> dict[str, Any]:
-    """The same about the patient, and within the visit: that is how the parts of one are found together."""
-    visit = {"identifier": {"system": f"{_SYSTEMS}/visit", "value": key}}
-    resource["subject"] = {"reference": PATIENT}
-    if resource["resourceType"] == "DocumentReference":
-        resource.setdefault("context", {})["related"] = [visit]
-    elif resource["resourceType"] != "Encounter":
-        resource["encounter"] = visit
-    return resource
-
-
-Made = Iterator[tuple[str, dict[str, Any]]]
-"""What a thing is about, within its visit and table, and the thing."""
+            yield Mapped(at, in_visit(key, resource), source_id, closed)
 
 
 def _head(key: str, row: Values, tables: Rows) -> Made:
@@ -118,7 +70,7 @@ def _visit(key: str, row: Values, began: str, ended: str | None) -> dict[str, An
     care = dictionary().care.get(row.get("MA_LOAI_KCB", "").zfill(2), {})
     kind: dict[str, Any] = {
         "resourceType": "Encounter",
-        "identifier": [{"system": f"{_SYSTEMS}/visit", "value": key}],
+        "identifier": [{"system": f"{SYSTEMS}/visit", "value": key}],
         "status": "finished" if ended else "in-progress",
         "class": _class(care),
         "period": {"start": began} | ({"end": ended} if ended else {}),
@@ -126,7 +78,7 @@ def _visit(key: str, row: Values, began: str, ended: str | None) -> dict[str, An
     if "MA_LOAI_KCB" in row:
         code = row["MA_LOAI_KCB"].zfill(2)
         named = care.get("vi", row["MA_LOAI_KCB"])
-        kind["type"] = [{"coding": [{"system": f"{_SYSTEMS}/care", "code": code}], "text": named}]
+        kind["type"] = [{"coding": [{"system": f"{SYSTEMS}/care", "code": code}], "text": named}]
     if "LY_DO_VV" in row:
         kind["reasonCode"] = [{"text": row["LY_DO_VV"]}]
     outcome = dictionary().outcomes.get(row.get("KET_QUA_DTRI", ""))
@@ -144,53 +96,17 @@ def _class(care: Mapping[str, str]) -> dict[str, str]:
 
 
 def _conditions(row: Values, told: str) -> Made:
-    """The diagnoses at the end, the main one first. What is no code stays as the text it is."""
-    main = listed(row.get("MA_BENH_CHINH", ""))
-    codes = [*main, *listed(row.get("MA_BENH_KT", ""))]
-    if len(codes) > _MOST_CODES:
-        raise Unreadable("list_too_long")
-    names = listed(row.get("CHAN_DOAN_RV", ""))
-    named = names if len(names) == len(codes) else [""] * len(codes)
-    for place, (said, name) in enumerate(zip(codes, named, strict=True)):
-        concept: dict[str, Any] = {"text": name or said}
-        if (code := icd10(said)) is not None:
-            coding = {"system": _ICD10, "code": code}
-            concept["coding"] = [coding | ({"version": "2026"} if told >= _EDITION_2026 else {})]
-        role = "main" if place < len(main) else "secondary"
-        made = {
-            "resourceType": "Condition",
-            "category": [{"coding": [_DIAGNOSIS], "text": role}],
-            "code": concept,
-            "recordedDate": told,
-        }
-        yield said, made
+    main, others = codes_in(row, "MA_BENH_CHINH"), codes_in(row, "MA_BENH_KT")
+    return diagnoses(main, others, codes_in(row, "CHAN_DOAN_RV"), told)
 
 
 def _measured(row: Values, when: str) -> Made:
-    weight = number(row.get("CAN_NANG", ""))
-    told: dict[str, Any] = {"valueString": row.get("CAN_NANG", "")}
-    if weight is not None:
-        told = {"valueQuantity": {"value": weight, "unit": "kg", "system": _UCUM, "code": "kg"}}
     if row.get("CAN_NANG", "").strip("0., "):  # zeros fill the place of what was not weighed
-        yield "weight", _observed("vital-signs", "29463-7", "Cân nặng", when) | told
+        weight = observed("vital-signs", "29463-7", "Cân nặng", when)
+        yield "weight", weight | quantity(row["CAN_NANG"], "kg", "kg")
     if "NHOM_MAU" in row:
         told_group = {"valueString": row["NHOM_MAU"]}
-        yield "blood group", _observed("laboratory", "882-1", "Nhóm máu", when) | told_group
-
-
-def _observed(category: str, code: str, name: str, when: str) -> dict[str, Any]:
-    concept = {"coding": [{"system": _LOINC, "code": code}], "text": name}
-    return _observation(category, concept, when)
-
-
-def _observation(category: str, concept: Mapping[str, Any], when: str) -> dict[str, Any]:
-    return {
-        "resourceType": "Observation",
-        "status": "final",
-        "category": [{"coding": [{"system": _OBSERVED, "code": category}]}],
-        "code": concept,
-        "effectiveDateTime": when,
-    }
+        yield "blood group", observed("laboratory", "882-1", "Nhóm máu", when) | told_group
 
 
 def _medicine(key: str, row: Values, tables: Rows) -> Made:
@@ -202,7 +118,7 @@ def _medicine(key: str, row: Values, tables: Rows) -> Made:
         raise Unreadable("date_missing")
     concept: dict[str, Any] = {"text": name}
     if "MA_THUOC" in row:
-        concept["coding"] = [{"system": f"{_SYSTEMS}/medicine", "code": row["MA_THUOC"]}]
+        concept["coding"] = [{"system": f"{SYSTEMS}/medicine", "code": row["MA_THUOC"]}]
     made: dict[str, Any] = {
         "resourceType": "MedicationRequest",
         "status": "completed",
@@ -230,7 +146,7 @@ def _procedure(key: str, row: Values, tables: Rows) -> Made:
         raise Unreadable("date_missing")
     concept: dict[str, Any] = {"text": row.get("TEN_DICH_VU", "") or row.get("MA_DICH_VU", "")}
     if "MA_DICH_VU" in row:
-        concept["coding"] = [{"system": f"{_SYSTEMS}/service", "code": row["MA_DICH_VU"]}]
+        concept["coding"] = [{"system": f"{SYSTEMS}/service", "code": row["MA_DICH_VU"]}]
     yield (
         row.get("MA_DICH_VU", ""),
         {"resourceType": "Procedure", "status": "completed", "code": concept, "performedDateTime": when},
@@ -238,46 +154,10 @@ def _procedure(key: str, row: Values, tables: Rows) -> Made:
 
 
 def _result(key: str, row: Values, tables: Rows) -> Made:
-    """A value as an observation; a described finding as a report."""
     when = instant(row.get("NGAY_KQ", ""))
     if when is None:
         raise Unreadable("date_missing")
-    name = row.get("TEN_CHI_SO") or row.get("MA_CHI_SO") or row.get("MA_DICH_VU")
-    if not name:
-        raise Unreadable("code_missing")
-    code = row.get("MA_CHI_SO") or row.get("MA_DICH_VU")
-    concept: dict[str, Any] = {"text": name}
-    if code:
-        concept["coding"] = [{"system": f"{_SYSTEMS}/index", "code": code}]
-    about = json.dumps([row.get(each, "") for each in ("MA_DICH_VU", "MA_CHI_SO")])
-    found = "\n".join(row[each] for each in ("MO_TA", "KET_LUAN") if each in row)
-    value = row.get("GIA_TRI", "")
-    if value and not (found and value == "0"):  # beside a finding, a lone zero fills the place of no value
-        yield about, _value(row, concept, when)
-    if found:
-        yield about, _report(concept, when, found)
-    if not value and not found:
-        raise Unreadable("result_missing")
-
-
-def _report(concept: Mapping[str, Any], when: str, found: str) -> dict[str, Any]:
-    return {
-        "resourceType": "DiagnosticReport",
-        "status": "final",
-        "code": concept,
-        "effectiveDateTime": when,
-        "conclusion": found,
-    }
-
-
-def _value(row: Values, concept: dict[str, Any], when: str) -> dict[str, Any]:
-    made = _observation("laboratory", concept, when)
-    exact = number(row["GIA_TRI"])
-    if exact is None:
-        said = " ".join(row[each] for each in ("GIA_TRI", "DON_VI_DO") if each in row)
-        return made | {"valueString": said}
-    unit = {"unit": row["DON_VI_DO"]} if "DON_VI_DO" in row else {}
-    return made | {"valueQuantity": {"value": exact} | unit}
+    yield from result(row, when)
 
 
 def _papers(name: str) -> Any:
@@ -287,11 +167,11 @@ def _papers(name: str) -> Any:
         said = {each: text for each, text in row.items() if each != "MA_LK"}
         if not said:
             return
-        paper = _paper(name, said, when)
+        made = _paper(name, said, when)
         later = day(row.get("NGAY_HEN_KL", ""))
         if later is not None:
-            paper["context"] = {"period": {"start": later.text}}
-        yield "paper", paper
+            made["context"] = {"period": {"start": later.text}}
+        yield "paper", made
 
     return read
 
@@ -309,18 +189,9 @@ def _visit_day(tables: Rows) -> str:
 
 def _paper(name: str, said: Values, when: str) -> dict[str, Any]:
     """A paper as text, each part under the name the form gives it."""
-    table = dictionary().tables[name]
-    text = "\n".join(f"{table.fields[each]}: {value}" for each, value in said.items())
-    packed = base64.b64encode(text.encode()).decode()
-    # FHIR wants an instant here: a day alone stands for its beginning in Vietnam.
-    at = when if "T" in when else f"{when}T00:00:00+07:00"
-    return {
-        "resourceType": "DocumentReference",
-        "status": "current",
-        "type": {"coding": [{"system": f"{_SYSTEMS}/paper", "code": name}], "text": table.title},
-        "date": at,
-        "content": [{"attachment": {"contentType": "text/plain; charset=utf-8", "data": packed}}],
-    }
+    table = dictionary().form.tables[name]
+    kind = {"coding": [{"system": f"{SYSTEMS}/paper", "code": name}], "text": table.title}
+    return paper(kind, [f"{table.fields[each]}: {value}" for each, value in said.items()], when)
 
 
 _READERS: Final = {

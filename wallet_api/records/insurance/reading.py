@@ -10,9 +10,9 @@ from typing import Any, Final
 from wallet_api.records.bundle import Entry, Person, Reading, read_entry
 from wallet_api.records.insurance.envelope import MOST_VISITS, TableRow, Visit, visits_of
 from wallet_api.records.insurance.labelling import labels_of_visit
-from wallet_api.records.insurance.mapping import PATIENT, Mapped, mapped
+from wallet_api.records.insurance.mapping import mapped
+from wallet_api.records.insurance.resources import PATIENT, Found, Mapped
 from wallet_api.records.insurance.values import Unreadable, day, listed
-from wallet_api.records.labels import UNKNOWN
 from wallet_api.records.model import PartialDate
 from wallet_api.records.types import Fault
 
@@ -22,8 +22,6 @@ _SECURITY = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
 _CARD = re.compile(r"(?:[A-Z]{2}[1-5][0-9]{2})?[0-9]{10}")
 _MOST_CARDS: Final = 10
 _LONGEST_KEY: Final = 1_000
-
-Found = Mapped | tuple[str, Fault]
 
 
 def read_visits(raw: bytes, most: int = MOST_VISITS) -> list[Reading]:
@@ -43,7 +41,7 @@ def _reading(visit: Visit, known: dict[tuple[Person, str], bytes]) -> Reading:
         found = [(f"/HOSO/{visit.number}/XML1/0/MA_LK", Fault("", "repeated_source_id"))]
     made = [each.resource for each in found if isinstance(each, Mapped)]
     labels = labels_of_visit(visit, made)
-    entries = [_entry(index, one, person, labels) for index, one in enumerate(found)]
+    entries = [entry_of(index, one, person, labels) for index, one in enumerate(found)]
     return Reading(person, entries, FORMAT, visit.body)
 
 
@@ -92,10 +90,11 @@ def _faults(visit: Visit) -> list[Found]:
     return [*elements, *visit.faults]
 
 
-def _entry(index: int, one: Found, person: Person, labels: frozenset[str]) -> Entry:
+def entry_of(index: int, one: Found, person: Person, labels: frozenset[str]) -> Entry:
+    """An entry of the intake, closed by these labels besides its own; a fault is an entry as well."""
     if not isinstance(one, Mapped):
         return Entry(index, {}, None, fault=one[1], at=one[0])
-    said = labels | ({UNKNOWN} if one.own_eyes else frozenset())
+    said = labels | one.labels
     resource: dict[str, Any] = dict(one.resource)
     if said:
         resource["meta"] = {"security": [{"system": _SECURITY, "code": each} for each in sorted(said)]}

@@ -118,6 +118,58 @@ VACCINATIONS: dict[str, Any] = {
         }
     },
 }
+_BASE64: dict[str, Any] = {"type": "string", "minLength": 1, "format": "byte"}
+CHECK_UP_MESSAGE: dict[str, Any] = {
+    "required": True,
+    "content": {
+        "application/json": {
+            "schema": {
+                "type": "object",
+                "required": ["header", "data", "signature"],
+                "additionalProperties": False,
+                "properties": {
+                    "header": {
+                        "type": "object",
+                        "required": ["txn_type", "data_type"],
+                        "properties": {
+                            "txn_type": {"type": "string", "enum": ["sync_checkup"]},
+                            "data_type": {"type": "string", "enum": ["xml/base64"]},
+                        },
+                        "description": "What else it says is signed, and not read.",
+                    },
+                    "data": {
+                        "oneOf": [
+                            _BASE64,
+                            {
+                                "type": "object",
+                                "required": ["file_content"],
+                                "properties": {"file_content": _BASE64},
+                            },
+                        ],
+                        "description": "The XML file (KHAMSUCKHOE) in Base64.",
+                    },
+                    "signature": {
+                        **_BASE64,
+                        "description": "RSA PKCS#1 v1.5 with SHA-256 over `A.B`: the SHA-256 of header and "
+                        "of data as they are sent, in upper-case hexadecimal.",
+                    },
+                },
+            },
+            "example": {
+                "header": {
+                    "version": "1.0.6",
+                    "sender_id": "2990000990013",
+                    "receiver_id": "TDLBYT",
+                    "txn_type": "sync_checkup",
+                    "data_type": "xml/base64",
+                    "send_datetime": 1794445200000,
+                },
+                "data": {"file_content": "PEtIQU1TVUNLSE9FPjwvS0hBTVNVQ0tIT0U+"},
+                "signature": "c2lnbmVkIGJ5IHlvdXIgUlNBIGtleQ==",
+            },
+        }
+    },
+}
 FHIR_BUNDLE: dict[str, Any] = {
     "required": True,
     "content": {

@@ -83,6 +83,24 @@ class RegisteredSchema(ReplySchema):
 
 
 _COORDINATE = {"type": "string", "pattern": "^[A-Za-z0-9_-]{43}$"}
+_POINT: dict[str, Any] = {"crv": {"type": "string", "enum": ["P-256"]}, "x": _COORDINATE, "y": _COORDINATE}
+_MODULUS: dict[str, Any] = {
+    "n": {"type": "string", "pattern": "^[A-Za-z0-9_-]{342,684}$"},
+    "e": {"type": "string", "enum": ["AQAB"]},
+}
+
+
+def _key_of(kind: str, alg: str, members: dict[str, Any]) -> dict[str, Any]:
+    told = {
+        "kty": {"type": "string", "enum": [kind]},
+        "kid": {"type": "string", "minLength": 1, "maxLength": 100, "pattern": TEXT_PATTERN},
+        "use": {"type": "string", "enum": ["sig"]},
+        "alg": {"type": "string", "enum": [alg]},
+    }
+    needed = ["kid", "kty", *members, *(["alg"] if kind == "RSA" else [])]
+    return {"type": "object", "required": needed, "additionalProperties": False, "properties": told | members}
+
+
 _JWK_SET: dict[str, Any] = {
     "type": "object",
     "required": ["keys"],
@@ -92,29 +110,18 @@ _JWK_SET: dict[str, Any] = {
             "type": "array",
             "minItems": 1,
             "maxItems": 8,
-            "items": {
-                "type": "object",
-                "required": ["crv", "kid", "kty", "x", "y"],
-                "additionalProperties": False,
-                "properties": {
-                    "kty": {"type": "string", "enum": ["EC"]},
-                    "crv": {"type": "string", "enum": ["P-256"]},
-                    "x": _COORDINATE,
-                    "y": _COORDINATE,
-                    "kid": {"type": "string", "minLength": 1, "maxLength": 100, "pattern": TEXT_PATTERN},
-                    "use": {"type": "string", "enum": ["sig"]},
-                    "alg": {"type": "string", "enum": ["ES256"]},
-                },
-            },
+            "items": {"oneOf": [_key_of("EC", "ES256", _POINT), _key_of("RSA", "RS256", _MODULUS)]},
+            "description": "At least one EC key, which the system proves itself with. An RSA key of 2048 to "
+            "4096 bits only signs check-up messages; its `alg` is `RS256`.",
         }
     },
 }
 
 
 class JwkSet(fields.Field[dict[str, Any]]):
-    """A public JWK set of at most eight keys; only the members of a public P-256 key are taken."""
+    """A public JWK set of at most eight keys; only the members of a public P-256 or RSA key are taken."""
 
-    _MEMBERS = frozenset({"kty", "crv", "x", "y", "kid", "use", "alg"})
+    _MEMBERS = frozenset({"kty", "crv", "x", "y", "n", "e", "kid", "use", "alg"})
 
     def __init__(self, **options: Any) -> None:
         super().__init__(metadata={"json_schema": _JWK_SET}, **options)
@@ -126,7 +133,7 @@ class JwkSet(fields.Field[dict[str, Any]]):
         for key in keys:
             texts = isinstance(key, dict) and all(isinstance(each, str) for each in key.values())
             if not texts or not set(key) <= self._MEMBERS:
-                raise ValidationError("Only public EC keys, please.")
+                raise ValidationError("Only public keys, please.")
         return {"keys": keys}
 
 
