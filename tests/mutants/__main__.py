@@ -24,6 +24,9 @@ _LONGEST = 300.0  # seconds; a mutant that never ends has been noticed too
 
 def main(names: Sequence[str]) -> int:
     """Try the named guards, or all of them."""
+    if unknown := sorted(set(names) - {each.name for each in guards()}):
+        print(f"There is no guard named {unknown[0]!r}: see tests/mutants/guards.toml.", file=sys.stderr)
+        return 2
     chosen = [each for each in guards() if not names or each.name in names]
     with tempfile.TemporaryDirectory(prefix="wallet-mutants-") as folder:
         copy = Path(folder) / "project"
