@@ -17,6 +17,12 @@ SAFETY = "safety"
 """Hidden from companions by a safety flag; apart from what the person hid: lifting one keeps the other."""
 COMPANIONS = frozenset({GUARDIANS, SAFETY})
 """What is hidden from one of these is hidden from everybody who acts for the person."""
+DISPUTED = "disputed"
+"""Said not to be the person's own: hidden from everybody, the person too, until it is decided."""
+REMOVED = "removed"
+"""Found not to be the person's own. Whoever sends it again adds to what nobody sees."""
+QUARANTINE = frozenset({DISPUTED, REMOVED})
+"""Every reader but the author belongs to these."""
 
 
 def organisation_audience(organisation_id: str) -> str:
@@ -71,13 +77,13 @@ _ALWAYS = Period()
 
 
 def own_eyes() -> Predicate:
-    """The citizen's own book: everything in it."""
-    return Predicate((Clause(None, _ALWAYS, None),))
+    """The citizen's own book: everything in it but what may be a stranger's."""
+    return Predicate((Clause(None, _ALWAYS, None),), QUARANTINE)
 
 
 def guardian_eyes() -> Predicate:
-    """A guardian: all but what was hidden from guardians."""
-    return Predicate((Clause(None, _ALWAYS, None),), COMPANIONS)
+    """A guardian: all but what was hidden from guardians, or may be a stranger's."""
+    return Predicate((Clause(None, _ALWAYS, None),), COMPANIONS | QUARANTINE)
 
 
 def author_eyes(organisation_id: str) -> Predicate:
@@ -103,7 +109,7 @@ def granted_eyes(organisation_id: str, grants: tuple[LiveGrant, ...], licensed: 
 @lru_cache(maxsize=4096)
 def _provider(organisation_id: str) -> frozenset[str]:
     """The audiences an organisation belongs to; asked for in every decision, and never different."""
-    return frozenset((PROVIDERS, organisation_audience(organisation_id)))
+    return frozenset((PROVIDERS, organisation_audience(organisation_id))) | QUARANTINE
 
 
 def _settled(clauses: list[Clause]) -> tuple[Clause, ...]:

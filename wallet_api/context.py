@@ -23,6 +23,9 @@ from notifications.reading import Reading
 from wallet_api.audit.log import AccessLog
 from wallet_api.audit.model import Action, ActorKind, AuditEvent
 from wallet_api.breaches.register import BreachRegister
+from wallet_api.corrections.desk import CorrectionDesk
+from wallet_api.corrections.disputes import DisputeDesk
+from wallet_api.corrections.model import Correction, Dispute
 from wallet_api.events.duties import ErasureService
 from wallet_api.events.feed import Feed
 from wallet_api.events.webhooks import WebhookRegister, WebhookSender
@@ -82,6 +85,16 @@ class EmergencyDesk:
 
 
 @dataclass(frozen=True)
+class Correcting:
+    """What people say is wrong in their book, and telling them what came of it. Telling twice is once."""
+
+    desk: CorrectionDesk
+    disputes: DisputeDesk
+    tell_answer: Callable[[Correction], None]
+    tell_decision: Callable[[Dispute], None]
+
+
+@dataclass(frozen=True)
 class Telling:
     """What organisations are told about the consents they hold, and what they owe when one is over."""
 
@@ -123,6 +136,7 @@ class Services:
     breaches: BreachRegister
     telling: Telling
     rights: RightsDesk
+    correcting: Correcting
 
 
 def services() -> Services:

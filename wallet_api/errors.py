@@ -16,6 +16,7 @@ from consent.fhir.reading import ConsentUnreadable
 from notifications import errors as notifications
 from wallet_api.audit import errors as audit
 from wallet_api.breaches import errors as breaches
+from wallet_api.corrections import errors as corrections
 from wallet_api.events import errors as events
 from wallet_api.identity import errors as identity
 from wallet_api.infra import metrics
@@ -100,6 +101,16 @@ STATUS: dict[type[Exception], int] = {
     breaches.StaleBreach: 412,
     breaches.BreachStepRefused: 409,
     breaches.CountTooLong: 422,
+    corrections.CorrectionNotFound: 404,
+    corrections.StaleCorrection: 412,
+    corrections.CorrectionClosed: 409,
+    corrections.NobodyToCorrect: 409,
+    corrections.VersionUnknown: 422,
+    corrections.TooManyCorrections: 409,
+    corrections.TooManyFiles: 409,
+    corrections.DisputeNotFound: 404,
+    corrections.StaleDispute: 412,
+    corrections.DisputeClosed: 409,
     rights.RightsRequestNotFound: 404,
     rights.StaleRightsRequest: 412,
     rights.RightsStepRefused: 409,

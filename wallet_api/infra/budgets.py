@@ -72,6 +72,7 @@ BUDGETS: Mapping[str, Budget] = _table(
     Budget("visit_code", 20, _HOUR),
     Budget("family_claim", 5, _DAY, closed=True),
     Budget("family_file", 20, _DAY),
+    Budget("correction_file", 20, _DAY),
     # Provider organisations, and their practitioners.
     Budget("provider_read", 600, _MINUTE),
     Budget("provider_act", 600, _MINUTE),

@@ -96,7 +96,9 @@ class MemoryRecords:
         found.sort(key=lambda each: each.recorded_at, reverse=True)
         return [(each.citizen_id, each.id) for each in found[:limit]]
 
-    def set_hidden(self, citizen_id: str, record_id: str, audience: str, *, hidden: bool) -> bool:
+    def set_hidden(
+        self, citizen_id: str, record_id: str, audience: str, *, hidden: bool, unit: Unit = None
+    ) -> bool:
         """Hide the record from an audience, or show it again."""
         with self._lock:
             chain = self._chain(citizen_id, record_id)

@@ -51,7 +51,9 @@ class Records(Protocol):
     def written_by(self, organisation_id: str, limit: int) -> list[tuple[str, str]]:
         """(citizen, record) of what the organisation wrote last, newest first."""
 
-    def set_hidden(self, citizen_id: str, record_id: str, audience: str, *, hidden: bool) -> bool:
+    def set_hidden(
+        self, citizen_id: str, record_id: str, audience: str, *, hidden: bool, unit: Unit = None
+    ) -> bool:
         """Hide the record from an audience, or show it again; False when it is absent."""
 
     def hide_written(self, citizen_id: str, organisation_id: str, since: datetime, audience: str) -> None:

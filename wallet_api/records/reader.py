@@ -152,6 +152,17 @@ class PersonReader(RecordReader):
         self._log_act(Action.REMINDER_READ)
         return found
 
+    def about(self, record_id: str) -> Record:
+        """The record that an act of this viewer is about. It is no look: the act itself is logged.
+
+        Raises:
+            RecordNotFound: as for `get`.
+        """
+        found = self._parts.records.get(self.citizen_id, record_id, self._window.predicate)
+        if found is None:
+            raise RecordNotFound(record_id)
+        return found
+
     def hide(self, record_id: str, audience: str) -> None:
         """Hide a record from an audience. In force before it is logged: the log must not hold it up.
 
@@ -231,6 +242,17 @@ class Readers:
     def admits(self, citizen_id: str, record_id: str, predicate: Predicate) -> bool:
         """Whether a record is there for these eyes. Shows nothing of it, so it is no look."""
         return self._parts.records.get(citizen_id, record_id, predicate) is not None
+
+    def written(
+        self, citizen_id: str, record_id: str, version: int, organisations: Sequence[str]
+    ) -> Record | None:
+        """One version of a record, if one of these organisations wrote it. For an act, which is logged."""
+        for author in organisations:
+            chain = self._parts.records.versions(citizen_id, record_id, decide_author(author).predicate)
+            for each in chain:
+                if each.version == version:
+                    return each
+        return None
 
     def author(self, viewer: Viewer, limit: int, merged: Sequence[str] = ()) -> list[Record]:
         """The organisation's own latest writings, newest first, and those of organisations that were `merged`

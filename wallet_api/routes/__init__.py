@@ -9,6 +9,9 @@ from wallet_api.routes.breaches import breaches
 from wallet_api.routes.citizens import citizens
 from wallet_api.routes.co_consents import co_consents
 from wallet_api.routes.consents import consents
+from wallet_api.routes.correction_answers import correction_answers
+from wallet_api.routes.corrections import corrections
+from wallet_api.routes.disputes import disputes
 from wallet_api.routes.emergency import emergency
 from wallet_api.routes.emergency_reviews import reviews
 from wallet_api.routes.erasures import erasures, holders, overdue
@@ -22,6 +25,7 @@ from wallet_api.routes.grants import grants
 from wallet_api.routes.guarded import GuardedBlueprint
 from wallet_api.routes.health import health
 from wallet_api.routes.log_proofs import log_proofs
+from wallet_api.routes.mismatches import mismatches
 from wallet_api.routes.observing import observing
 from wallet_api.routes.ops import ops, registry
 from wallet_api.routes.organisations import organisations
@@ -64,6 +68,10 @@ BLUEPRINTS: tuple[GuardedBlueprint, ...] = (
     breaches,
     rights,
     rights_desk,
+    corrections,
+    correction_answers,
+    disputes,
+    mismatches,
     reviews,
     fhir_consents,
     fhir_audit_events,

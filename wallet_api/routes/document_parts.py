@@ -40,6 +40,8 @@ PATH_NAMES: Mapping[str, tuple[dict[str, Any], str]] = {
     "grant_id": (_ID, "The `id` of a grant."),
     "breach_id": (_ID, "The `id` of an entry of the register of breaches."),
     "rights_id": (_ID, "The `id` of a rights request."),
+    "correction_id": (_ID, "The `id` of a request to correct a record."),
+    "dispute_id": (_ID, "The `id` of a dispute about a record."),
     "webhook_id": (_ID, "The `id` of a webhook."),
     "client_id": (_ID, "The `client_id` of an organisation's system."),
     "practitioner_id": (

@@ -144,6 +144,35 @@ _VERBS = {
         "vi": "hủy yêu cầu hoặc gỡ hạn chế về dữ liệu cá nhân",
         "en": "took a request about personal data back",
     },
+    "correction:requested": {
+        "vi": "yêu cầu {organisation} sửa một hồ sơ",
+        "en": "asked {organisation} to correct a record",
+    },
+    "correction:evidence": {
+        "vi": "gửi giấy tờ cho một yêu cầu sửa hồ sơ",
+        "en": "sent evidence for a request to correct a record",
+    },
+    "correction:read": {"vi": "xem yêu cầu sửa hồ sơ", "en": "read requests to correct records"},
+    "correction:answered": {
+        "vi": "trả lời một yêu cầu sửa hồ sơ",
+        "en": "answered a request to correct a record",
+    },
+    "dispute:opened": {
+        "vi": "báo một hồ sơ không phải của mình; hồ sơ được ẩn",
+        "en": "said that a record is somebody else's; it is hidden",
+    },
+    "dispute:taken_back": {
+        "vi": "rút lại lời báo một hồ sơ không phải của mình",
+        "en": "took back that a record is somebody else's",
+    },
+    "dispute:read": {
+        "vi": "xem trường hợp một hồ sơ bị báo là của người khác",
+        "en": "looked at a record said to be somebody else's",
+    },
+    "dispute:decided": {
+        "vi": "xem xét một hồ sơ bị báo là của người khác",
+        "en": "decided about a record said to be somebody else's",
+    },
     "review:decided": {"vi": "xử lý một trường hợp chờ đối chiếu", "en": "decided a case under review"},
     "key:created": {"vi": "tạo khóa bảo vệ dữ liệu", "en": "made a key that protects the data"},
     "key:destroyed": {"vi": "hủy khóa bảo vệ dữ liệu", "en": "destroyed a key that protects the data"},
@@ -171,15 +200,17 @@ _SOMEBODY = {"vi": "một tổ chức", "en": "an organisation"}
 _REFUSED = {"vi": " (bị từ chối)", "en": " (refused)"}
 
 
+_OWN_AFFAIRS = ("rights:", "correction:", "dispute:")
 _HIDING = frozenset({Action.RECORD_HIDDEN, Action.RECORD_SHOWN})
 
 
 def not_for_companions(event: AuditEvent) -> bool:
     """Whether a line would tell a companion what is not theirs to know.
 
-    That something was hidden, and what was asked of the rights desk by somebody else.
+    That something was hidden, and what was asked of the rights desk, said to be wrong or disputed by
+    somebody else.
     """
-    others = str(event.action).startswith("rights:") and event.actor_id != viewer().id
+    others = str(event.action).startswith(_OWN_AFFAIRS) and event.actor_id != viewer().id
     return others or event.action in _HIDING
 
 

@@ -41,6 +41,7 @@ def _stored() -> dict[str, dict[str, int]]:
     found, today = services(), vn_day(services().now())
     late = {
         "rights_request": found.rights.overdue(today),
+        "correction_request": found.correcting.desk.overdue(today),
         "erasure": found.telling.duties.overdue(today),
         "emergency_review": found.emergencies.service.overdue(),
     }

@@ -14,6 +14,8 @@ from typing import Any
 from wallet_api.context import services
 from wallet_api.records.model import Filter, Record
 from wallet_api.routes.companions import entries_seen, grants_seen
+from wallet_api.routes.corrections import corrections_of
+from wallet_api.routes.disputes import disputes_of
 from wallet_api.routes.log_lines import log_line
 from wallet_api.routes.schemas.base import instant
 from wallet_api.routes.schemas.consents import grant_view
@@ -35,6 +37,10 @@ def copy_of(citizen: str, who: Subject) -> Iterator[str]:
     yield from _joined(_grants(who))
     yield '],"access_log":['
     yield from _joined(_log(who))
+    yield '],"correction_requests":['
+    yield from _joined(corrections_of(who))
+    yield '],"disputes":['
+    yield from _joined(disputes_of(who))
     yield '],"complete":true}'
 
 

@@ -31,8 +31,8 @@ from wallet_api.routes.schemas.bundles import CHECK_UP_MESSAGE, FHIR_BUNDLE, INS
 from wallet_api.routes.schemas.records import (
     IntakeFileSchema,
     IntakeSchema,
-    RecordPageSchema,
-    record_view,
+    OwnRecordPage,
+    own_record_view,
 )
 
 writing = GuardedBlueprint(
@@ -52,14 +52,14 @@ class OwnRecords(MethodView):
 
     @writing.doc(operationId="listOwnRecords")
     @writing.arguments(LimitQuery, location="query")
-    @writing.response(200, RecordPageSchema)
+    @writing.response(200, OwnRecordPage)
     def get(self, query: dict[str, Any]) -> dict[str, Any]:
         """The organisation's own latest writings, newest first. A read names its practitioner."""
         practitioner_only()
         merged = services().identity.organisations.predecessors(organisation_id())
         found = services().book.readers.author(viewer(), query["limit"], merged)
         return listed(
-            [record_view(each, seal_for_caller("record", each.citizen_id, each.id)) for each in found]
+            [own_record_view(each, seal_for_caller("record", each.citizen_id, each.id)) for each in found]
         )
 
 

@@ -30,6 +30,7 @@ OWNED: Final[dict[str, dict[str, tuple[str, ...]]]] = {
         "reminder_preferences": ("_id",),
         "reminders": ("citizen_id",),
     },
+    "rights": {"correction_files": ("citizen_id",)},
     "profile": {
         "citizens": ("_id",),
         "guardianships": ("dependent_id", "guardian_id"),
@@ -41,6 +42,8 @@ OWNED: Final[dict[str, dict[str, tuple[str, ...]]]] = {
 and what stays as proof without its words (rights requests) is not among them."""
 _FOUND_BY: Final = ("identifiers", "accounts")
 """Keyed tokens of numbers and sign-ins: they go with the identity, and nobody is found by them any more."""
+_WORDS: Final = ("rights_requests", "correction_requests")
+"""What stays as proof without what was written in it."""
 INDEXES = (Index(TOMBSTONES, ("citizen_id",)),)
 
 
@@ -78,7 +81,8 @@ class MongoErasures:
         for name, field in _owned(classes):
             self._db[name].delete_many({field: citizen_id})
         if "rights" in classes:
-            self._db["rights_requests"].update_many({"citizen_id": citizen_id}, {"$unset": {"content": ""}})
+            for name in _WORDS:
+                self._db[name].update_many({"citizen_id": citizen_id}, {"$unset": {"content": ""}})
         if "profile" in classes:
             self._forget(citizen_id)
 

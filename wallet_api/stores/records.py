@@ -166,10 +166,18 @@ class MongoRecords:
         ]
         return [self._record(each) for each in self._records.aggregate(stages, session=unit)]
 
-    def set_hidden(self, citizen_id: str, record_id: str, audience: str, *, hidden: bool) -> bool:
+    def set_hidden(
+        self,
+        citizen_id: str,
+        record_id: str,
+        audience: str,
+        *,
+        hidden: bool,
+        unit: ClientSession | None = None,
+    ) -> bool:
         """Hide the record from an audience, or show it again."""
         change = {"$addToSet" if hidden else "$pull": {"hidden_from": audience}}
-        done = self._records.update_one({"citizen_id": citizen_id, "_id": record_id}, change)
+        done = self._records.update_one({"citizen_id": citizen_id, "_id": record_id}, change, session=unit)
         return done.matched_count == 1
 
     def hide_written(self, citizen_id: str, organisation_id: str, since: datetime, audience: str) -> None:

@@ -14,6 +14,10 @@ from pymongo.database import Database
 
 from wallet_api.infra.crypto.envelope import CitizenCipher, Place
 from wallet_api.infra.crypto.errors import KeyUnavailable, SealBroken
+from wallet_api.stores.corrections import COLLECTION as CORRECTIONS
+from wallet_api.stores.corrections import FILES as CORRECTION_FILES
+from wallet_api.stores.corrections import file_place as correction_file_place
+from wallet_api.stores.corrections import place_of as correction_place
 from wallet_api.stores.reminding import RETENTION_CLASS as REMINDERS
 from wallet_api.stores.rights import COLLECTION as RIGHTS
 from wallet_api.stores.rights import place_of as rights_place
@@ -156,6 +160,8 @@ SEALED: Final[tuple[SealedField, ...]] = (
         ),
     ),
     SealedField(RIGHTS, "content", rights_place),
+    SealedField(CORRECTIONS, "content", correction_place),
+    SealedField(CORRECTION_FILES, "sealed", correction_file_place),
     SealedField(
         "breaches",
         "content",

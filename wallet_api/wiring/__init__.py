@@ -58,6 +58,7 @@ from wallet_api.stores.sessions import MongoSessions
 from wallet_api.stores.sign_ins import MongoCodes, MongoJtis, MongoLoginAttempts
 from wallet_api.stores.visit_codes import MongoVisitCodes
 from wallet_api.wiring.care import BookCare, FamilyRecipients, SeenPlans
+from wallet_api.wiring.corrections import build_correcting
 from wallet_api.wiring.emergencies import build_emergencies
 from wallet_api.wiring.events import build_telling
 from wallet_api.wiring.intake_books import match_with, prepare_with
@@ -178,6 +179,17 @@ def _assemble(settings: Settings, db: Db, keys: KeyStore, now: Callable[[], date
         breaches=BreachRegister(MongoBreaches(db, cipher), now),
         telling=build_telling(settings, db, keys, log, identity, now),
         rights=build_rights(db, cipher, identity, consent, log, now),
+        correcting=build_correcting(
+            db,
+            cipher,
+            records,
+            consents.note_hiding,
+            reminding,
+            identity,
+            safety.hidden_for,
+            record_id_with(blind),
+            now,
+        ),
     )
 
 

@@ -73,7 +73,7 @@ class OpenedTeller:
             chosen = self.preferences.of(recipient_id)
             if ACCESS_TOPIC not in chosen.opted_out:
                 message = self._message(about, recipient_id, chosen, now)
-                self.alerts.send([message], _push_at(recipient_id, chosen, now))
+                self.alerts.send([message], push_at(recipient_id, chosen, now))
 
     def _message(
         self, about: tuple[str, str, str], recipient_id: str, chosen: Preferences, now: datetime
@@ -99,7 +99,7 @@ class OpenedTeller:
         )
 
 
-def _push_at(recipient_id: str, chosen: Preferences, now: datetime) -> datetime:
+def push_at(recipient_id: str, chosen: Preferences, now: datetime) -> datetime:
     """Now, if the person may be disturbed now; else when the window opens again."""
     start, end = window_of(vn_day(now), chosen.window)
     return now if start <= now < end else when_to_send(vn_day(now), chosen.window, recipient_id, now)

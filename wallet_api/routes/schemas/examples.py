@@ -154,3 +154,16 @@ RIGHTS_ACKNOWLEDGEMENT: Final[Example] = {"with_others": False, "note": None}
 RIGHTS_EXTENSION: Final[Example] = {"note": "Phải hỏi ba cơ sở khác."}
 RIGHTS_COMPLETION: Final[Example] = {"note": None}
 RIGHTS_REFUSAL: Final[Example] = {"code": "legal_retention", "note": "Hồ sơ bệnh án phải lưu 10 năm."}
+CORRECTION: Final[Example] = {
+    "record_id": "h7ZtqkWc1vXb0Jm2RnYd5w",
+    "record_version": 1,
+    "kind": "wrong_date",
+    "details": "Tôi khám ngày 12 chứ không phải ngày 21.",
+}
+CORRECTION_ANSWER: Final[Example] = {
+    "outcome": "refused",
+    "corrected_version": None,
+    "refusal": "record_is_right",
+    "note": "Đã đối chiếu với bệnh án giấy.",
+}
+MISMATCH_DECISION: Final[Example] = {"decision": "remove", "reason": "identity_differs"}

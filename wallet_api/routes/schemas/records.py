@@ -8,6 +8,7 @@ from marshmallow import ValidationError, fields, validate, validates_schema
 
 from consent.codes import CATEGORIES, PURPOSES
 from consent.model import AccessMode
+from consent.predicate import DISPUTED, REMOVED
 from wallet_api.records.model import Filter, Record
 from wallet_api.routes.schemas.base import (
     Code,
@@ -62,6 +63,17 @@ class RecordSchema(WireSchema):
     resource = fields.Dict(metadata={"description": "FHIR R4 resource"})
 
 
+class OwnRecordSchema(RecordSchema):
+    """One's own writing; `dispute` when the citizen said that it is about somebody else."""
+
+    dispute = Code(
+        ("open", "removed"),
+        allow_none=True,
+        metadata={"description": "open: waits for a decision; removed: nobody else sees it any more"},
+    )
+
+
+OwnRecordPage = page_of(OwnRecordSchema, "OwnRecordPage", "One's own writings, newest first.", WireSchema)
 RecordPageSchema = page_of(RecordSchema, "RecordPageSchema", "A page of records, newest first.", WireSchema)
 
 
@@ -126,6 +138,14 @@ def filter_of(query: dict[str, Any]) -> Filter:
     """What the reader asked to see."""
     wanted = query["category"]
     return Filter(frozenset(wanted) if wanted is not None else None, query["first"], query["last"])
+
+
+def own_record_view(record: Record, record_id: str) -> dict[str, Any]:
+    """A record as its author sees it."""
+    disputed = "open" if DISPUTED in record.hidden_from else None
+    return record_view(record, record_id) | {
+        "dispute": "removed" if REMOVED in record.hidden_from else disputed
+    }
 
 
 def record_view(record: Record, record_id: str) -> dict[str, Any]:

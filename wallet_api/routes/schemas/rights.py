@@ -180,6 +180,8 @@ class CopySchema(ReplySchema):
     provenance = fields.List(fields.Dict(), metadata={"description": "where each record came from"})
     consents = fields.List(fields.Dict(), metadata={"description": "every grant, newest first"})
     access_log = fields.List(fields.Dict(), metadata={"description": "who looked, newest first"})
+    correction_requests = fields.List(fields.Dict(), metadata={"description": "with answers, newest first"})
+    disputes = fields.List(fields.Dict(), metadata={"description": "records said not to be one's own"})
     complete = fields.Boolean()
 
 
