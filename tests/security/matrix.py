@@ -176,6 +176,20 @@ BODIES: dict[str, Body] = {
     "POST /ops/rights-requests/<rights_id>/acknowledgement": lambda cast, meant: {"with_others": False},
     "POST /ops/rights-requests/<rights_id>/extension": lambda cast, meant: {"note": "x"},
     "POST /ops/rights-requests/<rights_id>/refusal": lambda cast, meant: {"code": "nothing_held"},
+    "POST /citizens/<citizen>/correction-requests": lambda cast, meant: {
+        "record_id": meant["record_id"],
+        "record_version": 1,
+        "kind": "wrong_date",
+        "details": "x",
+    },
+    "POST /provider/correction-requests/<correction_id>/answer": lambda cast, meant: {
+        "outcome": "refused",
+        "refusal": "record_is_right",
+    },
+    "POST /ops/mismatches/<dispute_id>/decision": lambda cast, meant: {
+        "decision": "remove",
+        "reason": "identity_differs",
+    },
     "POST /ops/breaches/<breach_id>/assessment": lambda cast, meant: ASSESSMENT,
     "POST /ops/breaches/<breach_id>/notification": lambda cast, meant: {
         "to": ["authority"],
@@ -189,6 +203,7 @@ RAW: dict[str, Callable[[dict[str, Any]], bytes]] = {
     "POST /provider/intake/checkups": lambda meant: message_of(
         checkup_messages.file_of(parts_of(meant["person"]))
     ),
+    "POST /citizens/<citizen>/correction-requests/<correction_id>/evidence": lambda meant: b"%PDF-1.7",
     "POST /provider/intake/insurance-xml": lambda meant: file_of(visit_of(meant["person"])),
 }
 """Operations whose body is a file."""
@@ -392,6 +407,8 @@ class Matrix:
             headers["If-Match"] = self.cast.tag_of(target.path["organisation_id"])
         if row.path.startswith("/ops/rights-requests/<"):
             headers["If-Match"] = '"1"' if row.path.endswith("/acknowledgement") else '"2"'
+        if row.path.endswith(("<correction_id>/answer", "<dispute_id>/decision")):
+            headers["If-Match"] = '"1"'
         if row.path.startswith("/ops/breaches/<"):
             headers["If-Match"] = '"1"' if row.path.endswith("/assessment") else '"2"'
         body: Json | object | None = None

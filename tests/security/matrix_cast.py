@@ -8,7 +8,7 @@ from typing import Any
 
 from notifications.outgoing import Message
 from tests.checkup_messages import may_push
-from tests.security.matrix_table import CITIZENS, OPS
+from tests.security.matrix_table import CITIZENS, OPS, PROVIDERS
 from tests.world import (
     Caller,
     Doctor,
@@ -20,6 +20,10 @@ from tests.world import (
     found_in,
     immunization,
 )
+from wallet_api.corrections.desk import Asked as Correcting
+from wallet_api.corrections.disputes import DisputeDesk, NotMine
+from wallet_api.corrections.model import Answer
+from wallet_api.corrections.model import EvidenceFile as EvidenceSent
 from wallet_api.identity.errors import OrganisationUnknown
 from wallet_api.identity.evidence import EvidenceFile
 from wallet_api.identity.family import Claim
@@ -86,6 +90,7 @@ class Cast:
         self.entries: dict[str, str] = {}
         self.rights: dict[str, str] = {}
         self.file_of_citizen = ""
+        self.corrections: dict[str, tuple[str, str]] = {}
         for name in books:
             self._fill(self.people[name])
         if "girl" in books:
@@ -103,6 +108,9 @@ class Cast:
         self._open_case("")
         self._open_emergency("")
         self._add_webhook()
+        for doctor in (self.hospital, self.left, self.other_hospital):
+            self._ask_author(doctor.organisation_id)
+        self._open_dispute()
 
     # --- who calls -------------------------------------------------------------------------------------
 
@@ -164,9 +172,13 @@ class Cast:
             "file_id": self.file_of_citizen if exists else new_id(),
             "flag_id": self.flag if exists else new_id(),
             "purpose": "TREAT" if exists else "NO-SUCH-PURPOSE",
+            "dispute_id": self.dispute if exists else new_id(),
         }
+        if identity in PROVIDERS:
+            named |= self._put_to(identity, position)
         meant = held.meant | {"guardian_id": self.people["citizen"].id, "dependent_id": self._ward(exists)}
         meant["number"] = self.people["citizen"].number if exists else NOBODYS
+        meant["record_id"] = book["record_id"]
         if identity in OPS:
             named["rights_id"] = self.case if exists else new_id()
         return Target(book | held.path | named, meant)
@@ -179,6 +191,10 @@ class Cast:
             self._open_case(operation)
         if name == "webhook_id":
             self._add_webhook()
+        if name == "dispute_id":
+            self._open_dispute()
+        if name == "correction_id" and identity in PROVIDERS:
+            self._ask_author((self.left if identity == "ex_doctor" else self.hospital).organisation_id)
         if name == "organisation_id" and "/ops/organisations/" in operation:
             self.asker = may_push(self.world, self.world.doctor(name="Phòng khám Thử"))
         if name == "emergency_id":
@@ -190,6 +206,10 @@ class Cast:
         if identity not in CITIZENS:
             return
         whose = self.people[_OWN[identity]]
+        if name == "record_id":
+            self._quarantine(whose, hidden=operation.startswith("DELETE"))
+        if name == "correction_id":
+            self._correct(whose)
         renewed = {"request_id": self._ask, "grant_id": self._grant, "message_id": self._message}
         renewed |= {"installation_id": self._app, "session_id": self._session}
         renewed |= {"rights_id": self._waiting if operation.endswith("/cancellation") else self._copied}
@@ -204,7 +224,7 @@ class Cast:
         found = {"citizen": who.id, "record_id": self.records[who.id], "request_id": self.requests[who.id]}
         found |= {"grant_id": self.grants[who.id], "session_id": self.sessions[who.id]}
         found |= {"guardianship_id": self.claims[who.id], "entry_ref": self.entries[who.id]}
-        found |= {"rights_id": self.rights[who.id]}
+        found |= {"rights_id": self.rights[who.id], "correction_id": self.corrections[who.id][0]}
         return found | {"installation_id": self.apps[who.id], "message_id": self.messages[who.id]}
 
     def _held(self, holder: str, position: int) -> Target:
@@ -251,6 +271,7 @@ class Cast:
             step(whose)
         self._copied(whose)
         self._read_log(whose)
+        self._correct(whose)
 
     def _ask(self, whose: Person) -> None:
         # Somebody else each time: equal requests of one are one, and who was refused has to wait.
@@ -397,6 +418,69 @@ class Cast:
         if not operation.endswith("/acknowledgement"):
             self._acknowledge(self.case)
 
+    def _correct(self, whose: Person) -> None:
+        """What whoever reads this book asked about its record, with a file."""
+        self.corrections[whose.id] = self._asked(whose.id, self.records[whose.id], self.asker.organisation_id)
+
+    def _ask_author(self, organisation_id: str) -> None:
+        """What an organisation was asked about something it wrote."""
+        if organisation_id in self.written:
+            ref = self.written[organisation_id]
+            whose, record_id = self.world.services.references.open(organisation_id, "record", ref)
+            self.corrections[organisation_id] = self._asked(whose, record_id, organisation_id)
+
+    def _put_to(self, identity: str, position: int) -> dict[str, str]:
+        """The request, and its file, that an organisation is tried with."""
+        holder = self.left if identity == "ex_doctor" else self.hospital
+        whose = self.other_hospital if position == 1 else holder
+        found = (new_id(), new_id()) if position == 3 else self.corrections[whose.organisation_id]
+        return {"correction_id": found[0], "file_id": found[1]}
+
+    def _asked(self, whose: str, record_id: str, organisation_id: str) -> tuple[str, str]:
+        # The ceiling on what is open is no part of the policy.
+        desk, now = self.world.services.correcting.desk, self.world.now()
+        for each in desk.listed(whose, "self", None, 100):
+            if each.open:
+                closing = Answer(refusal="record_is_right")
+                desk.answer(each, frozenset({str(each.version)}), closing, ("x", "x"), lambda _: None)
+        asked = Correcting(
+            id=new_id(),
+            citizen_id=whose,
+            organisation_id=organisation_id,
+            record_id=record_id,
+            record_version=1,
+            kind="wrong_date",
+            details="x",
+            by=whose,
+            relation=self._relation(whose),
+        )
+        made = desk.ask(asked, lambda _: None)
+        file = EvidenceSent(new_id(), made.id, whose, "application/pdf", 5, now, b"%PDF-")
+        return made.id, desk.add_file(made, file, lambda _: None).id
+
+    def _relation(self, whose: str) -> Any:
+        return "guardian" if whose in (self.people["baby"].id, self.people["girl"].id) else "self"
+
+    def _quarantine(self, whose: Person, *, hidden: bool) -> None:
+        """The record of a book is in dispute, by whoever reads the book, or is not."""
+        desk, record_id, relation = self._disputes, self.records[whose.id], self._relation(whose.id)
+        said = NotMine(whose.id, record_id, "condition", self.asker.organisation_id, whose.id, relation)
+        made = desk.open(said, lambda _: None)
+        if not hidden:
+            desk.take_back(made, relation, whose.id, lambda _: None)
+
+    def _open_dispute(self) -> None:
+        """A dispute that waits for a reviewer."""
+        whose = self.world.person()
+        self.world.send(self.asker, bundle(whose, condition("d1")))
+        record_id = found_in(self.world.get("/citizens/me/records", whose))["items"][0]["id"]
+        said = NotMine(whose.id, record_id, "condition", self.asker.organisation_id, whose.id, "self")
+        self.dispute = self._disputes.open(said, lambda _: None).id
+
+    @property
+    def _disputes(self) -> DisputeDesk:
+        return self.world.services.correcting.disputes
+
     def _open_breach(self, operation: str) -> None:
         """An entry that is ready for the step of an operation: found out about, unless that is the step."""
         reviewer = self.token("reviewer")
@@ -464,7 +548,7 @@ class Held:
 _OWN = {"citizen": "citizen", "guardian": "baby", "companion": "girl"}
 _THINGS = (
     *("record_id", "request_id", "grant_id", "session_id", "installation_id", "message_id"),
-    *("guardianship_id", "entry_ref", "rights_id"),
+    *("guardianship_id", "entry_ref", "rights_id", "correction_id"),
 )
 
 

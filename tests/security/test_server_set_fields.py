@@ -37,6 +37,7 @@ FREE = {
     "POST /provider/intake/fhir-bundles",
     "POST /citizens/<citizen>/family/<guardianship_id>/evidence",
     "POST /provider/intake/checkups",
+    "POST /citizens/<citizen>/correction-requests/<correction_id>/evidence",
     "POST /provider/intake/immunizations",
     "POST /provider/intake/insurance-xml",
 }

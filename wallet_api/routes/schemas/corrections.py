@@ -53,8 +53,11 @@ class AnswerForm(StrictSchema):
         """Exactly what the outcome calls for."""
         named = {"corrected": "corrected_version", "refused": "refusal"}
         for outcome, name in named.items():
-            if (form.get(name) is not None) != (form["outcome"] == outcome):
-                raise ValidationError("Invalid for this outcome.", name)
+            given, called_for = form.get(name) is not None, form["outcome"] == outcome
+            if called_for and not given:
+                raise ValidationError("Missing data for this outcome.", name)
+            if given and not called_for:
+                raise ValidationError("Unknown field for this outcome.", name)
 
 
 class CorrectionQuery(PageQuery):
@@ -83,7 +86,7 @@ class DecisionForm(StrictSchema):
     def _check(self, form: dict[str, Any], **_: Any) -> None:
         """A reason that fits the decision."""
         if form["reason"] not in RULES.reasons(form["decision"]):
-            raise ValidationError("Invalid for this decision.", "reason")
+            raise ValidationError("Must be one of the reasons for this decision.", "reason")
 
 
 class HistoryLineSchema(ReplySchema):
