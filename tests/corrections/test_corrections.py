@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from tests.corrections.steps import PDF, answer, ask, asked, filed, items
+from tests.rights.steps import asked as asked_right
+from tests.rights.steps import completed
 from tests.world import World, bundle, condition, found_in, without_request_id
 from wallet_api.infra.clock import vn_day
 from wallet_api.infra.ids import new_id
@@ -275,3 +277,41 @@ def test_both_sides_are_logged_and_lists_are_paged(world: World) -> None:
     lines = [each["action"] for each in items(world.get("/citizens/me/access-log?limit=100", person))]
     assert lines.count("correction:requested") == 3
     assert lines.count("correction:read") == 3
+
+
+def test_an_erasure_takes_words_and_files_and_leaves_dates_and_codes(world: World) -> None:
+    author, person = world.doctor(), world.person()
+    record_id = filed(world, author, person)
+    done = asked(world, person, record_id)
+    assert answer(world, author, done, note="Lời của bác sĩ").status_code == 200
+    open_still = asked(world, person, record_id)
+    sent = sent_file(world, person, open_still["id"])
+    completed(world, asked_right(world, person, "erase"))
+    assert world.db["correction_files"].find_one({"_id": sent["id"]}) is None
+    assert (
+        world.db["correction_requests"].count_documents(
+            {"content": {"$exists": True}, "citizen_id": person.id}
+        )
+        == 0
+    )
+    (seen,) = items(world.get("/provider/correction-requests", author))
+    assert (seen["id"], seen["details"], seen["files"]) == (open_still["id"], None, [])
+    assert answer(world, author, open_still, note="Lời mới").status_code == 200
+    back = world.signed_in(person)
+    told = items(world.get("/citizens/me/correction-requests", back))
+    assert [(each["state"], each["details"], each["answer"]["note"]) for each in told] == [
+        ("refused", None, None)
+    ] * 2
+
+
+def test_what_guards_it_is_in_the_queries_of_both_lists(world: World) -> None:
+    """Somebody's cursor is no key to another list: each is bound to its reader and its question."""
+    author, person, other = world.doctor(), world.person(), world.person()
+    record_id = filed(world, author, person)
+    for _ in range(2):
+        asked(world, person, record_id)
+    path = "/citizens/me/correction-requests?limit=1"
+    cursor = found_in(world.get(path, person))["next_cursor"]
+    assert len(items(world.get(f"{path}&cursor={cursor}", person))) == 1
+    assert world.get(f"{path}&cursor={cursor}", other).status_code == 400
+    assert world.get(f"/citizens/me/disputes?limit=1&cursor={cursor}", person).status_code == 400

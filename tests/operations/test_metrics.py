@@ -15,6 +15,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from tests.world import START, World, bundle, condition
 from wallet_api.app import create_app
+from wallet_api.corrections.desk import Asked as Correcting
 from wallet_api.infra import metrics, traces
 from wallet_api.infra.ids import new_id
 from wallet_api.infra.traces import TracingAbsent, start_tracing
@@ -58,7 +59,7 @@ def test_an_answer_is_not_counted_by_its_route_method_and_status(world: World) -
 
 
 def test_what_the_law_wanted_done_by_now_is_not_counted(world: World) -> None:
-    told = ("rights_request", "erasure", "emergency_review")
+    told = ("rights_request", "erasure", "emergency_review", "correction_request")
 
     def late(after: timedelta) -> list[float]:
         world.clock.set_to(START + after)
@@ -71,9 +72,11 @@ def test_what_the_law_wanted_done_by_now_is_not_counted(world: World) -> None:
     an = world.person()
     world.services.rights.ask(Asked(new_id(), an.id, "copy", None, an.id, "self"), lambda _: None)
     world.grant(world.doctor(), an, mode="STORE").withdraw()
+    wrong = Correcting(new_id(), an.id, "bv", new_id(), 1, "wrong_date", "x", an.id, "self")
+    world.services.correcting.desk.ask(wrong, lambda _: None)
     assert late(timedelta()) == soon
     after = late(timedelta(days=400))
-    assert [now - was for now, was in zip(after, before, strict=True)] == [1, 1, 0]
+    assert [now - was for now, was in zip(after, before, strict=True)] == [1, 1, 0, 1]
 
 
 def test_a_number_names_a_person_or_what_they_asked(world: World) -> None:

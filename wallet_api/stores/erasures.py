@@ -42,7 +42,7 @@ OWNED: Final[dict[str, dict[str, tuple[str, ...]]]] = {
 and what stays as proof without its words (rights requests) is not among them."""
 _FOUND_BY: Final = ("identifiers", "accounts")
 """Keyed tokens of numbers and sign-ins: they go with the identity, and nobody is found by them any more."""
-_WORDS: Final = ("rights_requests", "correction_requests")
+WORDS: Final = ("rights_requests", "correction_requests")
 """What stays as proof without what was written in it."""
 INDEXES = (Index(TOMBSTONES, ("citizen_id",)),)
 
@@ -81,7 +81,7 @@ class MongoErasures:
         for name, field in _owned(classes):
             self._db[name].delete_many({field: citizen_id})
         if "rights" in classes:
-            for name in _WORDS:
+            for name in WORDS:
                 self._db[name].update_many({"citizen_id": citizen_id}, {"$unset": {"content": ""}})
         if "profile" in classes:
             self._forget(citizen_id)
