@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from typing import Any
 
 import pytest
 
 from tests.corrections.steps import decide, disputed, filed, items, not_mine
+from tests.events.holding import whole_feed
 from tests.rights.steps import asked as asked_right
 from tests.rights.steps import completed
 from tests.world import Person, World, bundle, condition, found_in, immunization, without_request_id
@@ -259,3 +261,59 @@ def test_the_copy_of_ones_data_has_the_dispute_and_not_the_record(world: World) 
     told = found_in(world.get(f"/citizens/me/rights-requests/{request['id']}/copy", person))
     assert told["records"]["entry"] == []
     assert [each["id"] for each in told["disputes"]] == [made["id"]]
+
+
+def test_its_author_is_told_in_its_feed_and_nobody_else(world: World) -> None:
+    author, person = world.doctor(), world.person()
+    record_id = filed(world, author, person)
+    (own,) = items(world.get("/provider/own-records", author))
+    disputed(world, person, record_id)
+    disputed(world, person, record_id)
+    assert world.call("DELETE", f"/citizens/me/records/{record_id}/not-mine", person).status_code == 200
+    made = disputed(world, person, record_id)
+    assert decide(world, made, "remove", "identity_differs").status_code == 200
+    told = whole_feed(world, author)
+    assert [(each["type"], each["version"]) for each in told] == [
+        ("record_disputed", 1),
+        ("record_restored", 2),
+        ("record_disputed", 3),
+        ("record_removed", 4),
+    ]
+    for each in told:
+        assert each["record_id"] == own["id"]
+        assert (each["grant_id"], each["citizen_ref"], each["state"]) == (None, None, None)
+    assert whole_feed(world, world.doctor()) == []
+
+
+def test_the_successor_of_its_author_is_told(world: World) -> None:
+    old, new, person = world.doctor(), world.doctor(), world.person()
+    record_id = filed(world, old, person)
+    path = f"/ops/organisations/{old.organisation_id}/merger"
+    merger = {"into": new.organisation_id, "reason": "x"}
+    assert world.post(path, world.ops("registrar"), merger).status_code == 200
+    disputed(world, person, record_id)
+    (own,) = items(world.get("/provider/own-records", new))
+    assert own["dispute"] == "open"
+    assert [(each["type"], each["record_id"]) for each in whole_feed(world, new)] == [
+        ("record_disputed", own["id"])
+    ]
+
+
+def test_of_two_decisions_at_once_one_stands_and_the_record_agrees_with_it(world: World) -> None:
+    person = world.person()
+    for turn in range(4):
+        record_id = filed(world, world.doctor(), person, condition(f"race{turn}"))
+        made, reviewers = disputed(world, person, record_id), [world.ops("reviewer"), world.ops("reviewer")]
+        calls = [
+            lambda one=made, by=reviewers[0]: decide(world, one, "keep", "identity_matches", by=by),
+            lambda one=made, by=reviewers[1]: decide(world, one, "remove", "identity_differs", by=by),
+            lambda one=record_id: world.call("DELETE", f"/citizens/me/records/{one}/not-mine", person),
+        ]
+        assert person.token
+        assert all(each.token for each in reviewers)
+        with ThreadPoolExecutor(3) as at_once:
+            answers = [each.result().status_code for each in [at_once.submit(call) for call in calls]]
+        assert answers.count(200) == 1, answers
+        assert set(answers) <= {200, 409, 412, 503}
+        state = found_in(world.get(f"/ops/mismatches/{made['id']}", reviewers[0]))["state"]
+        assert (record_id in book(world, person)) is (state != "removed")

@@ -59,12 +59,16 @@ class NotMine:
 
 @dataclass(frozen=True)
 class DisputeParts:
-    """What the desk is made of. `replan` makes what is due anew, in the same unit; `note_hiding` lets reads
-    that are under way begin again; `name` makes ids that nobody else computes."""
+    """What the desk is made of.
+
+    `tell` tells the record's author and `replan` makes what is due anew, both in the same unit; `note_hiding`
+    lets reads that are under way begin again; `name` makes ids that nobody else computes.
+    """
 
     disputes: Disputes
     hide: Hide
     in_unit: Callable[[Callable[[Unit], Any]], Any]
+    tell: Callable[[Dispute, Unit], object]
     replan: Callable[[str, Unit], object]
     note_hiding: Callable[[str], None]
     name: Callable[..., str]
@@ -97,7 +101,7 @@ class DisputeDesk:
                 made = found
             else:
                 made = _first(dispute_id, said, at) if found is None else _again(found, said, at)
-                self._parts.disputes.put(made, expected=made.version - 1, unit=unit)
+                self._put(made, unit)
             self._set(made, DISPUTED, hidden=True, unit=unit)
             self._parts.replan(made.citizen_id, unit)
             return made
@@ -110,7 +114,7 @@ class DisputeDesk:
 
     def take_back(self, found: Dispute, relation: Relation, by: str, journal: Journal) -> Dispute:
         """Show the record again, while nobody has decided. Raises DisputeClosed, StaleDispute."""
-        return self._show(found, found.taken_back(relation, by, self._parts.now()), journal)
+        return self._show(found.taken_back(relation, by, self._parts.now()), journal)
 
     def decide(
         self,
@@ -129,11 +133,7 @@ class DisputeDesk:
         if str(found.version) not in expected:
             raise StaleDispute(dispute_id)
         decided = found.decided(decision, reason, by, self._parts.now())
-        return (
-            self._show(found, decided, journal)
-            if decision == "keep"
-            else self._remove(found, decided, journal)
-        )
+        return self._show(decided, journal) if decision == "keep" else self._remove(decided, journal)
 
     def get(self, dispute_id: str) -> Dispute:
         """One dispute. Raises DisputeNotFound."""
@@ -161,9 +161,9 @@ class DisputeDesk:
         """Everybody's disputes, the oldest first."""
         return self._parts.disputes.queue(open=open, after=after, limit=limit)
 
-    def _show(self, found: Dispute, moved: Dispute, journal: Journal) -> Dispute:
+    def _show(self, moved: Dispute, journal: Journal) -> Dispute:
         def work(unit: Unit) -> None:
-            self._parts.disputes.put(moved, expected=found.version, unit=unit)
+            self._put(moved, unit)
             self._set(moved, DISPUTED, hidden=False, unit=unit)
             self._parts.replan(moved.citizen_id, unit)
 
@@ -171,15 +171,20 @@ class DisputeDesk:
         self._parts.in_unit(work)
         return moved
 
-    def _remove(self, found: Dispute, moved: Dispute, journal: Journal) -> Dispute:
+    def _remove(self, moved: Dispute, journal: Journal) -> Dispute:
         def work(unit: Unit) -> None:
-            self._parts.disputes.put(moved, expected=found.version, unit=unit)
+            self._put(moved, unit)
             self._set(moved, REMOVED, hidden=True, unit=unit)
             self._set(moved, DISPUTED, hidden=False, unit=unit)
 
         journal(moved)
         self._parts.in_unit(work)
         return moved
+
+    def _put(self, moved: Dispute, unit: Unit) -> None:
+        """Keep the next version and tell the author of it. Raises StaleDispute."""
+        self._parts.disputes.put(moved, expected=moved.version - 1, unit=unit)
+        self._parts.tell(moved, unit)
 
     def _set(self, dispute: Dispute, audience: str, *, hidden: bool, unit: Unit) -> None:
         if not self._parts.hide(dispute.citizen_id, dispute.record_id, audience, hidden=hidden, unit=unit):

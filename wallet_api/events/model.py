@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
-from typing import Literal
+from typing import Final, Literal
 
 from consent.model import ConsentRequest, Grant, LiveGrant
 from wallet_api.events.rules import RULES
@@ -27,15 +27,20 @@ EventType = Literal[
     "erasure_due",
     "erasure_overdue",
     "request_closed",
+    "record_disputed",
+    "record_restored",
+    "record_removed",
 ]
 HoldingState = Literal["granted", "suspended", "ended"]
 DutyState = Literal["owed", "own_erased", "erased"]
 Extent = Literal["own_copies", "everything"]
+OF_RECORDS: Final[frozenset[EventType]] = frozenset({"record_disputed", "record_restored", "record_removed"})
+"""Told to the author of a record that somebody said is not theirs: hidden, shown again, hidden for good."""
 
 
 @dataclass(frozen=True)
 class Event:
-    """One line of an organisation's feed. `about` is a grant, or the request of `request_closed`.
+    """One line of an organisation's feed. `about` is a grant, the request of `request_closed`, or a record.
 
     `position` is its place in the feed, from 1; 0 while it has none yet.
     """
@@ -230,6 +235,21 @@ def closed(request: ConsentRequest) -> Event:
         about=request.id,
         version=1,
         at=request.closes_at,
+    )
+
+
+def of_record(
+    kind: EventType, organisation_id: str, citizen_id: str, record_id: str, version: int, at: datetime
+) -> Event:
+    """What is told to the author of a record. `version` counts what became of it, without gaps."""
+    return Event(
+        id=event_id(record_id, version, kind),
+        organisation_id=organisation_id,
+        citizen_id=citizen_id,
+        type=kind,
+        about=record_id,
+        version=version,
+        at=at,
     )
 
 

@@ -15,7 +15,7 @@ from typing import Any, Final, Literal, Protocol
 
 from wallet_api.events.errors import BadWebhook, TooManyWebhooks, WebhookNotFound
 from wallet_api.events.feed import Feed
-from wallet_api.events.model import Event
+from wallet_api.events.model import OF_RECORDS, Event
 from wallet_api.events.outbound import OutboundFault
 from wallet_api.infra.crypto.jws import Signer, sign_compact
 from wallet_api.infra.logs import say
@@ -281,10 +281,14 @@ def signed_event(
 
 
 def ids_of(event: Event, reference: Reference) -> Mapping[str, Any]:
-    """What an event is about, in the organisation's own references. A closed request names no citizen."""
+    """What an event is about, in the organisation's own references. A closed request and a record name no
+    citizen."""
     whose, citizen = event.organisation_id, event.citizen_id
     if event.type == "request_closed":
         return {"request_id": reference(whose, "request", citizen, event.about), "position": event.position}
+    if event.type in OF_RECORDS:
+        record_id = reference(whose, "record", citizen, event.about)
+        return {"record_id": record_id, "version": event.version, "position": event.position}
     return {
         "grant_id": reference(whose, "grant", citizen, event.about),
         "citizen_ref": reference(whose, "citizen", citizen),

@@ -27,6 +27,7 @@ from wallet_api.stores.holdings import (
     HOLDINGS,
     HoldingWriter,
     duty_of,
+    event_document,
     event_of,
 )
 
@@ -64,6 +65,10 @@ class MongoEvents:
             looked += len(rows)
             self._settle(rows, now, overdue)
         return looked
+
+    def tell(self, event: Event, unit: ClientSession | None) -> None:
+        """Write down what follows from no grant, in the transaction of the change itself."""
+        self._db[EVENTS].insert_one(event_document(event), session=unit)
 
     def number(self, organisation_id: str) -> None:
         """Give the organisation's new events their places. Any number may do so at once."""

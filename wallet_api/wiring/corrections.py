@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from notifications.alerts import Alerts
 from notifications.outgoing import Message
@@ -12,15 +13,18 @@ from notifications.ports import PreferenceStore
 from wallet_api.context import Correcting, Reminding
 from wallet_api.corrections.desk import CorrectionDesk
 from wallet_api.corrections.disputes import DisputeDesk, DisputeParts
-from wallet_api.corrections.model import Correction, Dispute, Relation
-from wallet_api.identity.errors import CitizenUnknown
+from wallet_api.corrections.model import Correction, Dispute, DisputeState, Relation
+from wallet_api.events.model import EventType, of_record
+from wallet_api.identity.errors import CitizenUnknown, OrganisationUnknown
 from wallet_api.identity.family import Family
+from wallet_api.identity.organisations import Organisations
 from wallet_api.identity.people import People
 from wallet_api.identity.service import Identity
 from wallet_api.infra.crypto.envelope import CitizenCipher
 from wallet_api.infra.mongo import Db
 from wallet_api.stores.corrections import MongoCorrectionFiles, MongoCorrections
 from wallet_api.stores.disputes import MongoDisputes
+from wallet_api.stores.events import MongoEvents
 from wallet_api.stores.records import MongoRecords
 from wallet_api.wiring.opened_book import push_at
 
@@ -47,6 +51,14 @@ _TEXTS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     },
 }
 """What is said: no record, no organisation, nothing of anybody's health."""
+
+_TOLD: Mapping[DisputeState, EventType] = {
+    "open": "record_disputed",
+    "kept": "record_restored",
+    "taken_back": "record_restored",
+    "removed": "record_removed",
+}
+"""Which event tells of a state."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +114,35 @@ class CorrectionTeller:
         self.alerts.send([message], push_at(recipient_id, chosen, now))
 
 
+@dataclass(frozen=True)
+class AuthorTeller:
+    """Tells what becomes of a record in the feed of its author, or of whoever that was merged into."""
+
+    events: MongoEvents
+    organisations: Organisations
+
+    def __call__(self, dispute: Dispute, unit: Any) -> None:
+        """Write the event that follows from a dispute's new state; without an author there is none."""
+        if dispute.organisation_id is None:
+            return
+        heir = self._heir(dispute.organisation_id)
+        at = dispute.history[-1].at
+        told = of_record(
+            _TOLD[dispute.state], heir, dispute.citizen_id, dispute.record_id, dispute.version, at
+        )
+        self.events.tell(told, unit)
+
+    def _heir(self, organisation_id: str) -> str:
+        while True:
+            try:
+                next_id = self.organisations.get(organisation_id).successor_id
+            except OrganisationUnknown:
+                return organisation_id
+            if next_id is None:
+                return organisation_id
+            organisation_id = next_id
+
+
 def build_correcting(
     db: Db,
     cipher: CitizenCipher,
@@ -127,6 +168,7 @@ def build_correcting(
         disputes=MongoDisputes(db),
         hide=records.set_hidden,
         in_unit=records.in_unit,
+        tell=AuthorTeller(MongoEvents(db), identity.organisations),
         replan=reminding.planning.replan,
         note_hiding=note_hiding,
         name=name,

@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 from marshmallow import fields
 
-from wallet_api.events.model import Duty, DutyState, Event, EventType, HoldingState
+from wallet_api.events.model import OF_RECORDS, Duty, DutyState, Event, EventType, HoldingState
 from wallet_api.events.rules import RULES
 from wallet_api.events.webhooks import DeadLetter, Webhook
 from wallet_api.routes.schemas.base import (
@@ -63,6 +63,9 @@ class EventSchema(ReplySchema):
     citizen_ref = fields.String(allow_none=True, metadata=_NAMED)
     request_id = fields.String(
         allow_none=True, metadata={"description": "the request that was granted or closed"}
+    )
+    record_id = fields.String(
+        allow_none=True, metadata={"description": "one's own record that a citizen said is not theirs"}
     )
     superseded_by = fields.String(
         allow_none=True, metadata={"description": "the narrower consent that took its place"}
@@ -189,8 +192,8 @@ class AttestationForm(StrictSchema):
 
 
 def event_view(event: Event, named: Named) -> dict[str, Any]:
-    """An event in the organisation's own references. A closed request names no citizen."""
-    citizen, request = event.citizen_id, event.type == "request_closed"
+    """An event in the organisation's own references. A closed request and a record name no citizen."""
+    citizen, request, record = event.citizen_id, event.type == "request_closed", event.type in OF_RECORDS
     asked = event.about if request else event.request_id
     next_id = event.successor_id
     return {
@@ -200,8 +203,9 @@ def event_view(event: Event, named: Named) -> dict[str, Any]:
         "at": event.at,
         "state": _STATES.get(event.type),
         "version": event.version,
-        "grant_id": None if request else named("grant", citizen, event.about),
-        "citizen_ref": None if request else named("citizen", citizen),
+        "grant_id": None if request or record else named("grant", citizen, event.about),
+        "citizen_ref": None if request or record else named("citizen", citizen),
+        "record_id": named("record", citizen, event.about) if record else None,
         "request_id": None if asked is None else named("request", citizen, asked),
         "superseded_by": None if next_id is None else named("grant", citizen, next_id),
         "expires_at": event.expires_at,
