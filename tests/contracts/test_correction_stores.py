@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.plans import plan_stages
-from wallet_api.corrections.desk import Corrections, Files
+from wallet_api.corrections.desk import Asked, CorrectionDesk, Corrections, Files
 from wallet_api.corrections.disputes import Disputes
 from wallet_api.corrections.errors import (
     CorrectionClosed,
     DisputeClosed,
+    NobodyToCorrect,
     StaleCorrection,
     StaleDispute,
     TooManyFiles,
 )
 from wallet_api.corrections.memory import MemoryCorrections, MemoryDisputes, MemoryFiles
 from wallet_api.corrections.model import Answer, Correction, Dispute, EvidenceFile, Line, Relation
+from wallet_api.corrections.rules import load_rules
 from wallet_api.infra.crypto.envelope import CitizenCipher
 from wallet_api.infra.crypto.keystore import FileKeyStore
 from wallet_api.infra.crypto.wrapped_keys import MemoryWrappedKeys
@@ -230,3 +234,29 @@ def test_every_list_reads_an_index(embedded_db: Any) -> None:
         rows.insert_one(row | {"correction_id": new_id()})
         for question in questions:
             assert any(stage.startswith("IXSCAN") for stage in plan_stages(rows, question)), question
+
+
+def test_what_no_organisation_wrote_is_put_to_nobody(kept: Kept) -> None:
+    desk = CorrectionDesk(kept.corrections, kept.files, lambda: NOW)
+    mine = Asked(new_id(), "me", None, "r1", 1, "wrong_date", "x", "me", "self")
+    with pytest.raises(NobodyToCorrect):
+        desk.ask(mine, lambda _: None)
+    assert kept.corrections.get(mine.id) is None
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda told: told.pop("kinds"),
+        lambda told: told.update(extra={}),
+        lambda told: told["refusals"].clear(),
+        lambda told: told["states"]["refused"].pop("en"),
+        lambda told: told["states"]["refused"].update(vi=""),
+    ],
+)
+def test_a_file_of_codes_that_is_not_whole_stops_the_start(spoil: Callable[[Any], Any]) -> None:
+    raw = files("wallet_api.corrections").joinpath("rules.json").read_text(encoding="utf-8")
+    told = json.loads(raw)
+    spoil(told)
+    with pytest.raises(ValueError, match="codes of corrections"):
+        load_rules(json.dumps(told))

@@ -145,6 +145,9 @@ def test_a_guardian_sees_what_guardians_asked_until_it_is_hidden_from_them(world
     own = asked(world, girl, record_id)
     made = asked(world, mother, record_id, girl.id)
     path = f"/citizens/{girl.id}/correction-requests"
+    for seen in items(world.get("/provider/correction-requests", author)):
+        assert "relation" not in seen
+        assert [each["party"] for each in seen["history"]] == ["person"], "who of a family asked is not told"
     assert [each["id"] for each in items(world.get(path, mother))] == [made["id"]]
     assert world.get(f"{path}/{own['id']}", mother).status_code == 404
     assert len(items(world.get("/citizens/me/correction-requests", girl))) == 2
@@ -261,6 +264,9 @@ def test_a_successor_answers_for_what_the_merged_one_was_asked(world: World) -> 
     (seen,) = items(world.get("/provider/correction-requests", new))
     assert seen["id"] == made["id"]
     assert answer(world, new, made).status_code == 200
+    lines = items(world.get("/citizens/me/access-log?limit=100", person))
+    (line,) = [each for each in lines if each["action"] == "correction:answered"]
+    assert (line["organisation"]["id"], line["actor"]["name"]) == (new.organisation_id, "BS. Khánh")
 
 
 def test_both_sides_are_logged_and_lists_are_paged(world: World) -> None:

@@ -150,16 +150,13 @@ def corrections_of(who: Subject) -> Iterator[dict[str, Any]]:
 
 
 def journal(action: Action) -> Journal:
-    """Logs an act about a request, with the organisation it is put to."""
+    """Logs an act about a request, with the organisation it is put to, or the one that acts."""
 
     def write(found: Correction) -> None:
-        log_act(
-            action,
-            found.citizen_id,
-            reason=found.state,
-            organisation_id=found.organisation_id,
-            detail=found.log_detail(),
-        )
+        # A successor acts in its own name.
+        about = caller().organisation_id or found.organisation_id
+        detail = found.log_detail()
+        log_act(action, found.citizen_id, reason=found.state, organisation_id=about, detail=detail)
 
     return write
 
@@ -185,4 +182,4 @@ def _found(who: Subject, correction_id: str) -> Correction:
 def _view(found: Correction) -> dict[str, Any]:
     files, now = services().correcting.desk.files(found), services().now()
     view = asked_view(found, files, found.record_id, now, language(), answered_by)
-    return correction_view(view, found, organisation_view(found.organisation_id))
+    return correction_view(view, found, organisation_view(found.organisation_id), answered_by)

@@ -93,7 +93,10 @@ class HistoryLineSchema(ReplySchema):
     """A line of history: which party did what, and when."""
 
     event = fields.String()
-    party = Code(get_args(Party))
+    party = Code(
+        ("person", *get_args(Party)),
+        metadata={"description": "person: to an organisation, whether or not a guardian acted"},
+    )
     name = fields.String(allow_none=True, metadata={"description": "of a practitioner who answered"})
     at = Instant()
 
@@ -180,13 +183,16 @@ def asked_view(
         "overdue": found.overdue(vn_day(now)),
         "answer": _answer(found, language),
         "files": [file_view(each) for each in files],
-        "history": _history(found.history, name),
+        "history": [_nameless(each) for each in _history(found.history, name)],
     }
 
 
-def correction_view(view: Mapping[str, Any], found: Correction, organisation: object) -> dict[str, Any]:
+def correction_view(
+    view: Mapping[str, Any], found: Correction, organisation: object, name: Name
+) -> dict[str, Any]:
     """The same for whoever asked."""
-    return {**view, "organisation": organisation, "relation": found.relation}
+    more = {"organisation": organisation, "relation": found.relation}
+    return {**view, **more, "history": _history(found.history, name)}
 
 
 def mismatch_view(found: Dispute, organisation: object, language: str) -> dict[str, Any]:
@@ -223,6 +229,11 @@ def _reason(found: Dispute, language: str) -> str | None:
         return None
     decision = "keep" if found.state == "kept" else "remove"
     return RULES.reasons(decision)[found.reason][language]
+
+
+def _nameless(line: Mapping[str, Any]) -> dict[str, Any]:
+    """A line for the organisation: who of a family asked is none of its business."""
+    return {**line, "party": "person"} if line["party"] in get_args(Relation) else {**line}
 
 
 def _history(lines: Iterable[Line], name: Name) -> list[dict[str, Any]]:
