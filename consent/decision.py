@@ -10,12 +10,22 @@ from datetime import datetime
 from typing import Literal, NamedTuple
 
 from consent.model import AccessMode, Licence, LiveGrant, Standing
-from consent.predicate import NOTHING, Predicate, author_eyes, granted_eyes, guardian_eyes, own_eyes
+from consent.predicate import (
+    NOTHING,
+    Clause,
+    Predicate,
+    author_eyes,
+    granted_eyes,
+    guardian_eyes,
+    own_eyes,
+    shared_eyes,
+)
 
 Reason = Literal[
     "own_record",
     "guardian",
     "author",
+    "shared",
     "granted",
     "not_guardian",
     "blocked",
@@ -121,6 +131,11 @@ def decide_own() -> Decision:
 def decide_guardian(*, acts_for: bool) -> Decision:
     """Somebody reading another's book: only a guardian of today may, without what is hidden."""
     return Decision(True, "guardian", (), guardian_eyes()) if acts_for else Decision(reason="not_guardian")
+
+
+def decide_shared(wanted: Clause, *, by_guardian: bool) -> Decision:
+    """Whoever holds a share link that was judged and counted just now."""
+    return Decision(True, "shared", (), shared_eyes(wanted, by_guardian=by_guardian))
 
 
 def decide_author(organisation_id: str) -> Decision:

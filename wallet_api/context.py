@@ -43,9 +43,11 @@ from wallet_api.records.intake import IntakeService
 from wallet_api.records.pages import PageCursors
 from wallet_api.records.reader import Readers
 from wallet_api.records.safety import SafetyDesk
+from wallet_api.records.shared import SharedReader
 from wallet_api.records.windows import Viewer
 from wallet_api.rights.desk import RightsDesk
 from wallet_api.settings import Settings
+from wallet_api.shares.desk import ShareDesk
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,14 @@ class Telling:
 
 
 @dataclass(frozen=True)
+class Sharing:
+    """Share links: the desk that judges and counts, and the reader of what they show."""
+
+    desk: ShareDesk
+    reader: SharedReader
+
+
+@dataclass(frozen=True)
 class Services:
     """Everything a route may use. Built once per process by `wiring`; tests may pass their own."""
 
@@ -137,6 +147,7 @@ class Services:
     telling: Telling
     rights: RightsDesk
     correcting: Correcting
+    sharing: Sharing
 
 
 def services() -> Services:

@@ -30,6 +30,7 @@ from wallet_api.infra.readiness import CannotServe
 from wallet_api.infra.strict_json import MalformedBody
 from wallet_api.records import errors as records
 from wallet_api.rights import errors as rights
+from wallet_api.shares import errors as shares
 
 LANGUAGES = ("vi", "en")
 MEDIA_TYPE = "application/problem+json"
@@ -115,6 +116,13 @@ STATUS: dict[type[Exception], int] = {
     rights.StaleRightsRequest: 412,
     rights.RightsStepRefused: 409,
     rights.TooManyRightsRequests: 409,
+    shares.ShareNotFound: 404,
+    shares.StaleShare: 412,
+    shares.ShareBusy: 503,
+    shares.PasscodeRefused: 401,
+    shares.ShareOutOfBounds: 422,
+    shares.TooManyShares: 409,
+    shares.SharingRestricted: 409,
     crypto.BadReference: 404,
     crypto.BadCursor: 400,
     crypto.KeyUnavailable: 503,
@@ -287,6 +295,8 @@ def _where(why: Exception) -> list[dict[str, str]]:
     if isinstance(why, events.BadAttestation | events.BadWebhook):
         part = "attestation" if isinstance(why, events.BadAttestation) else "url"
         return [{"pointer": f"/{part}/{why.fault}", "code": "invalid", "message": ""}]
+    if isinstance(why, shares.ShareOutOfBounds):
+        return [{"pointer": f"/{why.field}", "code": "range", "message": ""}]
     if isinstance(why, ConsentUnreadable):
         return [{"pointer": each.place, "code": each.code, "message": ""} for each in why.faults]
     if isinstance(why, records.BundleRefused):

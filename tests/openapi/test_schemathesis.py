@@ -24,6 +24,7 @@ PARTS: dict[str, tuple[str, ...]] = {
         "family",
         "erasures",
         "rights",
+        "shares",
         "log-proofs",
         "reminders",
         "directory",
@@ -44,7 +45,7 @@ PARTS: dict[str, tuple[str, ...]] = {
         "emergency-reviews",
         "overdue-erasures",
     ),
-    "public": ("code-systems", "proofs", "oauth", "service", "fhir-metadata"),
+    "public": ("share-links", "code-systems", "proofs", "oauth", "service", "fhir-metadata"),
 }
 """Tags of the document, by who is sent to them."""
 DAILY: dict[str, tuple[str, ...]] = {

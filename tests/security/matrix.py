@@ -38,6 +38,8 @@ NOT_THINGS = {
     "practitioner_id",
     "file_id",
     "flag_id",
+    "link",
+    "ticket",
 }
 """Arguments that name what is nobody's."""
 CHOSEN = {"PUT /citizens/<citizen>/devices/<installation_id>"}
@@ -173,6 +175,11 @@ BODIES: dict[str, Body] = {
     },
     "POST /ops/breaches": lambda cast, meant: BREACH | {"detected_at": cast.world.now().isoformat()},
     "POST /citizens/<citizen>/rights-requests": lambda cast, meant: {"kind": "correct"},
+    "POST /citizens/<citizen>/shares": lambda cast, meant: {
+        "kind": "summary",
+        "expires_at": (cast.world.now() + timedelta(days=1)).isoformat(),
+    },
+    "POST /share-links/<link>": lambda cast, meant: {"recipient": "BS. Thử"},
     "POST /ops/rights-requests/<rights_id>/acknowledgement": lambda cast, meant: {"with_others": False},
     "POST /ops/rights-requests/<rights_id>/extension": lambda cast, meant: {"note": "x"},
     "POST /ops/rights-requests/<rights_id>/refusal": lambda cast, meant: {"code": "nothing_held"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -27,9 +28,13 @@ from wallet_api.corrections.model import EvidenceFile as EvidenceSent
 from wallet_api.identity.errors import OrganisationUnknown
 from wallet_api.identity.evidence import EvidenceFile
 from wallet_api.identity.family import Claim
+from wallet_api.infra.crypto.framing import to_base64url
 from wallet_api.infra.ids import id_from_bytes, new_id
 from wallet_api.records.safety import SafetyFlag
 from wallet_api.rights.desk import Asked
+from wallet_api.routes.share_links import share_id_of
+from wallet_api.shares.desk import Proposal
+from wallet_api.shares.model import Wanted
 
 BREACH = {"kind": "confidentiality", "cause": "insider", "data": ["health"], "what": "Thử"}
 ASSESSMENT = {"risk": "none", "must_notify": False, "affected": 0, "reason": "read the log"}
@@ -89,6 +94,8 @@ class Cast:
         self.written: dict[str, str] = {}
         self.entries: dict[str, str] = {}
         self.rights: dict[str, str] = {}
+        self.links: dict[str, str] = {}
+        self.shares: dict[str, str] = {}
         self.file_of_citizen = ""
         self.corrections: dict[str, tuple[str, str]] = {}
         for name in books:
@@ -171,6 +178,7 @@ class Cast:
             "webhook_id": self.webhook if exists else new_id(),
             "file_id": self.file_of_citizen if exists else new_id(),
             "flag_id": self.flag if exists else new_id(),
+            **self._link(exists),
             "purpose": "TREAT" if exists else "NO-SUCH-PURPOSE",
             "dispute_id": self.dispute if exists else new_id(),
         }
@@ -201,6 +209,8 @@ class Cast:
             self._open_emergency(operation)
         if name == "flag_id":
             self._raise_flag()
+        if name == "share_id" and identity in CITIZENS:
+            self._share(self.people[_OWN[identity]])
         if name == "guardianship_id":
             self._claim(self.people[_OWN.get(identity, "citizen")])
         if identity not in CITIZENS:
@@ -225,6 +235,7 @@ class Cast:
         found |= {"grant_id": self.grants[who.id], "session_id": self.sessions[who.id]}
         found |= {"guardianship_id": self.claims[who.id], "entry_ref": self.entries[who.id]}
         found |= {"rights_id": self.rights[who.id], "correction_id": self.corrections[who.id][0]}
+        found |= {"share_id": self.shares[who.id]}
         return found | {"installation_id": self.apps[who.id], "message_id": self.messages[who.id]}
 
     def _held(self, holder: str, position: int) -> Target:
@@ -270,6 +281,7 @@ class Cast:
         for step in (self._ask, self._grant, self._message, self._app, self._session, self._claim):
             step(whose)
         self._copied(whose)
+        self._share(whose)
         self._read_log(whose)
         self._correct(whose)
 
@@ -395,6 +407,39 @@ class Cast:
         relation: Any = "guardian" if whose.id in children else "self"
         asked = Asked(new_id(), whose.id, "copy", None, whose.id, relation)
         return self.world.services.rights.ask(asked, lambda _: None).id
+
+    def _share(self, whose: Person) -> None:
+        """A share link of whoever reads this book: the person, or the guardian of a child."""
+        children = {self.people["baby"].id: "guardian", self.people["girl"].id: "companion"}
+        maker = self.people[children[whose.id]].id if whose.id in children else whose.id
+        link = to_base64url(secrets.token_bytes(32))
+        with self.world.app.app_context():
+            share_id = share_id_of(link)
+        wish = Proposal(
+            id=share_id,
+            citizen_id=whose.id,
+            by=maker,
+            relation="guardian" if whose.id in children else "self",
+            wanted=Wanted("summary"),
+            label=None,
+            expires_at=self.world.now() + timedelta(days=1),
+            use_limit=100,
+            passcode=None,
+            key=to_base64url(secrets.token_bytes(32)),
+        )
+        self.shares[whose.id] = self.world.services.sharing.desk.make(wish, lambda _: None).id
+        self.links[whose.id] = link
+
+    def _link(self, exists: bool) -> dict[str, str]:
+        """The link to the citizen's book and a ticket to its file; or one that never was."""
+        link = self.links[self.people["citizen"].id] if exists else to_base64url(secrets.token_bytes(32))
+        until = self.world.now() + timedelta(minutes=5)
+        with self.world.app.app_context():
+            bound_to = ("shared file", share_id_of(link))
+        return {
+            "link": link,
+            "ticket": self.world.services.cursors.seal({}, bound_to=bound_to, expires=until),
+        }
 
     def _waiting(self, whose: Person) -> None:
         self.rights[whose.id] = self._ask_rights(whose)
@@ -548,7 +593,7 @@ class Held:
 _OWN = {"citizen": "citizen", "guardian": "baby", "companion": "girl"}
 _THINGS = (
     *("record_id", "request_id", "grant_id", "session_id", "installation_id", "message_id"),
-    *("guardianship_id", "entry_ref", "rights_id", "correction_id"),
+    *("guardianship_id", "entry_ref", "rights_id", "correction_id", "share_id"),
 )
 
 

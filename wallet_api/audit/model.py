@@ -83,6 +83,9 @@ class Action(StrEnum):
     CAMPAIGN_PREPARED = "campaign:prepared"
     CAMPAIGN_SENT = "campaign:sent"
     COVERAGE_READ = "coverage:read"
+    SHARE_MADE = "share:made"
+    SHARE_VIEWED = "share:viewed"
+    SHARE_REVOKED = "share:revoked"
     RIGHTS_REQUESTED = "rights:requested"
     RIGHTS_ANSWERED = "rights:answered"
     RIGHTS_READ = "rights:read"
@@ -124,6 +127,8 @@ class ActorKind(StrEnum):
     PRACTITIONER = "practitioner"
     ORGANISATION = "organisation"
     OPS = "ops"
+    LINK = "link"
+    """Whoever holds a share link; `actor_id` is the share's."""
     SYSTEM = "system"
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from types import MappingProxyType
 
 from consent.decision import Decision, decide_guardian, decide_own
 from consent.model import Relation
 from consent.predicate import Predicate
 from wallet_api.audit.log import AccessLog
-from wallet_api.audit.model import Action, ActorKind, AuditEvent
+from wallet_api.audit.model import Action, ActorKind, AuditEvent, DetailValue
 from wallet_api.records.model import Record
 
 
@@ -68,8 +70,15 @@ def look_event(window: Window, action: Action, at: datetime) -> AuditEvent:
     )
 
 
-def log_look(log: AccessLog, window: Window, action: Action, at: datetime, shown: list[Record]) -> None:
-    """Write durably that these records are about to be shown.
+def log_look(
+    log: AccessLog,
+    window: Window,
+    action: Action,
+    at: datetime,
+    shown: list[Record],
+    detail: Mapping[str, DetailValue] = MappingProxyType({}),
+) -> None:
+    """Write durably that these records are about to be shown; `detail` says more of the look.
 
     Raises:
         LogUnavailable: it could not be written; nothing may be shown.
@@ -78,4 +87,4 @@ def log_look(log: AccessLog, window: Window, action: Action, at: datetime, shown
     event = replace(look_event(window, action, at), record_count=len(shown), categories=categories)
     # Which one it was decides later whether a companion may know of the look.
     one = {"record": shown[0].id} if action is Action.RECORD_READ and len(shown) == 1 else {}
-    log.append(replace(event, detail=one))
+    log.append(replace(event, detail={**detail, **one}))

@@ -36,6 +36,8 @@ from wallet_api.routes.reminders import reminders
 from wallet_api.routes.rights import rights
 from wallet_api.routes.rights_desk import rights_desk
 from wallet_api.routes.safety import flagging, safety_desk
+from wallet_api.routes.share_links import share_links
+from wallet_api.routes.shares import shares
 from wallet_api.routes.station import station
 from wallet_api.routes.webhooks import webhooks
 from wallet_api.routes.writing import writing
@@ -72,6 +74,8 @@ BLUEPRINTS: tuple[GuardedBlueprint, ...] = (
     correction_answers,
     disputes,
     mismatches,
+    shares,
+    share_links,
     reviews,
     fhir_consents,
     fhir_audit_events,
@@ -95,6 +99,8 @@ PUBLIC: dict[str, str] = {
     "proofs.ReceiptKeys": "published public keys",
     "proofs.EventKeys": "published public keys",
     "proofs.CheckpointKeys": "published public keys",
+    "share-links.Manifest": "whoever holds a share link; guarded by its 256 bits, a passcode and counts",
+    "share-links.SharedFile": "what a manifest names; guarded likewise, and by a sealed ticket",
     "api-docs.openapi_json": "documentation",
     "oauth.authorize": "where signing in begins",
     "oauth.vneid_callback": "where VNeID sends the browser back; guarded by state, cookie and PKCE",

@@ -144,7 +144,8 @@ def _complete(operation: Operation, path: str, audience: tuple[str, ...]) -> Non
     common = {str(status) for status in _common(operation, path, audience)}
     answers: dict[str, Any] = {}
     for status in sorted(own.keys() | common):
-        kind = PROBLEMS.get(int(status))
+        # A problem that an operation describes itself is told in its own words.
+        kind = None if "content" in own.get(status, ()) else PROBLEMS.get(int(status))
         if kind is not None:
             answers[status] = kind.name
         else:

@@ -50,6 +50,15 @@ PATH_NAMES: Mapping[str, tuple[dict[str, Any], str]] = {
     ),
     "emergency_id": (_ID, "The `id` of an emergency access and of its review."),
     "record_id": (_ID, "The `id` of a record."),
+    "share_id": (_ID, "The `id` of a share link."),
+    "link": (
+        {"type": "string", "pattern": "^[A-Za-z0-9_-]{43}$", "minLength": 43, "maxLength": 43},
+        "The last part of the `url` in a share link.",
+    ),
+    "ticket": (
+        {"type": "string", "pattern": SEALED_PATTERN, "maxLength": 256},
+        "The last part of a `location` in a manifest.",
+    ),
     "message_id": (_ID, "The `id` of a message of the inbox."),
     "intake_id": (_ID, "The `id` of an intake report."),
     "installation_id": (

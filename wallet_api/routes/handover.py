@@ -22,6 +22,7 @@ from wallet_api.infra.mongo import DATABASE_ERRORS
 from wallet_api.records.errors import RecordNotFound
 
 _CANNOT_ASK: tuple[type[Exception], ...] = (*DATABASE_ERRORS, LogUnavailable)
+_ORIGINS: Final = ("Access-Control-", "Cross-Origin-")
 _READING: Final = frozenset({"GET", "HEAD"})
 
 
@@ -33,6 +34,15 @@ def hold(fence: Fence) -> None:
 def hold_guardian(guardian_id: str, dependent_id: str) -> None:
     """This answer holds what a guardian may see of a dependent: check that they still are one."""
     g.setdefault("guardianships", set()).add((guardian_id, dependent_id))
+
+
+Check = Callable[[], Exception | None]
+"""Says what stands in the way of handing an answer over now; None: nothing."""
+
+
+def hold_until(check: Check) -> None:
+    """This answer holds what was read under another condition: ask once more before it leaves."""
+    g.setdefault("checks", []).append(check)
 
 
 Dress = Callable[[Response], Response]
@@ -55,6 +65,7 @@ def release_last(app: Flask, dress: Dress) -> None:
 def release(answer: Response) -> Response:
     """The answer, or a refusal in its place when what it was read under is over or cannot be asked."""
     fences, guardianships = g.pop("fences", ()), g.pop("guardianships", ())
+    checks: list[Check] = g.pop("checks", [])
     if answer.status_code >= 400:
         return answer  # a refusal holds no data, and a database that is away need not be asked a second time
     try:
@@ -64,9 +75,19 @@ def release(answer: Response) -> Response:
         # What a guardian did is done; only what they are shown can still be kept from them.
         if request.method in _READING and not all(map(_still_acts, guardianships)):
             return problem_of(RecordNotFound("ended"))
+        for why in filter(None, (check() for check in checks)):
+            return _for_all_origins(problem_of(why), answer)
     except _CANNOT_ASK:
         return problem("unavailable", 503)
     return answer
+
+
+def _for_all_origins(refusal: Response, answer: Response) -> Response:
+    """The refusal, readable from wherever the answer would have been."""
+    for name, value in answer.headers:
+        if name.startswith(_ORIGINS):
+            refusal.headers[name] = value
+    return refusal
 
 
 def _still_acts(pair: tuple[str, str]) -> bool:

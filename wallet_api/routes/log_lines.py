@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from flask import g
+
 from wallet_api.audit.log import LogEntry
 from wallet_api.audit.model import Action, ActorKind, AuditEvent
 from wallet_api.context import services, viewer
@@ -15,6 +17,8 @@ _YOU = {"vi": "Bạn", "en": "You"}
 _GUARDIAN = {"vi": "Người giám hộ", "en": "A guardian"}
 _OWNER = {"vi": "Chủ sổ", "en": "The owner of the book"}
 _SYSTEM = {"vi": "Hệ thống", "en": "The system"}
+_HOLDER = {"vi": "Người giữ liên kết", "en": "Whoever holds the link"}
+_SAYS = {"vi": "{who} (tự xưng “{name}”)", "en": "{who} (says: “{name}”)"}
 _VERBS = {
     # the book
     "record:read": {"vi": "xem một hồ sơ", "en": "read a record"},
@@ -117,6 +121,10 @@ _VERBS = {
     "reminder:planned": {"vi": "lên lịch một lời nhắc", "en": "planned a reminder"},
     "reminder:sent": {"vi": "gửi một lời nhắc", "en": "sent a reminder"},
     "reminder:settings_changed": {"vi": "thay đổi cài đặt nhắc lịch", "en": "changed the reminder settings"},
+    # share links
+    "share:made": {"vi": "tạo một liên kết chia sẻ hồ sơ", "en": "made a link that shares records"},
+    "share:viewed": {"vi": "xem hồ sơ qua liên kết chia sẻ", "en": "saw records through a share link"},
+    "share:revoked": {"vi": "thu hồi một liên kết chia sẻ hồ sơ", "en": "revoked a link that shares records"},
     # rights
     "rights:requested": {"vi": "gửi yêu cầu về dữ liệu cá nhân", "en": "made a request about personal data"},
     "rights:answered": {
@@ -207,9 +215,11 @@ _HIDING = frozenset({Action.RECORD_HIDDEN, Action.RECORD_SHOWN})
 def not_for_companions(event: AuditEvent) -> bool:
     """Whether a line would tell a companion what is not theirs to know.
 
-    That something was hidden, and what was asked of the rights desk, said to be wrong or disputed by
-    somebody else.
+    That something was hidden; what was asked of the rights desk, said to be wrong or disputed by somebody
+    else; and links the person made.
     """
+    if str(event.action).startswith("share:") and event.detail.get("made_by") == "self":
+        return True
     others = str(event.action).startswith(_OWN_AFFAIRS) and event.actor_id != viewer().id
     return others or event.action in _HIDING
 
@@ -262,7 +272,17 @@ def _name(event: AuditEvent) -> str:
         return (_OWNER if event.actor_id == event.citizen_id else _GUARDIAN)[locale]
     if event.actor_kind is ActorKind.PRACTITIONER and event.organisation_id:
         return _practitioner(event.organisation_id, event)
-    return _SYSTEM[locale]
+    return _holder(event) if event.actor_kind is ActorKind.LINK else _SYSTEM[locale]
+
+
+def _holder(event: AuditEvent) -> str:
+    """Whoever came with a share link, as they called themselves; as long as the share remembers it."""
+    locale, known = language(), g.setdefault("shares_seen", {})
+    if event.actor_id not in known:
+        known[event.actor_id] = services().sharing.desk.find(event.actor_id)
+    share, number = known[event.actor_id], event.detail.get("knock")
+    said = [] if share is None else [each.recipient for each in share.knocks if each.number == number]
+    return _SAYS[locale].format(who=_HOLDER[locale], name=said[0]) if said else _HOLDER[locale]
 
 
 def _practitioner(organisation_id: str, event: AuditEvent) -> str:

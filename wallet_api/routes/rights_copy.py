@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from wallet_api.context import services
+from wallet_api.errors import language
 from wallet_api.records.model import Filter, Record
 from wallet_api.routes.companions import entries_seen, grants_seen
 from wallet_api.routes.corrections import corrections_of
@@ -20,6 +21,7 @@ from wallet_api.routes.log_lines import log_line
 from wallet_api.routes.schemas.base import instant
 from wallet_api.routes.schemas.consents import grant_view
 from wallet_api.routes.schemas.records import record_view
+from wallet_api.routes.schemas.shares import ShareSchema, share_view
 from wallet_api.routes.subjects import Subject, organisation_view, reader
 
 _PAGE = 100
@@ -35,6 +37,8 @@ def copy_of(citizen: str, who: Subject) -> Iterator[str]:
     yield from _joined(provenance)
     yield '],"consents":['
     yield from _joined(_grants(who))
+    yield '],"shares":['
+    yield from _joined(_shares(who))
     yield '],"access_log":['
     yield from _joined(_log(who))
     yield '],"correction_requests":['
@@ -78,6 +82,16 @@ def _grants(who: Subject) -> Iterator[dict[str, Any]]:
             state = each.state_at(services().now())
             yield grant_view(each, state, organisation_view(each.scope.organisation_id))
         before = page[-1].granted_at, page[-1].id
+
+
+def _shares(who: Subject) -> Iterator[dict[str, Any]]:
+    """Share links with who came; of a link there is nothing to copy, nobody keeps it."""
+    desk, before = services().sharing.desk, None
+    schema = ShareSchema()
+    while page := desk.listed(who.citizen_id, who.relation, before, _PAGE):
+        for each in page:
+            yield schema.dump(share_view(each, services().now(), language()))
+        before = page[-1].place
 
 
 def _log(who: Subject) -> Iterator[dict[str, Any]]:

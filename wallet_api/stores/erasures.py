@@ -31,6 +31,7 @@ OWNED: Final[dict[str, dict[str, tuple[str, ...]]]] = {
         "reminders": ("citizen_id",),
     },
     "rights": {"correction_files": ("citizen_id",)},
+    "shares": {"shares": ("citizen_id",)},
     "profile": {
         "citizens": ("_id",),
         "guardianships": ("dependent_id", "guardian_id"),

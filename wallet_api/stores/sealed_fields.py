@@ -21,6 +21,8 @@ from wallet_api.stores.corrections import place_of as correction_place
 from wallet_api.stores.reminding import RETENTION_CLASS as REMINDERS
 from wallet_api.stores.rights import COLLECTION as RIGHTS
 from wallet_api.stores.rights import place_of as rights_place
+from wallet_api.stores.shares import COLLECTION as SHARES
+from wallet_api.stores.shares import place_of as share_place
 
 Document = dict[str, Any]
 _SECONDS: Final = 6 * 3600.0
@@ -162,6 +164,7 @@ SEALED: Final[tuple[SealedField, ...]] = (
     SealedField(RIGHTS, "content", rights_place),
     SealedField(CORRECTIONS, "content", correction_place),
     SealedField(CORRECTION_FILES, "sealed", correction_file_place),
+    SealedField(SHARES, "content", share_place),
     SealedField(
         "breaches",
         "content",

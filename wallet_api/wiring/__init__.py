@@ -69,6 +69,7 @@ from wallet_api.wiring.record_ids import fingerprint_with, record_id_with
 from wallet_api.wiring.reminding import PlannedCitizens, build_reminding
 from wallet_api.wiring.rights import build_rights
 from wallet_api.wiring.schema import ready_schema
+from wallet_api.wiring.shares import build_sharing
 from wallet_api.wiring.theft import crowd_teller, start_teller, theft_teller
 
 
@@ -190,6 +191,7 @@ def _assemble(settings: Settings, db: Db, keys: KeyStore, now: Callable[[], date
             record_id_with(blind),
             now,
         ),
+        sharing=build_sharing(db, cipher, identity, records, log, now),
     )
 
 

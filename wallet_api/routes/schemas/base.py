@@ -190,6 +190,13 @@ class ProblemSchema(ReplySchema):
     detail = fields.String()
     request_id = fields.String()
     errors = fields.List(fields.Nested(ProblemFieldSchema), metadata={"absent": "nothing more is to be said"})
+    remaining_attempts = fields.Integer(
+        data_key="remainingAttempts",
+        metadata={
+            "absent": "only of a share link's passcode",
+            "description": "as SMART Health Links names it",
+        },
+    )
 
 
 def instant(moment: datetime) -> str:

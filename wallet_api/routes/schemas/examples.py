@@ -39,6 +39,14 @@ EMERGENCY: Final[Example] = {
 VERDICT: Final[Example] = {"verdict": "justified", "reason": "Hồ sơ bệnh án xác nhận người bệnh bất tỉnh."}
 LIFTING: Final[Example] = {"reason": "Đã tập huấn lại về truy cập cấp cứu."}
 VISIBILITY: Final[Example] = {"audience": "guardians", "hidden": True}
+SHARE: Final[Example] = {
+    "kind": "summary",
+    "label": "Cho phòng khám",
+    "expires_at": "2026-12-01T00:00:00+07:00",
+    "use_limit": 3,
+    "passcode": "khong-de-doan",
+}
+MANIFEST: Final[Example] = {"recipient": "BS. Ví Dụ, Phòng khám Ví Dụ", "passcode": "khong-de-doan"}
 PREFERENCES: Final[Example] = {"opted_out": [], "from_hour": 8, "to_hour": 20, "locale": "vi"}
 DEVICE: Final[Example] = {
     "platform": "android",

@@ -179,6 +179,7 @@ class CopySchema(ReplySchema):
     records = fields.Dict(metadata={"description": "a FHIR R4 Bundle of type collection"})
     provenance = fields.List(fields.Dict(), metadata={"description": "where each record came from"})
     consents = fields.List(fields.Dict(), metadata={"description": "every grant, newest first"})
+    shares = fields.List(fields.Dict(), metadata={"description": "share links and who came, newest first"})
     access_log = fields.List(fields.Dict(), metadata={"description": "who looked, newest first"})
     correction_requests = fields.List(fields.Dict(), metadata={"description": "with answers, newest first"})
     disputes = fields.List(fields.Dict(), metadata={"description": "records said not to be one's own"})

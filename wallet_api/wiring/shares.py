@@ -1,0 +1,59 @@
+"""Share links over the database, the people and the families of one wallet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from wallet_api.audit.log import AccessLog
+from wallet_api.context import Sharing
+from wallet_api.identity.ages import AGES, has_reached
+from wallet_api.identity.errors import CitizenUnknown
+from wallet_api.identity.service import Identity
+from wallet_api.infra.clock import vn_day
+from wallet_api.infra.crypto.envelope import CitizenCipher
+from wallet_api.infra.mongo import Db
+from wallet_api.records.ports import Records
+from wallet_api.records.shared import SharedReader
+from wallet_api.shares.desk import ShareDesk
+from wallet_api.shares.model import Relation
+from wallet_api.shares.rules import RULES
+from wallet_api.stores.restrictions import MongoRestrictions
+from wallet_api.stores.shares import MongoShares
+
+
+class WalletStanding:
+    """`shares.desk.Standing`: who may share whose book today."""
+
+    def __init__(
+        self, identity: Identity, restrictions: MongoRestrictions, now: Callable[[], datetime]
+    ) -> None:
+        self._identity = identity
+        self._now = now
+        self.restricted = restrictions.holds
+
+    def may_share(self, citizen_id: str, by: str, relation: Relation) -> bool:
+        """The person lives and is known; a guardian still acts for them, alone, for they are below seven."""
+        now = self._now()
+        try:
+            facts = self._identity.people.facts(citizen_id)
+        except CitizenUnknown:
+            return False
+        if facts.deceased or relation == "self":
+            return not facts.deceased
+        alone = not has_reached(facts.born, AGES.co_consent, vn_day(now))
+        return alone and self._identity.family.acts_for(by, citizen_id, now)
+
+
+def build_sharing(
+    db: Db,
+    cipher: CitizenCipher,
+    identity: Identity,
+    records: Records,
+    log: AccessLog,
+    now: Callable[[], datetime],
+) -> Sharing:
+    """The desk and the reader of one wallet."""
+    standing = WalletStanding(identity, MongoRestrictions(db), now)
+    reader = SharedReader(records, log, now, RULES.bounds.most_records)
+    return Sharing(ShareDesk(MongoShares(db, cipher), standing, now), reader)
