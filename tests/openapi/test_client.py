@@ -17,6 +17,8 @@ from tests.openapi.served import ROOT
 from tests.world import World, bundle, condition, found_in
 
 PACKAGE = "wallet_client"
+SETTINGS = {"content_type_overrides": {"application/jose": "text/plain"}}
+"""What the generator must be told: a file of SMART Health Links is a text, whatever its name."""
 
 
 def generator() -> Path:
@@ -35,9 +37,12 @@ def client(running: tuple[World, str], tmp_path_factory: pytest.TempPathFactory)
     program, folder = generator(), tmp_path_factory.mktemp("client")
     document = folder / "openapi.json"
     document.write_text(json.dumps(found_in(running[0].get("/api/openapi.json"))), encoding="utf-8")
+    settings = folder / "settings.json"
+    settings.write_text(json.dumps(SETTINGS), encoding="utf-8")
     # It tidies up with ruff, which is among our checks.
     env = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     command = [str(program), "generate", "--path", str(document), "--meta", "none"]
+    command += ["--config", str(settings)]
     done = subprocess.run(
         [*command, "--output-path", str(folder / PACKAGE)],
         env=env,

@@ -94,7 +94,6 @@ class Cast:
         self.written: dict[str, str] = {}
         self.entries: dict[str, str] = {}
         self.rights: dict[str, str] = {}
-        self.links: dict[str, str] = {}
         self.shares: dict[str, str] = {}
         self.file_of_citizen = ""
         self.corrections: dict[str, tuple[str, str]] = {}
@@ -110,6 +109,7 @@ class Cast:
         world.services.identity.sessions.end_all(self.ended_session.id)
         self._wards()
         self._raise_flag()
+        self.link = self._share(world.person())
         self.breach = self.emergency = self.webhook = ""
         self._open_breach("")
         self._open_case("")
@@ -408,34 +408,33 @@ class Cast:
         asked = Asked(new_id(), whose.id, "copy", None, whose.id, relation)
         return self.world.services.rights.ask(asked, lambda _: None).id
 
-    def _share(self, whose: Person) -> None:
+    def _share(self, whose: Person) -> str:
         """A share link of whoever reads this book: the person, or the guardian of a child."""
         children = {self.people["baby"].id: "guardian", self.people["girl"].id: "companion"}
-        maker = self.people[children[whose.id]].id if whose.id in children else whose.id
-        link = to_base64url(secrets.token_bytes(32))
-        with self.world.app.app_context():
-            share_id = share_id_of(link)
+        link, key = (to_base64url(secrets.token_bytes(32)) for _ in range(2))
         wish = Proposal(
-            id=share_id,
+            id=self._share_id(link),
             citizen_id=whose.id,
-            by=maker,
+            by=self.people[children[whose.id]].id if whose.id in children else whose.id,
             relation="guardian" if whose.id in children else "self",
             wanted=Wanted("summary"),
             label=None,
             expires_at=self.world.now() + timedelta(days=1),
             use_limit=100,
             passcode=None,
-            key=to_base64url(secrets.token_bytes(32)),
+            key=key,
         )
         self.shares[whose.id] = self.world.services.sharing.desk.make(wish, lambda _: None).id
-        self.links[whose.id] = link
+        return link
+
+    def _share_id(self, link: str) -> str:
+        with self.world.app.app_context():
+            return share_id_of(link)
 
     def _link(self, exists: bool) -> dict[str, str]:
-        """The link to the citizen's book and a ticket to its file; or one that never was."""
-        link = self.links[self.people["citizen"].id] if exists else to_base64url(secrets.token_bytes(32))
-        until = self.world.now() + timedelta(minutes=5)
-        with self.world.app.app_context():
-            bound_to = ("shared file", share_id_of(link))
+        """A link that serves and a ticket to its file; or one that never was."""
+        link = self.link if exists else to_base64url(secrets.token_bytes(32))
+        until, bound_to = self.world.now() + timedelta(minutes=5), ("shared file", self._share_id(link))
         return {
             "link": link,
             "ticket": self.world.services.cursors.seal({}, bound_to=bound_to, expires=until),

@@ -15,7 +15,14 @@ from apispec import APISpec, BasePlugin
 from werkzeug.routing import Rule
 
 from wallet_api.errors import MEDIA_TYPE, texts
-from wallet_api.routes.document_parts import HEADERS, PARAMETERS, PATH_NAMES, PROBLEMS, SECURITY_SCHEMES
+from wallet_api.routes.document_parts import (
+    HEADERS,
+    PARAMETERS,
+    PASSCODE,
+    PATH_NAMES,
+    PROBLEMS,
+    SECURITY_SCHEMES,
+)
 from wallet_api.routes.guarded import GuardedBlueprint, anybody, citizen_only, provider_only, signed_in
 from wallet_api.routes.schemas.base import ProblemSchema
 from wallet_api.routes.schemas.published import without_null
@@ -108,7 +115,7 @@ def audience_of(blueprint: GuardedBlueprint) -> tuple[str, ...]:
 
 def register_problems(spec: APISpec) -> None:
     """Publish every problem answer once; operations refer to them."""
-    for status, kind in PROBLEMS.items():
+    for status, kind in (*PROBLEMS.items(), (401, PASSCODE)):
         text = texts("en")[kind.code]
         example = {
             "type": f"urn:wallet:problem:{kind.code}",
@@ -144,9 +151,10 @@ def _complete(operation: Operation, path: str, audience: tuple[str, ...]) -> Non
     common = {str(status) for status in _common(operation, path, audience)}
     answers: dict[str, Any] = {}
     for status in sorted(own.keys() | common):
-        # A problem that an operation describes itself is told in its own words.
-        kind = None if "content" in own.get(status, ()) else PROBLEMS.get(int(status))
-        if kind is not None:
+        kind = PROBLEMS.get(int(status))
+        if own.get(status) == PASSCODE.name:
+            answers[status] = PASSCODE.name  # a 401 of another meaning
+        elif kind is not None:
             answers[status] = kind.name
         else:
             answers[status] = own[status]

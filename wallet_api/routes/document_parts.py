@@ -112,9 +112,9 @@ HEADERS: Mapping[str, dict[str, Any]] = {
     },
     "WWW-Authenticate": {
         "description": "RFC 6750 and RFC 9470: `invalid_token`, or `insufficient_user_authentication` where "
-        "a sign-in of the last five minutes is needed.",
+        "a sign-in of the last five minutes is needed. `Passcode`: of a share link.",
         "required": True,
-        "schema": {"type": "string", "pattern": "^Bearer "},
+        "schema": {"type": "string", "pattern": "^(Bearer |Passcode$)"},
     },
     "Retry-After": {
         "description": "Seconds to wait before trying again.",
@@ -181,6 +181,13 @@ PROBLEMS: Mapping[int, Problem] = {
         "Unavailable", "unavailable", "Something we need does not answer. Try again.", ("Retry-After",)
     ),
 }
+PASSCODE = Problem(
+    "PasscodeNeeded",
+    "passcode_refused",
+    "No passcode, or a wrong one; `remainingAttempts` says how many wrong ones may still follow.",
+    ("WWW-Authenticate",),
+)
+"""The other meaning of 401: of a share link, whose holder needs no token."""
 
 _CITIZEN = (
     "The access token of a person's app: `/oauth/authorize` with PKCE (S256), then `/oauth/token`. A JWT "

@@ -24,11 +24,11 @@ from wallet_api.infra.ids import id_from_bytes
 from wallet_api.records.model import Record
 from wallet_api.records.shared import Selection, Whose
 from wallet_api.records.windows import Viewer
+from wallet_api.routes.document_parts import PASSCODE
 from wallet_api.routes.guarded import GuardedBlueprint, anybody
 from wallet_api.routes.handover import hold_until
 from wallet_api.routes.limits import spend
 from wallet_api.routes.schemas import examples
-from wallet_api.routes.schemas.base import ProblemSchema
 from wallet_api.routes.schemas.shares import ManifestForm, ManifestSchema
 from wallet_api.shares.errors import PasscodeRefused, ShareBusy, ShareNotFound
 from wallet_api.shares.model import Relation, Share, Wanted, declared
@@ -65,7 +65,7 @@ class Manifest(MethodView):
     @share_links.doc(operationId="openShareLink")
     @share_links.arguments(ManifestForm, example=examples.MANIFEST)
     @share_links.response(200, ManifestSchema)
-    @share_links.alt_response(401, schema=ProblemSchema, description="No passcode, or a wrong one.")
+    @share_links.alt_response(401, response=PASSCODE.name)
     def post(self, form: dict[str, Any], link: str) -> Any:
         """What the link shows now, counted as one use.
 
