@@ -6,10 +6,12 @@ import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from fhir.resources.R4B import get_fhir_model_class
+from pymongo.database import Database
 
 from consent.decision import decide_shared
 from consent.model import Period
@@ -369,6 +371,18 @@ def test_what_a_viewer_sends_is_read_strictly_and_is_no_guess(world: World) -> N
         answer = world.call(method, path, None, {"recipient": "x"} if method == "POST" else None)
         assert answer.status_code == 404
     assert as_kept(world, share, an)["attempts_left"] == 5
+
+
+def test_knocking_at_a_link_is_bounded_whether_or_not_there_is_one(
+    embedded_db: Database[Json], tmp_path: Path
+) -> None:
+    world = World(embedded_db, tmp_path, WALLET_LIMITS=json.dumps({"share_view": "2/hour"}))
+    share = made(world, filled(world))
+    assert [ask(world, share).status_code for _ in range(3)] == [200, 200, 429]
+    assert [never(world).status_code for _ in range(3)] == [404, 404, 429]
+    told = [without_request_id(each)[2] for each in (ask(world, share), never(world))]
+    assert {name for name, _ in told[0]} == {name for name, _ in told[1]}
+    world.services.log.close()
 
 
 def test_hidden_from_every_provider_is_the_audience_of_links() -> None:
