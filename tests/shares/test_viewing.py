@@ -152,10 +152,12 @@ def test_no_more_is_shown_than_a_view_may_hold_and_the_bundle_says_so(
 
 
 def test_c26_an_expired_link_is_refused_whatever_its_exp_says(world: World) -> None:
-    share = made(world, filled(world))
+    an = filled(world)
+    share = made(world, an)
     shown(world, share)
     world.forward(days=1)
     is_over(world, share)
+    assert as_kept(world, share, an)["uses"] == 1
 
 
 def test_c26_a_link_is_used_up_after_its_uses_also_by_many_at_once(world: World) -> None:
@@ -250,7 +252,7 @@ def test_c26_what_is_hidden_while_it_is_read_is_not_handed_over(
     assert codes_of(shown(world, share)) == {DOSE}
 
 
-def test_c26_the_dead_and_the_restricted_are_not_shown(world: World) -> None:
+def test_c26_the_dead_the_locked_out_and_the_restricted_are_not_shown(world: World) -> None:
     an = filled(world)
     share = made(world, an)
     request = completed(world, asked(world, an, "restrict"))
@@ -258,6 +260,10 @@ def test_c26_the_dead_and_the_restricted_are_not_shown(world: World) -> None:
     assert found_in(make(world, an))["code"] == "sharing_restricted"
     path = f"/citizens/me/rights-requests/{request['id']}/cancellation"
     assert world.post(path, world.signed_in(an)).status_code == 200
+    shown(world, share)
+    world.services.identity.people.lock(an.id)  # a lost phone: nobody could end what its finder shares
+    is_over(world, share)
+    world.services.identity.people.unlock(an.id)
     shown(world, share)
     world.services.identity.people.record_death(an.id, date(2026, 11, 2))
     is_over(world, share)

@@ -37,6 +37,7 @@ _KINDS: Mapping[str, tuple[str, str]] = {
     "record:corrected": ("U", "update"),
     "forecast:read": ("R", "read"),
     "log:read": ("R", "search-type"),
+    "share:viewed": ("R", "read"),
     "consent:granted": ("C", "create"),
     "consent:withdrawn": ("U", "update"),
     "data:erased": ("D", "delete"),
@@ -87,7 +88,7 @@ def audit_event(line: Mapping[str, Any], citizen_id: str) -> Json:
 
 def _agents(line: Mapping[str, Any]) -> list[Json]:
     """Who acted; then the organisation it is about or acted through."""
-    human = line["actor_kind"] in ("citizen", "practitioner")
+    human = line["actor_kind"] in ("citizen", "practitioner", "link")
     kind = {"system": _AGENTS, "code": "IRCP" if human else "CST"}
     actor: Json = {"type": {"coding": [kind]}, "who": {"display": line["actor"]["name"]}, "requestor": True}
     organisation = line["organisation"]

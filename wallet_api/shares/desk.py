@@ -56,8 +56,9 @@ class Standing(Protocol):
     """Whether a book may be shared: facts of this moment, not of the moment the link was made."""
 
     def may_share(self, citizen_id: str, by: str, relation: Relation) -> bool:
-        """Whether whoever made a link could make it today: the person lives and is known, and a guardian
-        still acts for them and may let others see without the child's own yes."""
+        """Whether whoever made a link could make it today: the person lives and is known, whoever
+        made it is not locked out, and a guardian still acts for the person and may let others see without the
+        child's own yes."""
 
     def restricted(self, citizen_id: str) -> bool:
         """Whether processing is restricted, so that nobody but the person reads."""

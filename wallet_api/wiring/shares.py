@@ -33,15 +33,19 @@ class WalletStanding:
         self.restricted = restrictions.holds
 
     def may_share(self, citizen_id: str, by: str, relation: Relation) -> bool:
-        """The person lives and is known; a guardian still acts for them, alone, for they are below seven."""
-        now = self._now()
+        """The person lives, and whoever made the link can sign in, or nobody could end it; a guardian still
+        acts for the person, alone, for they are below seven."""
+        now, people = self._now(), self._identity.people
         try:
-            facts = self._identity.people.facts(citizen_id)
+            whose = people.citizen(citizen_id)
+            maker = whose if relation == "self" else people.citizen(by)
         except CitizenUnknown:
             return False
-        if facts.deceased or relation == "self":
-            return not facts.deceased
-        alone = not has_reached(facts.born, AGES.co_consent, vn_day(now))
+        if whose.deceased_on is not None or not maker.may_be_signed_in:
+            return False
+        if relation == "self":
+            return True
+        alone = not has_reached(whose.profile.birth_date, AGES.co_consent, vn_day(now))
         return alone and self._identity.family.acts_for(by, citizen_id, now)
 
 
