@@ -87,13 +87,15 @@ def guardian_eyes() -> Predicate:
 
 
 def shared_eyes(wanted: Clause, *, by_guardian: bool) -> Predicate:
-    """Whoever holds a share link: what is wanted, without what is hidden from every provider.
+    """Whoever holds a share link: what is wanted, without what is hidden from every provider, or may be a
+    stranger's.
 
     What a guardian shares lacks what is hidden from companions, and so does whatever is not named record by
     record: somebody who hides a record from the family does not put it into a link by a category.
     """
     own_choice = wanted.record_ids is not None and not by_guardian
-    return Predicate((wanted,), frozenset({PROVIDERS}) | (frozenset() if own_choice else COMPANIONS))
+    audiences = QUARANTINE | {PROVIDERS}
+    return Predicate((wanted,), audiences if own_choice else audiences | COMPANIONS)
 
 
 def author_eyes(organisation_id: str) -> Predicate:

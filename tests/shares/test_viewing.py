@@ -15,7 +15,7 @@ from pymongo.database import Database
 
 from consent.decision import decide_shared
 from consent.model import Period
-from consent.predicate import PROVIDERS, Clause
+from consent.predicate import PROVIDERS, QUARANTINE, Clause
 from tests.fhir import bundle, condition
 from tests.rights.steps import asked, completed
 from tests.shares.links import (
@@ -121,6 +121,17 @@ def test_what_is_hidden_after_the_link_was_made_is_gone_from_it(world: World, au
     share = made(world, an)
     hide(world, an, record_of(world, an, PLAIN), audience)
     assert codes_of(shown(world, share)) == {DOSE}
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_what_is_said_to_be_a_strangers_is_gone_from_every_link(world: World, named: bool) -> None:
+    an = filled(world)
+    plain = record_of(world, an, PLAIN)
+    wanted = {"kind": "records", "categories": None, "record_ids": [plain]} if named else {}
+    share = made(world, an, **wanted)
+    assert PLAIN in codes_of(shown(world, share))
+    assert world.post(f"/citizens/me/records/{plain}/not-mine", an).status_code == 200
+    assert PLAIN not in codes_of(shown(world, share))
 
 
 def test_who_hides_a_record_from_the_family_may_still_name_it_in_a_link(world: World) -> None:
@@ -393,5 +404,5 @@ def test_knocking_at_a_link_is_bounded_whether_or_not_there_is_one(
 
 def test_hidden_from_every_provider_is_the_audience_of_links() -> None:
     clause = Clause(None, Period(), None, None, frozenset({"r"}))
-    assert decide_shared(clause, by_guardian=False).predicate.audiences == {PROVIDERS}
+    assert decide_shared(clause, by_guardian=False).predicate.audiences == {PROVIDERS} | QUARANTINE
     assert len(decide_shared(clause, by_guardian=True).predicate.audiences) == 3
