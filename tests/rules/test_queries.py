@@ -169,6 +169,6 @@ def test_a_page_and_a_record_use_the_index_made_for_them(crowd: Granted) -> None
     book: Any = crowd.world.services.book.readers._parts.records
     whose = crowd.person.id
     page = book.page_pipeline(whose, own_eyes(), Filter(), None, 20)
-    one = book.get_pipeline(whose, new_id(), own_eyes())
+    one = book.get_pipeline(whose, [new_id()], own_eyes())
     assert any("citizen_id" in stage for stage in plan_stages(crowd.world.db["records"], page))
     assert one[0] == {"$match": {"_id": one[0]["$match"]["_id"]}}, "one record is found by its id alone"

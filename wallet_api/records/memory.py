@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from threading import RLock
 from typing import TypeVar
 
 from consent.predicate import Predicate
 from wallet_api.records.errors import StaleRecord
+from wallet_api.records.front import Lines, front_lines
 from wallet_api.records.model import Filter, Intake, Position, Record
 from wallet_api.records.ports import Unit
 
@@ -89,6 +90,10 @@ class MemoryRecords:
     ) -> list[Record]:
         """All admitted newest versions in these categories."""
         return [each for each in self._admitted(citizen_id, predicate) if each.category in categories]
+
+    def front(self, citizen_id: str, predicate: Predicate, today: date) -> dict[str, Lines]:
+        """The front page over the admitted records."""
+        return front_lines(self._admitted(citizen_id, predicate), today)
 
     def written_by(self, organisation_id: str, limit: int) -> list[tuple[str, str]]:
         """(citizen, record) of what the organisation wrote last, newest first."""

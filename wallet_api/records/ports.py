@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Protocol
 
 from consent.predicate import Predicate
 from notifications.model import DueItem
 from notifications.reminders import Reminder
+from wallet_api.records.front import Lines
 from wallet_api.records.model import Filter, Intake, PartialDate, Position, Record
 
 Unit = Any
@@ -47,6 +48,9 @@ class Records(Protocol):
         self, citizen_id: str, categories: Sequence[str], predicate: Predicate, unit: Unit = None
     ) -> list[Record]:
         """All admitted newest versions in these categories: for the planner only."""
+
+    def front(self, citizen_id: str, predicate: Predicate, today: date) -> dict[str, Lines]:
+        """The lines of each section of the front page, as if the admitted records were all there are."""
 
     def written_by(self, organisation_id: str, limit: int) -> list[tuple[str, str]]:
         """(citizen, record) of what the organisation wrote last, newest first."""

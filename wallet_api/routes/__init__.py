@@ -29,6 +29,7 @@ from wallet_api.routes.mismatches import mismatches
 from wallet_api.routes.observing import observing
 from wallet_api.routes.ops import ops, registry
 from wallet_api.routes.organisations import organisations
+from wallet_api.routes.pages import pages
 from wallet_api.routes.provider import provider
 from wallet_api.routes.public import code_systems, directory, proofs
 from wallet_api.routes.records import records
@@ -47,6 +48,7 @@ BLUEPRINTS: tuple[GuardedBlueprint, ...] = (
     log_proofs,
     family,
     records,
+    pages,
     consents,
     co_consents,
     grants,

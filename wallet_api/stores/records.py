@@ -10,19 +10,22 @@ uses an index only for a flat first stage; MongoDB merges the two stages into on
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, TypeVar
 
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError
 
-from consent.predicate import Clause, Predicate
+from consent.predicate import Clause, Predicate, own_eyes
 from wallet_api.infra.crypto.blind import BlindIndex
 from wallet_api.infra.crypto.envelope import CitizenCipher, Place
 from wallet_api.infra.mongo import Index, transaction
 from wallet_api.records.errors import StaleRecord
+from wallet_api.records.front import Front, Lines, front_lines, lines_of
+from wallet_api.records.front_rules import CATEGORIES as ON_FRONT
 from wallet_api.records.model import Filter, PartialDate, Position, Record, Source
+from wallet_api.stores.book_fronts import MongoFronts, first_day_for, folded
 from wallet_api.stores.bulk import insert_new
 
 T = TypeVar("T")
@@ -46,6 +49,7 @@ class MongoRecords:
         self._db = db
         self._records = db["records"]
         self._versions = db["record_versions"]
+        self._fronts = MongoFronts(db, cipher)
         self._cipher = cipher
         self._blind = blind
 
@@ -54,7 +58,7 @@ class MongoRecords:
         return transaction(self._db, work)
 
     def save(self, records: Sequence[Record], unit: ClientSession | None) -> None:
-        """Keep version 1, or put version n over n-1, which moves to the versions."""
+        """Keep version 1, or put version n over n-1, which moves to the versions; front pages follow."""
         new = [self._document(record) for record in records if record.version == 1]
         if new:
             try:
@@ -63,11 +67,28 @@ class MongoRecords:
                 if all(each["code"] == _DUPLICATE for each in why.details["writeErrors"]):
                     raise StaleRecord("version") from why
                 raise
-        for record in records:
-            if record.version > 1:
-                self._correct(record, unit)
+        before = {each.id: self._correct(each, unit) for each in records if each.version > 1}
+        for whose in sorted({each.citizen_id for each in records}):
+            self._fold(whose, [each for each in records if each.citizen_id == whose], before, unit)
 
-    def _correct(self, record: Record, unit: ClientSession | None) -> None:
+    def _fold(
+        self,
+        citizen_id: str,
+        records: Sequence[Record],
+        before: Mapping[str, Record],
+        unit: ClientSession | None,
+    ) -> None:
+        """Bring the front page of a book up to what was just written into it."""
+        held = self._fronts.get(citizen_id, unit)
+        new = [each for each in records if each.version == 1]
+        corrected = [(before[each.id], each) for each in records if each.version > 1]
+        front = None if held is None else folded(held[0], new, corrected)
+        if front is None:
+            whole = self._records.find({"citizen_id": citizen_id}, session=unit)
+            front = Front.of(map(self._record, whole))
+        self._fronts.put(citizen_id, front, 1 if held is None else held[1] + 1, unit)
+
+    def _correct(self, record: Record, unit: ClientSession | None) -> Record:
         key = {"citizen_id": record.citizen_id, "_id": record.id, "version": record.version - 1}
         before = self._records.find_one(key, session=unit)
         if before is None:
@@ -75,6 +96,7 @@ class MongoRecords:
         self._versions.insert_one(_past(before), session=unit)
         if self._records.replace_one(key, self._document(record), session=unit).modified_count != 1:
             raise StaleRecord(record.id)
+        return self._record(before)
 
     def load(self, newest: Sequence[Record], past: Sequence[Record] = ()) -> None:
         """Keep many whole records, each earlier version in `past`; those that are there already stay.
@@ -83,6 +105,7 @@ class MongoRecords:
         """
         insert_new(self._versions, [_past(self._document(each)) for each in past])
         insert_new(self._records, [self._document(each) for each in newest])
+        self._fronts.load(newest)
 
     def newest(
         self, citizen_id: str, record_ids: Sequence[str], unit: ClientSession | None
@@ -95,17 +118,42 @@ class MongoRecords:
     def page(
         self, citizen_id: str, predicate: Predicate, asked: Filter, after: Position | None, limit: int
     ) -> list[Record]:
-        """At most `limit` admitted records after a position, newest first."""
-        found = self._records.aggregate(self.page_pipeline(citizen_id, predicate, asked, after, limit))
+        """At most `limit` admitted records after a position, newest first.
+
+        Looks first at as much of the book as should do, for the embedded database reads and sorts all that
+        its index finds; only where that was too little, because much is hidden or not asked for, at the rest.
+        """
+        since = self._since(citizen_id, asked, after, limit)
+        stages = self.page_pipeline(citizen_id, predicate, asked, after, limit, since)
+        found = list(self._records.aggregate(stages))
+        if since is not None and len(found) < limit:
+            rest = self.page_pipeline(citizen_id, predicate, asked, after, limit - len(found), before=since)
+            found += self._records.aggregate(rest)
         return [self._record(each) for each in found]
 
+    def _since(self, citizen_id: str, asked: Filter, after: Position | None, limit: int) -> str | None:
+        if asked != Filter():
+            return None  # how much of a part is asked for is not known
+        months = self._fronts.months(citizen_id)
+        return None if months is None else first_day_for(months, after, limit)
+
     def page_pipeline(
-        self, citizen_id: str, predicate: Predicate, asked: Filter, after: Position | None, limit: int
+        self,
+        citizen_id: str,
+        predicate: Predicate,
+        asked: Filter,
+        after: Position | None,
+        limit: int,
+        since: str | None = None,
+        before: str | None = None,
     ) -> list[Document]:
-        """The query behind `page`, so that a test can explain it."""
-        first: Document = {"citizen_id": citizen_id}
-        if after is not None:
-            first["first_day"] = {"$lte": after.occurred}
+        """The query behind `page`, so that a test can explain it: the days `since` and `before` some."""
+        # One upper bound, never two: `before` is never later than where the page before ended.
+        days: Document = {"$lt": before} if before is not None else {}
+        if before is None and after is not None:
+            days = {"$lte": after.occurred}
+        days |= {} if since is None else {"$gt": since}
+        first: Document = {"citizen_id": citizen_id} | ({"first_day": days} if days else {})
         return [
             {"$match": first},
             {"$match": _all_of(self._compiled(predicate), *_asked(asked), *_after(after))},
@@ -115,13 +163,16 @@ class MongoRecords:
 
     def get(self, citizen_id: str, record_id: str, predicate: Predicate) -> Record | None:
         """One record if the predicate admits it."""
-        found = list(self._records.aggregate(self.get_pipeline(citizen_id, record_id, predicate)))
+        found = list(self._records.aggregate(self.get_pipeline(citizen_id, [record_id], predicate)))
         return self._record(found[0]) if found else None
 
-    def get_pipeline(self, citizen_id: str, record_id: str, predicate: Predicate) -> list[Document]:
+    def get_pipeline(
+        self, citizen_id: str, record_ids: Sequence[str], predicate: Predicate
+    ) -> list[Document]:
         """The query behind `get`, so that a test can explain it."""
+        named = record_ids[0] if len(record_ids) == 1 else {"$in": list(record_ids)}
         return [
-            {"$match": {"_id": record_id}},
+            {"$match": {"_id": named}},
             {"$match": _all_of({"citizen_id": citizen_id}, self._compiled(predicate))},
         ]
 
@@ -165,6 +216,27 @@ class MongoRecords:
             {"$match": _all_of({"category": {"$in": list(categories)}}, self._compiled(predicate))},
         ]
         return [self._record(each) for each in self._records.aggregate(stages, session=unit)]
+
+    def front(self, citizen_id: str, predicate: Predicate, today: date) -> dict[str, Lines]:
+        """The front page over the admitted records. Costs the same for any book of which all is admitted."""
+        held = self._fronts.get(citizen_id)
+        if held is not None:
+            allowed, chosen = _categories(predicate), held[0].chosen(today, _categories(predicate))
+            # Where all that stands there is admitted, it stands there of the admitted records as well.
+            shown = (one for each in chosen.values() for one in each.pointers)
+            needed = shown if predicate == own_eyes() else held[0].pointers(allowed)
+            found = self._admitted(citizen_id, {one.record_id for one in needed}, predicate)
+            if found is not None:
+                return lines_of(chosen, found)
+        return front_lines(self.of_categories(citizen_id, sorted(ON_FRONT), predicate), today)
+
+    def _admitted(self, citizen_id: str, ids: set[str], predicate: Predicate) -> dict[str, Record] | None:
+        """These records, or None if one of them is not admitted."""
+        if not ids:
+            return {}
+        stages = self.get_pipeline(citizen_id, sorted(ids), predicate)
+        found = [self._record(each) for each in self._records.aggregate(stages)]
+        return {each.id: each for each in found} if len(found) == len(ids) else None
 
     def set_hidden(
         self,
@@ -279,6 +351,14 @@ class MongoRecords:
             self_reported=found["self_reported"],
             reason=content["reason"],
         )
+
+
+def _categories(predicate: Predicate) -> frozenset[str] | None:
+    """The categories of which anything may be admitted; None for all."""
+    named = [each.categories for each in predicate.clauses]
+    if None in named:
+        return None
+    return frozenset(one for each in named if each is not None for one in each)
 
 
 def _past(document: Document) -> Document:

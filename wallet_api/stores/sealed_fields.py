@@ -14,6 +14,7 @@ from pymongo.database import Database
 
 from wallet_api.infra.crypto.envelope import CitizenCipher, Place
 from wallet_api.infra.crypto.errors import KeyUnavailable, SealBroken
+from wallet_api.stores import book_fronts
 from wallet_api.stores.corrections import COLLECTION as CORRECTIONS
 from wallet_api.stores.corrections import FILES as CORRECTION_FILES
 from wallet_api.stores.corrections import file_place as correction_file_place
@@ -138,6 +139,7 @@ SEALED: Final[tuple[SealedField, ...]] = (
     ),
     SealedField("records", "content", _record),
     SealedField("record_versions", "content", _record),
+    SealedField(book_fronts.COLLECTION, "content", book_fronts.place_of),
     SealedField("consent_requests", "reason", _sent("consent_requests", "reason")),
     SealedField("parked_intakes", "body", _sent("parked_intakes", "body")),
     SealedField("inbox", "content", _plain("inbox", "recipient_id")),

@@ -1,0 +1,136 @@
+"""What stands on a front page: the sections, what a resource is about there, and how things stand. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from types import MappingProxyType
+from typing import Any, Final
+
+from wallet_api.infra.clock import vn_day
+from wallet_api.records.model import Record
+from wallet_api.records.types import Resource
+from wallet_api.records.types._fields import codings
+
+BLOOD_GROUP: Final = frozenset({"882-1", "883-9", "10331-7"})
+"""LOINC: ABO and Rh group, ABO group, Rh type."""
+_LOINC: Final = "http://loinc.org"
+_VOID: Final = frozenset({"entered-in-error", "not-done", "refuted"})
+_OVER: Final = frozenset({"inactive", "remission", "resolved", "stopped", "cancelled", "not-taken", "draft"})
+_ACTIVE: Final = frozenset({"active", "recurrence", "relapse", "on-hold", "intended"})
+_DAYS: Final = MappingProxyType({"d": 1, "wk": 7})
+
+
+@dataclass(frozen=True)
+class Section:
+    """One section: which categories stand in it, how many lines are kept and shown.
+
+    `past`: what is over is shown as well. `ahead`: its days lie ahead, the nearest comes first.
+    """
+
+    name: str
+    categories: frozenset[str]
+    shown: int = 10
+    kept: int = 40
+    past: bool = False
+    ahead: bool = False
+
+
+SECTIONS: Final[Mapping[str, Section]] = MappingProxyType(
+    {
+        each.name: each
+        for each in (
+            Section("blood_group", frozenset({"lab_result"}), shown=2, kept=6),
+            Section("allergies", frozenset({"allergy"})),
+            Section("conditions", frozenset({"condition"})),
+            Section("medicines", frozenset({"medication"})),
+            Section("visits", frozenset({"visit"}), shown=5, kept=10, past=True),
+            Section("immunizations", frozenset({"immunization"}), past=True),
+            Section("checkups", frozenset({"checkup"}), shown=3, kept=6, past=True),
+            Section("appointments", frozenset({"visit", "checkup", "document"}), shown=5, ahead=True),
+            Section("refills", frozenset({"medication"}), shown=5, ahead=True),
+        )
+    }
+)
+CATEGORIES: Final = frozenset(name for section in SECTIONS.values() for name in section.categories)
+"""Every category that stands on a front page."""
+
+
+def subjects_of(record: Record) -> Iterator[tuple[str, str, str]]:
+    """(section, subject, day) of each line a record may stand on; nothing of what is void."""
+    resource, day = record.resource, record.occurred_on.first_day.isoformat()
+    if _void(resource):
+        return
+    if record.category in ("allergy", "condition"):
+        section = "allergies" if record.category == "allergy" else "conditions"
+        yield section, _digest(resource.get("code")), day
+    elif record.category == "medication":
+        yield from _of_medicine(resource, day)
+    elif record.category == "immunization":
+        yield "immunizations", record.id, day
+    elif record.category in ("visit", "checkup"):
+        yield from _of_visit(record, day)
+    elif record.category == "lab_result" and _is_blood_group(resource):
+        yield "blood_group", "blood group", day
+    elif record.category == "document" and (later := _date_of(_at(resource, "context", "period", "start"))):
+        yield "appointments", record.id, later
+
+
+def _of_medicine(resource: Resource, day: str) -> Iterator[tuple[str, str, str]]:
+    subject = _digest(resource.get("medicationCodeableConcept") or resource.get("medicationReference"))
+    yield "medicines", subject, day
+    supply = _at(resource, "dispenseRequest", "expectedSupplyDuration") or {}
+    days, value = _DAYS.get(str(supply.get("code")), 0), supply.get("value")
+    if days and isinstance(value, int | float) and 0 < value * days <= 366:
+        yield "refills", subject, (date.fromisoformat(day) + timedelta(days=int(value * days))).isoformat()
+
+
+def _of_visit(record: Record, day: str) -> Iterator[tuple[str, str, str]]:
+    # Findings of a check-up stand in its section by themselves; a check-up and a visit by their record.
+    if record.resource.get("status") == "planned":
+        yield "appointments", record.id, day
+        return
+    yield ("visits" if record.category == "visit" else "checkups"), record.id, day
+
+
+def standing_of(resource: Resource) -> str:
+    """How things stand, as the source says: `active`, `over`, or `told` where it says neither."""
+    said = {code for _, code in codings(resource.get("clinicalStatus"))} | {str(resource.get("status", ""))}
+    if said & _OVER:
+        return "over"
+    return "active" if said & _ACTIVE else "told"
+
+
+def _void(resource: Resource) -> bool:
+    said = {code for _, code in codings(resource.get("verificationStatus"))}
+    return bool((said | {str(resource.get("status", ""))}) & _VOID)
+
+
+def _is_blood_group(resource: Resource) -> bool:
+    return any(system == _LOINC and code in BLOOD_GROUP for system, code in codings(resource.get("code")))
+
+
+def _digest(concept: Any) -> str:
+    """A short name for what a concept is about: its first code, or its words."""
+    found = next(iter(codings(concept)), None)
+    said = "|".join(found) if found else str((concept or {}).get("text") or (concept or {}).get("reference"))
+    return hashlib.sha256(said.strip().casefold().encode()).hexdigest()[:20]
+
+
+def _at(resource: Any, *steps: str) -> Any:
+    for step in steps:
+        resource = resource.get(step) if isinstance(resource, Mapping) else None
+    return resource
+
+
+def _date_of(said: Any) -> str | None:
+    """The Vietnamese day of a date or instant; None for a part of a date, which is no appointment."""
+    try:
+        if "T" in said:
+            instant = datetime.fromisoformat(said)
+            return vn_day(instant).isoformat() if instant.tzinfo else said.partition("T")[0]
+        return date.fromisoformat(said).isoformat()
+    except (TypeError, ValueError, OverflowError):
+        return None

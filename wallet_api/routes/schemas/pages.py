@@ -1,0 +1,135 @@
+"""The pages of a book: lines with where each comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from marshmallow import fields
+
+from wallet_api.records.front import Line, Lines
+from wallet_api.records.front_rules import SECTIONS
+from wallet_api.records.model import Record
+from wallet_api.records.words import codes_of, concept_of, name_of, values_of
+from wallet_api.routes.schemas.base import Day, Instant, ReplySchema, WireSchema, instant
+from wallet_api.routes.schemas.lists import IdentifierSchema
+
+Names = Mapping[str, dict[str, str]]
+"""The names of organisations by id."""
+
+
+class LineSourceSchema(ReplySchema):
+    """Where a line comes from and how fresh it is; without an organisation the person said it."""
+
+    organisation = fields.String(allow_none=True)
+    name_vi = fields.String(allow_none=True)
+    name_en = fields.String(allow_none=True)
+    format = fields.String()
+    received_at = Instant()
+
+
+class CodingSchema(ReplySchema):
+    """A code and its system."""
+
+    system = fields.String()
+    code = fields.String()
+
+
+class FoundValueSchema(ReplySchema):
+    """A value that was found; `name` where an observation has several."""
+
+    name = fields.String(allow_none=True)
+    value = fields.Float(allow_none=True)
+    unit = fields.String(allow_none=True)
+    text = fields.String(allow_none=True)
+
+
+class LineSchema(WireSchema):
+    """One record in short. The record itself is at `records/{id}`."""
+
+    id = fields.String()
+    version = fields.Integer()
+    category = fields.String()
+    occurred_on = fields.String(metadata={"description": "YYYY, YYYY-MM or YYYY-MM-DD"})
+    recorded_at = Instant()
+    source = fields.Nested(LineSourceSchema)
+    self_reported = fields.Boolean()
+    labels = fields.List(fields.String())
+    name = fields.String(allow_none=True)
+    codes = fields.List(fields.Nested(CodingSchema))
+    values = fields.List(fields.Nested(FoundValueSchema))
+
+
+class FrontLineSchema(LineSchema):
+    """A line of the front page: the day it stands on, and how things stand as its source says."""
+
+    day = Day()
+    standing = fields.String(metadata={"description": "active, over, or told where the source says neither"})
+
+
+class SectionSchema(WireSchema):
+    """A section: its lines in order, and whether there are more in the book."""
+
+    lines = fields.List(fields.Nested(FrontLineSchema))
+    more = fields.Boolean()
+
+
+SectionsSchema = type(
+    "SectionsSchema",
+    (WireSchema,),
+    {
+        "__doc__": "The sections of a front page.",
+        "__module__": __name__,
+        **{name: fields.Nested(SectionSchema) for name in SECTIONS},
+    },
+)
+
+
+class SummarySchema(ReplySchema):
+    """The front page of a book."""
+
+    id = fields.String()
+    name = fields.String()
+    birth_date = Day()
+    sex = fields.String()
+    insurance = fields.List(fields.Nested(IdentifierSchema))
+    made_at = Instant()
+    sections = fields.Nested(SectionsSchema)
+
+
+def sections_view(front: Mapping[str, Lines], names: Names) -> dict[str, Any]:
+    """The sections, ready to be written."""
+    return {
+        name: {"lines": [front_line_view(each, names) for each in lines], "more": more}
+        for name, (lines, more) in front.items()
+    }
+
+
+def front_line_view(line: Line, names: Names) -> dict[str, Any]:
+    """A line of the front page."""
+    return line_view(line.record, names) | {"day": line.day, "standing": line.standing}
+
+
+def line_view(record: Record, names: Names) -> dict[str, Any]:
+    """A record in short."""
+    concept, source = concept_of(record.resource), record.source
+    named = names.get(source.organisation_id or "", {})
+    return {
+        "id": record.id,
+        "version": record.version,
+        "category": record.category,
+        "occurred_on": record.occurred_on.text,
+        "recorded_at": instant(record.recorded_at),
+        "source": {
+            "organisation": source.organisation_id,
+            "name_vi": named.get("name_vi"),
+            "name_en": named.get("name_en"),
+            "format": source.format,
+            "received_at": instant(source.received_at),
+        },
+        "self_reported": record.self_reported,
+        "labels": sorted(record.labels),
+        "name": name_of(concept),
+        "codes": codes_of(concept),
+        "values": list(values_of(record.resource)),
+    }

@@ -1,0 +1,108 @@
+"""Front pages in MongoDB: one document a book, written in the transaction of what changes the book.
+
+Which record stands on which line is sealed: it tells what is wrong with somebody. How many records begin in
+each month is in clear, like the days themselves, so that a page of the timeline knows how far it must look.
+A book without such a document is older than front pages: it is read whole, and gets one at its next writing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+from typing import Any, Final
+
+from pymongo.client_session import ClientSession
+from pymongo.database import Database
+
+from wallet_api.infra.crypto.envelope import CitizenCipher, Place
+from wallet_api.infra.mongo import Index
+from wallet_api.records.errors import StaleRecord
+from wallet_api.records.front import Front, packed, unpacked
+from wallet_api.records.model import Position, Record
+from wallet_api.stores.bulk import insert_new
+
+Document = dict[str, Any]
+COLLECTION: Final = "book_fronts"
+_CLINICAL: Final = "clinical"
+_SPARE: Final = 2
+"""How many times the wanted records a part of a book should hold: some may be hidden from the reader."""
+
+# It has the collection made at the start, which no transaction could do; the key never changes.
+INDEXES = (Index(COLLECTION, ("citizen_id",)),)
+
+
+class MongoFronts:
+    """The front pages of all books. A session is that of the transaction that changes the book."""
+
+    def __init__(self, db: Database[Document], cipher: CitizenCipher) -> None:
+        self._fronts = db[COLLECTION]
+        self._cipher = cipher
+
+    def get(self, citizen_id: str, session: ClientSession | None = None) -> tuple[Front, int] | None:
+        """The front page of a book with its version, if it has one."""
+        found = self._fronts.find_one({"_id": citizen_id}, session=session)
+        if found is None:
+            return None
+        sections = self._cipher.open_json(place_of(found), found["content"])
+        return unpacked(sections, found["months"]), found["version"]
+
+    def put(self, citizen_id: str, front: Front, version: int, session: ClientSession | None) -> None:
+        """Keep version 1, or version n over n-1.
+
+        Raises:
+            StaleRecord: somebody else changed the book meanwhile.
+        """
+        made = self._document(citizen_id, front, version)
+        if version == 1:
+            self._fronts.insert_one(made, session=session)
+            return
+        before = {"_id": citizen_id, "version": version - 1}
+        if self._fronts.replace_one(before, made, session=session).modified_count != 1:
+            raise StaleRecord(citizen_id)
+
+    def months(self, citizen_id: str) -> Mapping[str, int] | None:
+        """How many records begin in each month, if that is known."""
+        found = self._fronts.find_one({"_id": citizen_id}, {"months": 1})
+        return None if found is None else dict(found["months"])
+
+    def load(self, newest: Sequence[Record]) -> None:
+        """The front pages of whole books; one that is there stays. For filling a database."""
+        books = sorted(newest, key=lambda each: each.citizen_id)
+        by_book = groupby(books, key=lambda each: each.citizen_id)
+        insert_new(self._fronts, [self._document(whose, Front.of(book), 1) for whose, book in by_book])
+
+    def _document(self, citizen_id: str, front: Front, version: int) -> Document:
+        made: Document = {"_id": citizen_id, "citizen_id": citizen_id, "version": version}
+        made["content"] = self._cipher.seal_json(place_of(made), packed(front))
+        return made | {"months": front.months}
+
+
+def place_of(found: Mapping[str, Any]) -> Place:
+    """Where a front page's sealed part belongs."""
+    whose = found["citizen_id"]
+    return Place(whose, _CLINICAL, COLLECTION, whose, "content", found["version"])
+
+
+def folded(front: Front, new: Iterable[Record], corrected: Iterable[tuple[Record, Record]]) -> Front | None:
+    """The front page with what was written folded in; None if only the whole book can tell."""
+    for before, after in corrected:
+        if not front.correct(before, after):
+            return None
+    for record in new:
+        front.add(record)
+    return front
+
+
+def first_day_for(months: Mapping[str, int], after: Position | None, wanted: int) -> str | None:
+    """After which day a book holds enough for a page; None if that is the whole of what is left.
+
+    The day before a month's first as no calendar has it: the embedded database leaves the bound itself out of
+    a `$gte` on a descending key.
+    """
+    begun = sorted((name for name in months if after is None or name <= after.occurred[:7]), reverse=True)
+    held = 0
+    for name in begun[:-1]:
+        held += months[name]
+        if held >= wanted * _SPARE:
+            return f"{name}-00"
+    return None
