@@ -40,6 +40,7 @@ from wallet_api.infra.crypto.refs import References
 from wallet_api.infra.idempotency import Turns
 from wallet_api.infra.limits import Limits
 from wallet_api.records.intake import IntakeService
+from wallet_api.records.own_entries import OwnEntries
 from wallet_api.records.pages import PageCursors
 from wallet_api.records.reader import Readers
 from wallet_api.records.safety import SafetyDesk
@@ -56,6 +57,7 @@ class Book:
 
     readers: Readers
     intake: IntakeService
+    own: OwnEntries
 
 
 @dataclass(frozen=True)

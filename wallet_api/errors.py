@@ -64,6 +64,8 @@ STATUS: dict[type[Exception], int] = {
     records.SessionRefused: 403,
     records.BundleRefused: 422,
     records.IntakeNotFound: 404,
+    records.EntryRefused: 422,
+    records.NotSelfReported: 409,
     identity.TokenRefused: 401,
     identity.StepUpNeeded: 401,
     identity.CitizenUnknown: 404,
@@ -299,7 +301,7 @@ def _where(why: Exception) -> list[dict[str, str]]:
         return [{"pointer": f"/{why.field}", "code": "range", "message": ""}]
     if isinstance(why, ConsentUnreadable):
         return [{"pointer": each.place, "code": each.code, "message": ""} for each in why.faults]
-    if isinstance(why, records.BundleRefused):
+    if isinstance(why, records.BundleRefused | records.EntryRefused):
         return [{"pointer": why.pointer, "code": why.fault, "message": ""}]
     return [{"pointer": "", "code": why.fault, "message": ""}] if isinstance(why, MalformedBody) else []
 

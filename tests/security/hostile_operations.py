@@ -16,7 +16,7 @@ from werkzeug.wrappers import Request
 
 from tests.world import Json, World, bundle, condition, found_in
 from wallet_api.routes.edge import Takes, taken_by
-from wallet_api.routes.schemas.base import Day, Digits, Instant, Whole
+from wallet_api.routes.schemas.base import Day, Digits, Instant, Number, Whole
 from wallet_api.routes.schemas.ops import JwkSet
 
 _SLOT = "zzzz{}zzzz"
@@ -200,6 +200,8 @@ def _value(world: World, kind: fields.Field[Any]) -> Any:
         return True
     if isinstance(kind, (Whole, Digits)):
         return 8
+    if isinstance(kind, Number):
+        return 8.5
     if isinstance(kind, Day):
         return "2026-01-01"
     if isinstance(kind, Instant):

@@ -24,6 +24,7 @@ from tests.vaccination_events import event_of
 from tests.visit_files import file_of, visit_of
 from tests.world import Json, bundle, condition, found_in, without_request_id
 from wallet_api.infra.ids import new_id
+from wallet_api.routes.schemas import examples
 
 BOOK_OF = {"citizen": CITIZENS, "citizen_ref": PROVIDERS}
 """The argument that names a book, and who has one to put there."""
@@ -81,6 +82,8 @@ Key = tuple[str, int, bool]
 """Identity, target, and whether the target's thing was asked for within the own book."""
 Body = Callable[[Cast, dict[str, Any]], object]
 BODIES: dict[str, Body] = {
+    "POST /citizens/<citizen>/records": lambda cast, meant: examples.OWN_ENTRY,
+    "PUT /citizens/<citizen>/records/<record_id>": lambda cast, meant: examples.OWN_CORRECTION,
     "PUT /citizens/<citizen>/records/<record_id>/visibility": lambda cast, meant: {
         "audience": "providers",
         "hidden": False,

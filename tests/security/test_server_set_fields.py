@@ -30,7 +30,7 @@ EXTRA = (
     "acr",
 )
 """What no schema names, and what attackers try all the same."""
-HEARD = "AKNG"
+HEARD = "AKNGO"
 """Letters of the matrix for whoever a body is read from, whatever comes of it."""
 FREE = {
     "POST /fhir/Consent",

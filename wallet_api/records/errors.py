@@ -44,3 +44,20 @@ class IntakeNotFound(RecordError):
     """No such intake of this organisation (404)."""
 
     code = "not_found"
+
+
+class EntryRefused(RecordError):
+    """What somebody entered about themselves cannot be kept; `pointer` says where, `fault` why (422)."""
+
+    code = "entry_refused"
+
+    def __init__(self, pointer: str, fault: str) -> None:
+        super().__init__(f"{pointer}: {fault}")
+        self.pointer = pointer
+        self.fault = fault
+
+
+class NotSelfReported(RecordError):
+    """Only what somebody entered themselves can be changed by them (409)."""
+
+    code = "not_self_reported"

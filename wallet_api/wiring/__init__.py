@@ -30,6 +30,7 @@ from wallet_api.infra.logs import say
 from wallet_api.infra.mongo import Db, connect, end_left_transactions
 from wallet_api.infra.readiness import Readiness
 from wallet_api.records.intake import IntakeParts, IntakeService
+from wallet_api.records.own_entries import OwnEntries, OwnParts
 from wallet_api.records.pages import PageCursors
 from wallet_api.records.reader import ReaderParts, Readers
 from wallet_api.records.safety import SafetyDesk
@@ -141,6 +142,15 @@ def _assemble(settings: Settings, db: Db, keys: KeyStore, now: Callable[[], date
         hidden_for=safety.hidden_for,
         settle=safety.settle,
     )
+    own = OwnParts(
+        records=records,
+        prepare=intake.prepare,
+        in_unit=records.in_unit,
+        on_recorded=intake.on_recorded,
+        fingerprint=intake.fingerprint,
+        born=lambda citizen_id: identity.people.facts(citizen_id).born,
+        now=now,
+    )
     return Services(
         settings=settings,
         now=now,
@@ -173,7 +183,7 @@ def _assemble(settings: Settings, db: Db, keys: KeyStore, now: Callable[[], date
         ),
         visit_codes=VisitCodeService(MongoVisitCodes(db), lambda code: blind.of("visit_code", code), now),
         receipt_signing=lambda: _receipt_signing(keys),
-        book=Book(Readers(reading), IntakeService(intake)),
+        book=Book(Readers(reading), IntakeService(intake), OwnEntries(own)),
         reminding=reminding,
         limits=build_limits(settings, db, blind),
         turns=MongoTurns(db),

@@ -124,6 +124,8 @@ class UnrestrictedRecipients:
 def care_of(record: Record) -> Iterator[Care]:
     """What the planner makes of a record: nothing of most."""
     resource = record.resource
+    if record.self_reported:
+        return  # what somebody says of themselves is shown, and settles nothing that a facility must do
     if resource.get("status") in ("entered-in-error", "not-done", "cancelled"):
         return
     # A dose known only by month or year counts from its last possible day: a reminder may then come late,

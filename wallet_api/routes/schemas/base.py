@@ -14,6 +14,7 @@ from wallet_api.infra.strict_json import clean_text
 FIRST_YEAR, LAST_YEAR = 1900, 2200
 # Python's own readers take week dates and unpunctuated forms as well.
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_LARGEST = 1e9
 _DIGITS = re.compile(r"0|[1-9][0-9]{0,17}")
 _INSTANT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:Z|[+-][0-9]{2}:[0-9]{2})"
@@ -81,6 +82,15 @@ class Digits(Whole):
         if not isinstance(value, str) or not _DIGITS.fullmatch(value):
             raise self.make_error("invalid", input="")
         return super()._deserialize(int(value), *args, **more)
+
+
+class Number(fields.Float):
+    """A JSON number, finite."""
+
+    def _deserialize(self, value: Any, *args: Any, **more: Any) -> Any:
+        if type(value) not in (int, float) or not abs(value) < _LARGEST:
+            raise self.make_error("invalid", input="")
+        return super()._deserialize(value, *args, **more)
 
 
 class Flag(fields.Boolean):

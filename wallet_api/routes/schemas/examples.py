@@ -38,6 +38,13 @@ EMERGENCY: Final[Example] = {
 }
 VERDICT: Final[Example] = {"verdict": "justified", "reason": "Hồ sơ bệnh án xác nhận người bệnh bất tỉnh."}
 LIFTING: Final[Example] = {"reason": "Đã tập huấn lại về truy cập cấp cứu."}
+OWN_ENTRY: Final[Example] = {
+    "kind": "blood_pressure",
+    "occurred_on": "2026-11-02",
+    "systolic": 128,
+    "diastolic": 82,
+}
+OWN_CORRECTION: Final[Example] = OWN_ENTRY | {"systolic": 126, "reason": "corrected_by_person"}
 VISIBILITY: Final[Example] = {"audience": "guardians", "hidden": True}
 SHARE: Final[Example] = {
     "kind": "summary",
