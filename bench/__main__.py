@@ -7,13 +7,14 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from bench import Options, audit, decide, predicate, read_path, scale, seal_open, sustained, worker
+from bench import Options, audit, book, decide, predicate, read_path, scale, seal_open, sustained, worker
 from bench.figure import Figure
 
 BENCHES: dict[str, Callable[[Options], Iterator[Figure]]] = {
     "decide": decide.figures,
     "seal_open": seal_open.figures,
     "predicate": predicate.figures,
+    "book": book.figures,
     "read_path": read_path.figures,
     "audit": audit.figures,
     "worker": worker.figures,

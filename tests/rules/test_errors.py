@@ -43,6 +43,7 @@ CARRIERS = {
     "wrong": 1,
     "tried": 1,
     "BundleRefused": 1,
+    "EntryRefused": 1,
     "MalformedBody": 0,
     "Row": 2,
     "Unreadable": 0,

@@ -85,8 +85,13 @@ def requests(made: Granted) -> Iterator[tuple[str, Callable[[], Any]]]:
         "family",
         "forecast",
         "inbox",
+        "summary",
+        "emergency-card",
+        "series/718-7",
     ):
         yield path, lambda path=path: world.get(f"/citizens/me/{path}", an)  # type: ignore[misc]  # a default binds it
+    own = {"kind": "body_weight", "occurred_on": "2026", "value": 60}
+    yield "entering", lambda: world.post("/citizens/me/records", an, own)
     yield "opening", made.open
     yield "reading", lambda: made.read(session)
     yield "reading one", lambda: made.read(session, path=f"/{theirs}")

@@ -31,6 +31,7 @@ BOOK_OF = {"citizen": CITIZENS, "citizen_ref": PROVIDERS}
 NOT_THINGS = {
     "organisation_id",
     "name",
+    "code",
     "purpose",
     "breach_id",
     "emergency_id",

@@ -171,6 +171,7 @@ class Cast:
         named = {
             "organisation_id": self.asker.organisation_id if exists else new_id(),
             "name": "swagger-ui.css" if exists else "no-such-file",
+            "code": "29463-7",
             "breach_id": self.breach if exists else new_id(),
             "emergency_id": self.emergency if exists else new_id(),
             "client_id": self.asker.client_id if exists else new_id(),

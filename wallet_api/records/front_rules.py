@@ -27,13 +27,14 @@ _DAYS: Final = MappingProxyType({"d": 1, "wk": 7})
 class Section:
     """One section: which categories stand in it, how many lines are kept and shown.
 
-    `past`: what is over is shown as well. `ahead`: its days lie ahead, the nearest comes first.
+    Few are shown: each is a look into the database, and a large book's front page is to cost what a small one's
+    does. `past`: what is over is shown as well. `ahead`: its days lie ahead, and the nearest comes first.
     """
 
     name: str
     categories: frozenset[str]
-    shown: int = 10
-    kept: int = 40
+    shown: int = 6
+    kept: int = 12
     past: bool = False
     ahead: bool = False
 
@@ -43,14 +44,14 @@ SECTIONS: Final[Mapping[str, Section]] = MappingProxyType(
         each.name: each
         for each in (
             Section("blood_group", frozenset({"lab_result"}), shown=2, kept=6),
-            Section("allergies", frozenset({"allergy"})),
-            Section("conditions", frozenset({"condition"})),
-            Section("medicines", frozenset({"medication"})),
-            Section("visits", frozenset({"visit"}), shown=5, kept=10, past=True),
+            Section("allergies", frozenset({"allergy"}), shown=8, kept=20),
+            Section("conditions", frozenset({"condition"}), kept=30),
+            Section("medicines", frozenset({"medication"}), kept=30),
+            Section("visits", frozenset({"visit"}), shown=3, kept=6, past=True),
             Section("immunizations", frozenset({"immunization"}), past=True),
-            Section("checkups", frozenset({"checkup"}), shown=3, kept=6, past=True),
-            Section("appointments", frozenset({"visit", "checkup", "document"}), shown=5, ahead=True),
-            Section("refills", frozenset({"medication"}), shown=5, ahead=True),
+            Section("checkups", frozenset({"checkup"}), shown=2, kept=6, past=True),
+            Section("appointments", frozenset({"visit", "checkup", "document"}), shown=3, ahead=True),
+            Section("refills", frozenset({"medication"}), shown=3, ahead=True),
         )
     }
 )

@@ -91,6 +91,11 @@ class MemoryRecords:
         """All admitted newest versions in these categories."""
         return [each for each in self._admitted(citizen_id, predicate) if each.category in categories]
 
+    def written_for(self, citizen_id: str, organisation_id: str, predicate: Predicate) -> list[Record]:
+        """All admitted newest versions of what one organisation wrote into one book."""
+        found = self._admitted(citizen_id, predicate)
+        return [each for each in found if each.source.organisation_id == organisation_id]
+
     def front(self, citizen_id: str, predicate: Predicate, today: date) -> dict[str, Lines]:
         """The front page over the admitted records."""
         return front_lines(self._admitted(citizen_id, predicate), today)

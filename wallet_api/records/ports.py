@@ -49,6 +49,9 @@ class Records(Protocol):
     ) -> list[Record]:
         """All admitted newest versions in these categories: for the planner only."""
 
+    def written_for(self, citizen_id: str, organisation_id: str, predicate: Predicate) -> list[Record]:
+        """All admitted newest versions of what one organisation wrote into one book."""
+
     def front(self, citizen_id: str, predicate: Predicate, today: date) -> dict[str, Lines]:
         """The lines of each section of the front page, as if the admitted records were all there are."""
 

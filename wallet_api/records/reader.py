@@ -21,9 +21,8 @@ from notifications.reminders import Reminder
 from wallet_api.audit.errors import LogUnavailable
 from wallet_api.audit.log import AccessLog
 from wallet_api.audit.model import Action
-from wallet_api.infra.clock import vn_day
+from wallet_api.records.book_pages import BookPages
 from wallet_api.records.errors import RecordNotFound
-from wallet_api.records.front import Lines
 from wallet_api.records.model import Filter, Position, Record
 from wallet_api.records.pages import PageCursors, bound
 from wallet_api.records.ports import Plans, Records
@@ -121,12 +120,11 @@ class RecordReader:
             raise RecordNotFound(record_id)
         return found
 
-    def front(self) -> dict[str, Lines]:
-        """The front page over what this viewer may see, section by section."""
-        found = self._parts.records.front(self.citizen_id, self._window.predicate, vn_day(self._parts.now()))
-        shown = {line.record.id: line.record for section in found.values() for line in section.lines}
-        self._log(Action.RECORD_SEARCHED, list(shown.values()))
-        return found
+    @property
+    def pages(self) -> BookPages:
+        """The pages of this book, for this viewer."""
+        parts = self._parts
+        return BookPages(self._window, parts.records, parts.cursors, parts.log, parts.now)
 
     def _log(self, action: Action, shown: list[Record]) -> None:
         log_look(self._parts.log, self._window, action, self._parts.now(), shown)

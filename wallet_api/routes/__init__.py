@@ -99,6 +99,7 @@ PUBLIC: dict[str, str] = {
     "code-systems.CodeSystem": "published code lists",
     "fhir-metadata.Capabilities": "published metadata",
     "proofs.ReceiptKeys": "published public keys",
+    "proofs.CardKeys": "published public keys",
     "proofs.EventKeys": "published public keys",
     "proofs.CheckpointKeys": "published public keys",
     "share-links.Manifest": "whoever holds a share link; guarded by its 256 bits, a passcode and counts",

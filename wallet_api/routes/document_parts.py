@@ -59,6 +59,16 @@ PATH_NAMES: Mapping[str, tuple[dict[str, Any], str]] = {
         {"type": "string", "pattern": SEALED_PATTERN, "maxLength": 256},
         "The last part of a `location` in a manifest.",
     ),
+    "code": (
+        {
+            "type": "string",
+            "pattern": "^[\\x21-\\x7e]{1,64}$",
+            "minLength": 1,
+            "maxLength": 64,
+            "example": "29463-7",
+        },
+        "A code of the code system in question; LOINC unless another `system` is named.",
+    ),
     "message_id": (_ID, "The `id` of a message of the inbox."),
     "intake_id": (_ID, "The `id` of an intake report."),
     "installation_id": (

@@ -7,12 +7,27 @@ from typing import Any
 
 from flask.views import MethodView
 
-from wallet_api.context import services
+from wallet_api.context import caller, services
 from wallet_api.identity.errors import OrganisationUnknown
-from wallet_api.records.model import Record
-from wallet_api.routes.guarded import GuardedBlueprint, citizen_only
-from wallet_api.routes.schemas.pages import SummarySchema, sections_view
-from wallet_api.routes.subjects import reader
+from wallet_api.infra.crypto.jws import sign_compact
+from wallet_api.records.book_pages import Asked
+from wallet_api.records.emergency_card import TYPE, VALID, Holder, card_content
+from wallet_api.records.model import Filter, Record
+from wallet_api.routes.guarded import GuardedBlueprint, citizen_only, compact
+from wallet_api.routes.schemas.base import listed
+from wallet_api.routes.schemas.pages import (
+    CardQuery,
+    CardSchema,
+    SeriesPage,
+    SeriesQuery,
+    SummarySchema,
+    VisitQuery,
+    VisitSchema,
+    point_view,
+    sections_view,
+    visit_view,
+)
+from wallet_api.routes.subjects import Subject, born, reader, subject
 
 pages = GuardedBlueprint(
     "pages",
@@ -37,7 +52,7 @@ class Summary(MethodView):
         of its own. `more` says that the book holds more of a section; `records?category=` has them all.
         """
         book = reader(citizen)
-        front, people = book.front(), services().identity.people
+        front, people = book.pages.front(), services().identity.people
         found = people.profile(book.citizen_id)
         numbers = people.masked_identifiers(book.citizen_id)
         shown = [line.record for lines, _ in front.values() for line in lines]
@@ -50,6 +65,73 @@ class Summary(MethodView):
             "made_at": services().now(),
             "sections": sections_view(front, names_of(shown)),
         }
+
+
+@pages.route("/encounters/<record_id>")
+class OneVisit(MethodView):
+    """One visit."""
+
+    @pages.doc(operationId="getVisit")
+    @pages.arguments(VisitQuery, location="query")
+    @pages.response(200, VisitSchema)
+    def get(self, query: dict[str, Any], citizen: str, record_id: str) -> dict[str, Any]:
+        """A visit with all that names it: diagnoses, prescriptions, results, procedures and papers.
+
+        Where one organisation sent the visit in two formats, and no other of that day can be meant, both are
+        shown as one; `together=false` has them apart. A condition may have begun long before the visit.
+        """
+        found = reader(citizen).pages.visit(record_id, together=query["together"] == "true")
+        return visit_view(found, names_of(found.visits))
+
+
+@pages.route("/series/<code>")
+class ValueSeries(MethodView):
+    """The values of one code."""
+
+    @pages.doc(operationId="getSeries")
+    @pages.arguments(SeriesQuery, location="query")
+    @pages.response(200, SeriesPage)
+    def get(self, query: dict[str, Any], citizen: str, code: str) -> dict[str, Any]:
+        """All values of a LOINC code (or of another `system`), newest first: vital signs, growth, results.
+
+        A reference range is the one that came with the value; none is made up. Units are as they were sent.
+        """
+        book = reader(citizen)
+        period = Filter(None, query["first"], query["last"])
+        asked = Asked(query["system"], code, period, query["cursor"], query["limit"])
+        found = book.pages.series(asked)
+        names, whose = names_of(each.record for each in found.points), born(book.citizen_id)
+        return listed([point_view(each, whose, names) for each in found.points], found.next_cursor)
+
+
+@pages.route("/emergency-card")
+class EmergencyCard(MethodView):
+    """The emergency card."""
+
+    @pages.doc(operationId="getEmergencyCard")
+    @pages.arguments(CardQuery, location="query")
+    @pages.response(200, CardSchema)
+    def get(self, query: dict[str, Any], citizen: str) -> Any:
+        """Blood group, allergies, conditions and medicines, signed: whoever helps can check it offline.
+
+        What a label restricts is left out unless the label is named; what was hidden from providers always
+        is. A guardian's card for a child names the guardian to call. Good for 90 days: fetch it again.
+        """
+        who, now = subject(citizen), services().now()
+        lines = reader(citizen).pages.card(frozenset(query["label"]))
+        content = card_content(_holder(who), lines, services().settings.public_url, now)
+        card = sign_compact(services().keys.signer("card"), compact(content), typ=TYPE)
+        told = {"card": card, "issued_at": now, "valid_until": now + VALID}
+        return told, {"Cache-Control": "no-store"}
+
+
+def _holder(who: Subject) -> Holder:
+    people = services().identity.people
+    found, contact = people.profile(who.citizen_id), None
+    if who.relation == "guardian":
+        mine = people.profile(caller().subject_id)
+        contact = {"name": mine.name} | ({"phone": mine.phone} if mine.phone else {})
+    return Holder(found.name, found.birth_date, found.sex, contact)
 
 
 def names_of(records: Iterable[Record]) -> dict[str, dict[str, str]]:

@@ -98,6 +98,17 @@ class CheckpointKeys(MethodView):
         return dict(services().keys.jwks("checkpoint"))
 
 
+@proofs.route("/card-jwks.json")
+class CardKeys(MethodView):
+    """The keys emergency cards are signed with."""
+
+    @proofs.doc(operationId="getCardKeys")
+    @proofs.response(200, KeySetSchema)
+    def get(self) -> dict[str, Any]:
+        """Every key a card may be signed with, old ones too. Keep a copy for times without a net."""
+        return dict(services().keys.jwks("card"))
+
+
 class LocaleQuery(StrictSchema):
     """Which language; by default the reader's."""
 

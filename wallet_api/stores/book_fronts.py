@@ -24,8 +24,6 @@ from wallet_api.stores.bulk import insert_new
 Document = dict[str, Any]
 COLLECTION: Final = "book_fronts"
 _CLINICAL: Final = "clinical"
-_SPARE: Final = 2
-"""How many times the wanted records a part of a book should hold: some may be hidden from the reader."""
 
 # It has the collection made at the start, which no transaction could do; the key never changes.
 INDEXES = (Index(COLLECTION, ("citizen_id",)),)
@@ -102,7 +100,8 @@ def first_day_for(months: Mapping[str, int], after: Position | None, wanted: int
     begun = sorted((name for name in months if after is None or name <= after.occurred[:7]), reverse=True)
     held = 0
     for name in begun[:-1]:
-        held += months[name]
-        if held >= wanted * _SPARE:
+        # Of the month in which the page before ended, all may have been on it.
+        held += months[name] if after is None or name < after.occurred[:7] else 0
+        if held >= wanted:
             return f"{name}-00"
     return None

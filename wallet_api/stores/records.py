@@ -120,10 +120,10 @@ class MongoRecords:
     ) -> list[Record]:
         """At most `limit` admitted records after a position, newest first.
 
-        Looks first at as much of the book as should do, for the embedded database reads and sorts all that
-        its index finds; only where that was too little, because much is hidden or not asked for, at the rest.
+        Of a whole book it looks first at as much as should do, for the embedded database reads and sorts all
+        that its index finds; only where that was too little, because something is hidden, at the rest.
         """
-        since = self._since(citizen_id, asked, after, limit)
+        since = self._since(citizen_id, predicate, asked, after, limit)
         stages = self.page_pipeline(citizen_id, predicate, asked, after, limit, since)
         found = list(self._records.aggregate(stages))
         if since is not None and len(found) < limit:
@@ -131,9 +131,11 @@ class MongoRecords:
             found += self._records.aggregate(rest)
         return [self._record(each) for each in found]
 
-    def _since(self, citizen_id: str, asked: Filter, after: Position | None, limit: int) -> str | None:
-        if asked != Filter():
-            return None  # how much of a part is asked for is not known
+    def _since(
+        self, citizen_id: str, predicate: Predicate, asked: Filter, after: Position | None, limit: int
+    ) -> str | None:
+        if asked != Filter() or _categories(predicate) is not None:
+            return None  # how much there is of a part is not known
         months = self._fronts.months(citizen_id)
         return None if months is None else first_day_for(months, after, limit)
 
@@ -216,6 +218,14 @@ class MongoRecords:
             {"$match": _all_of({"category": {"$in": list(categories)}}, self._compiled(predicate))},
         ]
         return [self._record(each) for each in self._records.aggregate(stages, session=unit)]
+
+    def written_for(self, citizen_id: str, organisation_id: str, predicate: Predicate) -> list[Record]:
+        """All admitted newest versions of what one organisation wrote into one book; all of it is read."""
+        stages = [
+            {"$match": {"citizen_id": citizen_id}},
+            {"$match": _all_of({"organisation_id": organisation_id}, self._compiled(predicate))},
+        ]
+        return [self._record(each) for each in self._records.aggregate(stages)]
 
     def front(self, citizen_id: str, predicate: Predicate, today: date) -> dict[str, Lines]:
         """The front page over the admitted records. Costs the same for any book of which all is admitted."""

@@ -32,12 +32,15 @@ from wallet_api.infra.crypto.keks import GcmKek, Kek, kek_month, kek_place, newe
 from wallet_api.infra.crypto.shelf import FileShelf, KeyShelf, MemoryShelf
 
 SecretName = Literal["index", "reference", "cursor", "label", "etag"]
-SigningUse = Literal["token", "receipt", "event", "vneid_client", "ops_client", "checkpoint", "backup"]
+SigningUse = Literal[
+    "token", "receipt", "card", "event", "vneid_client", "ops_client", "checkpoint", "backup"
+]
 
 SECRETS: Final[tuple[SecretName, ...]] = ("index", "reference", "cursor", "label", "etag")
 ALGORITHMS: Final[dict[SigningUse, str]] = {
     "token": "ES256",
     "receipt": "ES256",
+    "card": "ES256",
     "event": "ES256",
     "vneid_client": "ES256",
     "ops_client": "ES256",

@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
-from marshmallow import fields
+from marshmallow import ValidationError, fields, validates_schema
 
+from consent.codes import LABELS
 from wallet_api.records.front import Line, Lines
 from wallet_api.records.front_rules import SECTIONS
 from wallet_api.records.model import Record
+from wallet_api.records.series import LOINC, Point
+from wallet_api.records.visits import Visit
 from wallet_api.records.words import codes_of, concept_of, name_of, values_of
-from wallet_api.routes.schemas.base import Day, Instant, ReplySchema, WireSchema, instant
+from wallet_api.routes.schemas.base import (
+    Code,
+    Day,
+    Instant,
+    PageQuery,
+    ReplySchema,
+    StrictSchema,
+    Text,
+    WireSchema,
+    instant,
+    page_of,
+)
 from wallet_api.routes.schemas.lists import IdentifierSchema
 
 Names = Mapping[str, dict[str, str]]
@@ -57,7 +72,7 @@ class LineSchema(WireSchema):
     labels = fields.List(fields.String())
     name = fields.String(allow_none=True)
     codes = fields.List(fields.Nested(CodingSchema))
-    values = fields.List(fields.Nested(FoundValueSchema))
+    found = fields.List(fields.Nested(FoundValueSchema))
 
 
 class FrontLineSchema(LineSchema):
@@ -131,5 +146,95 @@ def line_view(record: Record, names: Names) -> dict[str, Any]:
         "labels": sorted(record.labels),
         "name": name_of(concept),
         "codes": codes_of(concept),
-        "values": list(values_of(record.resource)),
+        "found": list(values_of(record.resource)),
     }
+
+
+class VisitQuery(StrictSchema):
+    """Whether two sources of one visit are shown as one."""
+
+    together = Code(("true", "false"), load_default="true")
+
+
+class VisitPartSchema(LineSchema):
+    """A part of a visit: the record that tells of the visit as a whole, and the FHIR resource."""
+
+    visit = fields.String()
+    resource = fields.Dict(metadata={"description": "FHIR R4 resource"})
+
+
+class VisitSchema(WireSchema):
+    """A visit: from one source or from two that tell of the same, and all that was recorded in it."""
+
+    visits = fields.List(fields.Nested(LineSchema))
+    parts = fields.List(fields.Nested(VisitPartSchema))
+
+
+class SeriesQuery(PageQuery):
+    """Which code system, and which days; both ends are inside."""
+
+    system = Text(longest=200, load_default=LOINC)
+    first = Day(data_key="from", load_default=None)
+    last = Day(data_key="to", load_default=None)
+
+    @validates_schema
+    def check_order(self, data: dict[str, Any], **more: Any) -> None:
+        """The first day is not after the last."""
+        if data.get("first") and data.get("last") and data["first"] > data["last"]:
+            raise ValidationError("The first day must not be after the last.", "from")
+
+
+class PointSchema(WireSchema):
+    """A value with the reference range of its own source, where the source sent one."""
+
+    id = fields.String()
+    category = fields.String()
+    occurred_on = fields.String(metadata={"description": "YYYY, YYYY-MM or YYYY-MM-DD"})
+    recorded_at = Instant()
+    source = fields.Nested(LineSourceSchema)
+    self_reported = fields.Boolean()
+    labels = fields.List(fields.String())
+    name = fields.String(allow_none=True)
+    value = fields.Float(allow_none=True)
+    unit = fields.String(allow_none=True)
+    text = fields.String(allow_none=True)
+    low = fields.Float(allow_none=True)
+    high = fields.Float(allow_none=True)
+    against = fields.String(allow_none=True, metadata={"description": "below, within or above the range"})
+    age_days = fields.Integer(allow_none=True, metadata={"description": "how old the person was that day"})
+
+
+SeriesPage = page_of(PointSchema, "SeriesPage", "Values of one code, newest first.", WireSchema)
+
+
+class CardQuery(StrictSchema):
+    """Which restricted things may stand on the card: none unless named."""
+
+    label = fields.List(Code(LABELS.codes), load_default=list)
+
+
+class CardSchema(ReplySchema):
+    """An emergency card: a compact JWS, signed with a key of `/.well-known/card-jwks.json`."""
+
+    card = fields.String()
+    issued_at = Instant()
+    valid_until = Instant()
+
+
+def visit_view(visit: Visit, names: Names) -> dict[str, Any]:
+    """A visit, ready to be written."""
+    return {
+        "visits": [line_view(each, names) for each in visit.visits],
+        "parts": [
+            line_view(part, names) | {"visit": of, "resource": dict(part.resource)}
+            for of, part in visit.parts
+        ],
+    }
+
+
+def point_view(point: Point, born: date, names: Names) -> dict[str, Any]:
+    """A value of a series."""
+    line = line_view(point.record, names)
+    kept = {name: line[name] for name in PointSchema().fields if name in line}
+    told = ("name", "value", "unit", "text", "low", "high", "against")
+    return kept | {name: getattr(point, name) for name in told} | {"age_days": point.age_days(born)}

@@ -1,0 +1,80 @@
+"""Series: every value of one code in a book, each with the reference range that came with it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final
+
+from wallet_api.records.model import Record
+from wallet_api.records.types import Resource
+from wallet_api.records.types._fields import codings
+from wallet_api.records.words import name_of
+
+CATEGORIES: Final = ("vital_sign", "lab_result", "checkup")
+"""Where values are recorded."""
+LOINC: Final = "http://loinc.org"
+_VOID: Final = frozenset({"entered-in-error", "cancelled"})
+_DAY: Final = len("2026-11-03")
+
+
+@dataclass(frozen=True)
+class Point:
+    """One value. `low` and `high` are those of the source; `text` where it is no number."""
+
+    record: Record
+    name: str | None
+    value: float | None
+    unit: str | None
+    text: str | None
+    low: float | None
+    high: float | None
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """Where it stands among others: a later one is newer, and no two are equal."""
+        return self.record.occurred_on.first_day.isoformat(), self.record.id
+
+    @property
+    def against(self) -> str | None:
+        """`below`, `within` or `above` the source's own range; None without a number or a range."""
+        if self.value is None or (self.low is None and self.high is None):
+            return None
+        if self.low is not None and self.value < self.low:
+            return "below"
+        return "above" if self.high is not None and self.value > self.high else "within"
+
+    def age_days(self, born: date) -> int | None:
+        """How old the person was, where the day is known."""
+        on = self.record.occurred_on
+        return (on.first_day - born).days if len(on.text) == _DAY and on.first_day >= born else None
+
+
+def points_of(record: Record, system: str, code: str) -> Iterator[Point]:
+    """The value a record has for a code, in itself or as a component: one at the most."""
+    resource = record.resource
+    if resource.get("resourceType") != "Observation" or resource.get("status") in _VOID:
+        return
+    for part in (resource, *(resource.get("component") or ())):
+        if (system, code) in codings(part.get("code")):
+            point = _point(record, part)
+            if point is not None:
+                yield point
+                return
+
+
+def _point(record: Record, part: Resource) -> Point | None:
+    quantity: Mapping[str, Any] = part.get("valueQuantity") or {}
+    value = _number(quantity.get("value"))
+    text = part.get("valueString") or name_of(part.get("valueCodeableConcept") or {})
+    if value is None and not text:
+        return None
+    band: Mapping[str, Any] = next(iter(part.get("referenceRange") or ()), {})
+    unit = quantity.get("unit") or quantity.get("code")
+    low, high = (_number((band.get(end) or {}).get("value")) for end in ("low", "high"))
+    return Point(record, name_of(part.get("code") or {}), value, unit, text, low, high)
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
