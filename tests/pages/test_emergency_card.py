@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from pathlib import Path
+
 import jwt
 import pytest
 
@@ -17,14 +20,15 @@ def card(world: World, who: Person, query: str = "", whose: str = "me") -> str:
     return str(found_in(answer)["card"])
 
 
-def read(world: World, text: str, at: int = 0) -> Json:
-    """What a helper without a network reads: the published keys, kept from before."""
-    keys = jwt.PyJWKSet.from_dict(found_in(world.get("/.well-known/card-jwks.json")))
-    head = jwt.get_unverified_header(text)
-    assert head["typ"] == "emergency-card+jws"
-    options = {"verify_exp": False, "verify_iat": False}
-    claims = jwt.decode(text, keys[head["kid"]], algorithms=["ES256"], options=options)
-    return dict(claims)
+def read(world: World, text: str, days: int = 0) -> Json:
+    """What a helper without a network reads some days later, by the program of docs/clients.md."""
+    page = (Path(__file__).parents[2] / "docs" / "clients.md").read_text(encoding="utf-8")
+    (program,) = [each for each in page.split("```python\n")[1:] if "def helped_by" in each]
+    found: Json = {}
+    exec(program.split("```", 1)[0], found)
+    keys = found_in(world.get("/.well-known/card-jwks.json"))
+    later = world.now() + timedelta(days=days)
+    return dict(found["helped_by"](text, keys, later.timestamp))
 
 
 def test_the_card_says_what_a_helper_needs_and_verifies_offline(world: World) -> None:
@@ -50,6 +54,9 @@ def test_a_changed_card_is_no_card(world: World) -> None:
     for forged in (f"{head}.{body[:-2]}AA.{seal}", f"{head}.{body}.{seal[:-8]}AAAAAAAA"):
         with pytest.raises(jwt.InvalidTokenError):
             read(world, forged)
+    with pytest.raises(jwt.ExpiredSignatureError):
+        read(world, text, days=90)
+    assert read(world, text, days=89)
     receipts = found_in(world.get("/.well-known/receipt-jwks.json"))["keys"]
     assert jwt.get_unverified_header(text)["kid"] not in [each["kid"] for each in receipts]
 
