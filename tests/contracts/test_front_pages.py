@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -99,6 +100,23 @@ def test_a_front_page_is_the_fold_over_what_is_admitted(book: Book, said: list[A
     for predicate in (own_eyes(), guardian_eyes(), some, Predicate()):
         admitted = [each for each in newest if predicate.admits(each.facts())]
         assert book.front(whose, predicate, TODAY) == front_lines(admitted, TODAY)
+
+
+def test_what_is_over_for_one_reader_goes_on_for_another(book: Book) -> None:
+    """A guardian from whom the end of an illness is hidden is shown the illness: it had never ended."""
+    whose, goes_on, is_over = (
+        new_id(),
+        told("condition", "E11", "active"),
+        told("condition", "E11", "resolved"),
+    )
+    first = a_record(citizen_id=whose, labels=frozenset(), resource=goes_on)
+    hidden = frozenset({GUARDIANS})
+    last = replace(
+        first, id=new_id(), resource=is_over, occurred_on=PartialDate("2026-04"), hidden_from=hidden
+    )
+    book.save([first, last], None)
+    assert book.front(whose, own_eyes(), TODAY)["conditions"].lines == []
+    assert [line.record for line in book.front(whose, guardian_eyes(), TODAY)["conditions"].lines] == [first]
 
 
 @settings(max_examples=examples(60, 500), deadline=None, derandomize=not MANY)

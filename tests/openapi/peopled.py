@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.pages.resources import visit
 from tests.world import Doctor, Json, Person, World, bundle, condition, found_in, immunization, observation
 from wallet_api.infra.ids import new_id
 
@@ -28,7 +29,7 @@ def citizens(world: World) -> list[Identity]:
 def _citizen(world: World, name: str) -> Identity:
     person, doctors = world.person(f"Nguyễn Thị {name}"), [world.doctor() for _ in range(4)]
     resources = [condition(f"c{n}", on=f"2026-0{n}-01") for n in range(1, 6)]
-    world.send(doctors[0], bundle(person, *resources, immunization(), observation()))
+    world.send(doctors[0], bundle(person, *resources, immunization(), observation(), visit()))
     child = world.child_of(person)
     world.send(doctors[0], bundle(child, immunization("k1")))
     for each in doctors[:3]:
@@ -41,6 +42,8 @@ def _citizen(world: World, name: str) -> Identity:
         {
             "citizen": ["me", "me", "me", "me", person.id, child.id],
             "record_id": _ids(world, person, "records"),
+            "visit_id": _ids(world, person, "records?category=visit"),
+            "code": ["718-7"],
             "grant_id": _ids(world, person, "grants"),
             "request_id": _ids(world, person, "consent-requests"),
             "organisation_id": [each.organisation_id for each in doctors[3:]],

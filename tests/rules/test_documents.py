@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from consent.codes import CATEGORIES, LABELS
+from tests.pages.resources import visit
 from tests.world import World, bundle, condition, found_in, immunization, labelled, observation
 from wallet_api.errors import MEDIA_TYPE
 from wallet_api.records import labels
@@ -127,14 +128,16 @@ def test_problem_answers_are_as_documented(world: World, spec: dict[str, Any]) -
 def test_answers_are_as_documented(world: World, spec: dict[str, Any]) -> None:
     an, doctor = world.person(), world.doctor()
     child = world.child_of(an)
-    world.send(doctor, bundle(an, condition(), immunization(), observation(on="2026")))
+    world.send(doctor, bundle(an, condition(), immunization(), observation(on="2026"), visit()))
     made = world.grant(doctor, an)
     world.ask(doctor, an)
     request, session = world.newest_request(an), made.session()
     record = found_in(world.get("/citizens/me/records", an))["items"][0]["id"]
+    visits = found_in(world.get("/citizens/me/records?category=visit", an))["items"]
     headers = {"Access-Session": session}
     names = {"citizen": "me", "record_id": record, "request_id": request["id"], "grant_id": made.grant["id"]}
     names |= {"citizen_ref": made.citizen_ref, "request_ref": made.request_ref, "purpose": "TREAT"}
+    names |= {"visit_id": visits[0]["id"], "code": "718-7"}
     names |= {"name": "purposes", "record_ref": found_in(made.read(session))["items"][0]["id"]}
     report = world.send(doctor, bundle(an, condition("bad", on="x"), condition()))
     names["intake_id"] = report["id"]

@@ -12,6 +12,7 @@ import pytest
 from consent.predicate import own_eyes
 from tests.examples import examples
 from tests.listening import Operations
+from tests.pages.resources import visit
 from tests.plans import plan_stages
 from tests.world import Granted, World, bundle, condition, found_in, immunization
 from wallet_api.infra.ids import new_id
@@ -57,6 +58,8 @@ def strangers(pattern: dict[str, Any], name: str, number: int) -> dict[str, Any]
 def requests(made: Granted) -> Iterator[tuple[str, Callable[[], Any]]]:
     """The hot requests of citizens and providers."""
     world, an, doctor = made.world, made.person, made.doctor
+    world.send(doctor, bundle(an, visit()))
+    visits = found_in(world.get("/citizens/me/records?category=visit", an))["items"]
     page = found_in(world.get("/citizens/me/records?limit=1", an))
     record, cursor = page["items"][0]["id"], page["next_cursor"]
     log = found_in(world.get("/citizens/me/access-log?limit=1", an))["next_cursor"]
@@ -88,6 +91,7 @@ def requests(made: Granted) -> Iterator[tuple[str, Callable[[], Any]]]:
         "summary",
         "emergency-card",
         "series/718-7",
+        f"encounters/{visits[0]['id']}",
     ):
         yield path, lambda path=path: world.get(f"/citizens/me/{path}", an)  # type: ignore[misc]  # a default binds it
     own = {"kind": "body_weight", "occurred_on": "2026", "value": 60}

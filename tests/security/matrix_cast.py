@@ -9,6 +9,7 @@ from typing import Any
 
 from notifications.outgoing import Message
 from tests.checkup_messages import may_push
+from tests.pages.resources import visit
 from tests.security.matrix_table import CITIZENS, OPS, PROVIDERS
 from tests.world import (
     Caller,
@@ -85,6 +86,7 @@ class Cast:
             may_push(world, each)
         self.people = self._people()
         self.records: dict[str, str] = {}
+        self.visits: dict[str, str] = {}
         self.requests: dict[str, str] = {}
         self.grants: dict[str, str] = {}
         self.messages: dict[str, str] = {}
@@ -236,7 +238,7 @@ class Cast:
         found |= {"grant_id": self.grants[who.id], "session_id": self.sessions[who.id]}
         found |= {"guardianship_id": self.claims[who.id], "entry_ref": self.entries[who.id]}
         found |= {"rights_id": self.rights[who.id], "correction_id": self.corrections[who.id][0]}
-        found |= {"share_id": self.shares[who.id]}
+        found |= {"share_id": self.shares[who.id], "visit_id": self.visits[who.id]}
         return found | {"installation_id": self.apps[who.id], "message_id": self.messages[who.id]}
 
     def _held(self, holder: str, position: int) -> Target:
@@ -276,9 +278,11 @@ class Cast:
 
     def _fill(self, whose: Person) -> None:
         world = self.world
-        world.send(self.asker, bundle(whose, condition(), immunization()))
+        world.send(self.asker, bundle(whose, condition(), immunization(), visit()))
         items = found_in(world.get("/citizens/me/records?category=condition", self._signed(whose)))["items"]
         self.records[whose.id] = items[0]["id"]
+        items = found_in(world.get("/citizens/me/records?category=visit", self._signed(whose)))["items"]
+        self.visits[whose.id] = items[0]["id"]
         for step in (self._ask, self._grant, self._message, self._app, self._session, self._claim):
             step(whose)
         self._copied(whose)
@@ -593,7 +597,7 @@ class Held:
 _OWN = {"citizen": "citizen", "guardian": "baby", "companion": "girl"}
 _THINGS = (
     *("record_id", "request_id", "grant_id", "session_id", "installation_id", "message_id"),
-    *("guardianship_id", "entry_ref", "rights_id", "correction_id", "share_id"),
+    *("guardianship_id", "entry_ref", "rights_id", "correction_id", "share_id", "visit_id"),
 )
 
 

@@ -27,7 +27,7 @@ _DAYS: Final = MappingProxyType({"d": 1, "wk": 7})
 class Section:
     """One section: which categories stand in it, how many lines are kept and shown.
 
-    Few are shown: each is a look into the database, and a large book's page is to cost what a small one's does.
+    Few are shown: each is a look into the database, which is to cost the same for any book.
     `past`: what is over is shown as well. `ahead`: its days lie ahead, and the nearest comes first.
     """
 

@@ -59,6 +59,7 @@ PATH_NAMES: Mapping[str, tuple[dict[str, Any], str]] = {
         {"type": "string", "pattern": SEALED_PATTERN, "maxLength": 256},
         "The last part of a `location` in a manifest.",
     ),
+    "visit_id": (_ID, "The `id` of the record of a visit."),
     "code": (
         {
             "type": "string",

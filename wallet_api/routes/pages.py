@@ -67,20 +67,20 @@ class Summary(MethodView):
         }
 
 
-@pages.route("/encounters/<record_id>")
+@pages.route("/encounters/<visit_id>")
 class OneVisit(MethodView):
     """One visit."""
 
     @pages.doc(operationId="getVisit")
     @pages.arguments(VisitQuery, location="query")
     @pages.response(200, VisitSchema)
-    def get(self, query: dict[str, Any], citizen: str, record_id: str) -> dict[str, Any]:
+    def get(self, query: dict[str, Any], citizen: str, visit_id: str) -> dict[str, Any]:
         """A visit with all that names it: diagnoses, prescriptions, results, procedures and papers.
 
         Where one organisation sent the visit in two formats, and no other of that day can be meant, both are
         shown as one; `together=false` has them apart. A condition may have begun long before the visit.
         """
-        found = reader(citizen).pages.visit(record_id, together=query["together"] == "true")
+        found = reader(citizen).pages.visit(visit_id, together=query["together"] == "true")
         return visit_view(found, names_of(found.visits))
 
 
