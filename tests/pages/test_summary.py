@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
+from tests.checkup_messages import file_of, may_push, message_of, parts_of
 from tests.fhir import labelled
 from tests.listening import Operations
 from tests.pages.resources import allergy, blood_group, clinical, medicine, visit
@@ -163,3 +164,16 @@ def test_what_many_send_at_once_stands_on_the_front_page(world: World) -> None:
         assert list(pool.map(send, range(6))) == [202] * 6
     codes = sorted(each["codes"][0]["code"] for each in front(world, an)["sections"]["conditions"]["lines"])
     assert codes == [f"A0{number}" for number in range(6)]
+
+
+def test_a_check_up_stands_there_with_its_class(world: World) -> None:
+    an, kinds = world.person(), ("checkup", "condition", "document", "lab_result", "vital_sign")
+    station = may_push(world, world.doctor(reads=kinds, writes=kinds))
+    sent = message_of(file_of(parts_of(an)))
+    answer = world.post("/provider/intake/checkups", station, raw=sent, kind="application/json")
+    assert answer.status_code == 202, answer.get_data(as_text=True)
+    found = front(world, an)["sections"]
+    assert [each["name"] for each in found["checkup_class"]["lines"]] == ["Phân loại sức khỏe"]
+    (value,) = found["checkup_class"]["lines"][0]["found"]
+    assert value["text"]
+    assert len(found["checkups"]["lines"]) == 1, "findings are no check-ups"

@@ -16,6 +16,8 @@ from wallet_api.records.types._fields import codings
 
 BLOOD_GROUP: Final = frozenset({"882-1", "883-9", "10331-7"})
 """LOINC: ABO and Rh group, ABO group, Rh type."""
+CHECKUP_CLASS: Final = ("urn:health-wallet:check-up/element", "PHAN_LOAI_SK")
+"""How a check-up classed the person's health, as its intake files it."""
 _LOINC: Final = "http://loinc.org"
 _VOID: Final = frozenset({"entered-in-error", "not-done", "refuted"})
 _OVER: Final = frozenset({"inactive", "remission", "resolved", "stopped", "cancelled", "not-taken", "draft"})
@@ -50,6 +52,7 @@ SECTIONS: Final[Mapping[str, Section]] = MappingProxyType(
             Section("visits", frozenset({"visit"}), shown=3, kept=6, past=True),
             Section("immunizations", frozenset({"immunization"}), past=True),
             Section("checkups", frozenset({"checkup"}), shown=2, kept=6, past=True),
+            Section("checkup_class", frozenset({"checkup"}), shown=1, kept=2),
             Section("appointments", frozenset({"visit", "checkup", "document"}), shown=3, ahead=True),
             Section("refills", frozenset({"medication"}), shown=3, ahead=True),
         )
@@ -89,7 +92,10 @@ def _of_medicine(resource: Resource, day: str) -> Iterator[tuple[str, str, str]]
 
 
 def _of_visit(record: Record, day: str) -> Iterator[tuple[str, str, str]]:
-    # Findings of a check-up stand in its section by themselves; a check-up and a visit by their record.
+    if record.resource.get("resourceType") != "Encounter":
+        if CHECKUP_CLASS in codings(record.resource.get("code")):
+            yield "checkup_class", "class", day
+        return
     if record.resource.get("status") == "planned":
         yield "appointments", record.id, day
         return

@@ -26,10 +26,12 @@ from wallet_api.routes.handover import hold
 from wallet_api.routes.idempotency import act_id, act_token, again, done, note, once
 from wallet_api.routes.limits import refund, spend
 from wallet_api.routes.meant import meant
+from wallet_api.routes.pages import names_of
 from wallet_api.routes.references import open_citizen, open_for_caller, organisation_id, seal_for_caller
 from wallet_api.routes.schemas import examples
 from wallet_api.routes.schemas.base import listed
 from wallet_api.routes.schemas.consents import OutcomeSchema, ProposalSchema, period_of
+from wallet_api.routes.schemas.pages import GrantedSummarySchema, sections_view
 from wallet_api.routes.schemas.records import (
     AccessSessionQuery,
     AccessSessionSchema,
@@ -144,6 +146,21 @@ class GrantedRecords(MethodView):
         whose = reader.citizen_id
         items = [record_view(each, seal_for_caller("record", whose, each.id)) for each in page.records]
         return listed(items, page.next_cursor)
+
+
+@provider.route("/citizens/<citizen_ref>/summary")
+class GrantedSummary(MethodView):
+    """The front page under consent."""
+
+    @provider.doc(operationId="getGrantedSummary", parameters=["Access-Session"])
+    @provider.response(200, GrantedSummarySchema)
+    def get(self, citizen_ref: str) -> dict[str, Any]:
+        """The front page of what the consent covers, as if there were no more. Needs `Access-Session`."""
+        reader = _granted(citizen_ref)
+        front, whose = reader.pages.front(), reader.citizen_id
+        names = names_of(line.record for lines, _ in front.values() for line in lines)
+        sections = sections_view(front, names, lambda record_id: seal_for_caller("record", whose, record_id))
+        return {"made_at": services().now(), "sections": sections}
 
 
 @provider.route("/citizens/<citizen_ref>/records/<record_ref>")

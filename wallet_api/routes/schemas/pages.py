@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Any
 
@@ -112,17 +112,26 @@ class SummarySchema(ReplySchema):
     sections = fields.Nested(SectionsSchema)
 
 
-def sections_view(front: Mapping[str, Lines], names: Names) -> dict[str, Any]:
-    """The sections, ready to be written."""
+class GrantedSummarySchema(ReplySchema):
+    """The front page over what a consent covers."""
+
+    made_at = Instant()
+    sections = fields.Nested(SectionsSchema)
+
+
+def sections_view(
+    front: Mapping[str, Lines], names: Names, known_as: Callable[[str], str] = str
+) -> dict[str, Any]:
+    """The sections, ready to be written. `known_as`: the id by which the reader knows a record."""
     return {
-        name: {"lines": [front_line_view(each, names) for each in lines], "more": more}
+        name: {"lines": [_front_line(each, names, known_as) for each in lines], "more": more}
         for name, (lines, more) in front.items()
     }
 
 
-def front_line_view(line: Line, names: Names) -> dict[str, Any]:
-    """A line of the front page."""
-    return line_view(line.record, names) | {"day": line.day, "standing": line.standing}
+def _front_line(line: Line, names: Names, known_as: Callable[[str], str]) -> dict[str, Any]:
+    told = {"id": known_as(line.record.id), "day": line.day, "standing": line.standing}
+    return line_view(line.record, names) | told
 
 
 def line_view(record: Record, names: Names) -> dict[str, Any]:
