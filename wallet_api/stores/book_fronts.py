@@ -7,7 +7,7 @@ A book without such a document is older than front pages: it is read whole, and 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any, Final
 
@@ -22,6 +22,8 @@ from wallet_api.records.model import Position, Record
 from wallet_api.stores.bulk import insert_new
 
 Document = dict[str, Any]
+Written = tuple[Record | None, Record]
+"""What was written, and the version it was written over; None for a new record."""
 COLLECTION: Final = "book_fronts"
 _CLINICAL: Final = "clinical"
 
@@ -34,6 +36,7 @@ class MongoFronts:
 
     def __init__(self, db: Database[Document], cipher: CitizenCipher) -> None:
         self._fronts = db[COLLECTION]
+        self._records = db["records"]
         self._cipher = cipher
 
     def get(self, citizen_id: str, session: ClientSession | None = None) -> tuple[Front, int] | None:
@@ -43,6 +46,34 @@ class MongoFronts:
             return None
         sections = self._cipher.open_json(place_of(found), found["content"])
         return unpacked(sections, found["months"]), found["version"]
+
+    def follow(
+        self,
+        citizen_id: str,
+        written: Sequence[Written],
+        opened: Callable[[Document], Record],
+        session: ClientSession | None,
+    ) -> None:
+        """Bring a book's front page up to what was just written into it.
+
+        Raises:
+            StaleRecord: somebody else changed the book meanwhile.
+        """
+        held = self.get(citizen_id, session)
+        # A look into either: how long filing takes must not tell who has a book already.
+        known = self._is_fresh(citizen_id, written, session) if held is None else not self._decoy(session)
+        front = folded(Front() if held is None else held[0], written) if known else None
+        if front is None:
+            front = Front.of(map(opened, self._records.find({"citizen_id": citizen_id}, session=session)))
+        self.put(citizen_id, front, 1 if held is None else held[1] + 1, session)
+
+    def _is_fresh(self, citizen_id: str, written: Sequence[Written], session: ClientSession | None) -> bool:
+        """Whether a book held nothing before this was written into it."""
+        some = self._records.find({"citizen_id": citizen_id}, {"_id": 1}, session=session)
+        return {each["_id"] for each in some.limit(len(written) + 1)} <= {after.id for _, after in written}
+
+    def _decoy(self, session: ClientSession | None) -> bool:
+        return self._records.find_one({"citizen_id": ""}, {"_id": 1}, session=session) is not None
 
     def put(self, citizen_id: str, front: Front, version: int, session: ClientSession | None) -> None:
         """Keep version 1, or version n over n-1.
@@ -81,13 +112,13 @@ def place_of(found: Mapping[str, Any]) -> Place:
     return Place(whose, _CLINICAL, COLLECTION, whose, "content", found["version"])
 
 
-def folded(front: Front, new: Iterable[Record], corrected: Iterable[tuple[Record, Record]]) -> Front | None:
+def folded(front: Front, written: Iterable[Written]) -> Front | None:
     """The front page with what was written folded in; None if only the whole book can tell."""
-    for before, after in corrected:
-        if not front.correct(before, after):
+    for before, after in written:
+        if before is None:
+            front.add(after)
+        elif not front.correct(before, after):
             return None
-    for record in new:
-        front.add(record)
     return front
 
 

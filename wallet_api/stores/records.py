@@ -22,10 +22,10 @@ from wallet_api.infra.crypto.blind import BlindIndex
 from wallet_api.infra.crypto.envelope import CitizenCipher, Place
 from wallet_api.infra.mongo import Index, transaction
 from wallet_api.records.errors import StaleRecord
-from wallet_api.records.front import Front, Lines, front_lines, lines_of
+from wallet_api.records.front import Lines, front_lines, lines_of
 from wallet_api.records.front_rules import CATEGORIES as ON_FRONT
 from wallet_api.records.model import Filter, PartialDate, Position, Record, Source
-from wallet_api.stores.book_fronts import MongoFronts, first_day_for, folded
+from wallet_api.stores.book_fronts import MongoFronts, first_day_for
 from wallet_api.stores.bulk import insert_new
 
 T = TypeVar("T")
@@ -69,24 +69,8 @@ class MongoRecords:
                 raise
         before = {each.id: self._correct(each, unit) for each in records if each.version > 1}
         for whose in sorted({each.citizen_id for each in records}):
-            self._fold(whose, [each for each in records if each.citizen_id == whose], before, unit)
-
-    def _fold(
-        self,
-        citizen_id: str,
-        records: Sequence[Record],
-        before: Mapping[str, Record],
-        unit: ClientSession | None,
-    ) -> None:
-        """Bring the front page of a book up to what was just written into it."""
-        held = self._fronts.get(citizen_id, unit)
-        new = [each for each in records if each.version == 1]
-        corrected = [(before[each.id], each) for each in records if each.version > 1]
-        front = None if held is None else folded(held[0], new, corrected)
-        if front is None:
-            whole = self._records.find({"citizen_id": citizen_id}, session=unit)
-            front = Front.of(map(self._record, whole))
-        self._fronts.put(citizen_id, front, 1 if held is None else held[1] + 1, unit)
+            written = [(before.get(each.id), each) for each in records if each.citizen_id == whose]
+            self._fronts.follow(whose, written, self._record, unit)
 
     def _correct(self, record: Record, unit: ClientSession | None) -> Record:
         key = {"citizen_id": record.citizen_id, "_id": record.id, "version": record.version - 1}
