@@ -22,6 +22,8 @@ from wallet_api.routes.schemas import examples
 BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("PUT", "records.Visibility"): {"audience": "providers", "hidden": True},
     ("POST", "consents.Approval"): {"notice": {"version": "1", "locale": "vi"}},
+    ("POST", "records.Timeline"): examples.OWN_ENTRY,
+    ("PUT", "records.OneRecord"): examples.OWN_CORRECTION,
     ("PATCH", "grants.OneGrant"): {"categories": ["condition"]},
     ("POST", "grants.Grants"): examples.STANDING_GRANT,
     ("POST", "grants.StandingPreview"): examples.STANDING_GRANT,
