@@ -37,6 +37,7 @@ def test_a_series_has_each_value_with_its_range_and_its_source(world: World) -> 
     asked = series(world, an, "15074-8", "?from=2026-01-01&to=2026-02-28")["items"]
     assert [each["value"] for each in asked] == [5, 3.5]
     assert series(world, an, "15074-8", "?system=urn:other")["items"] == []
+    assert world.get("/citizens/me/series/glucose", an).status_code == 404, "that is no LOINC code"
 
 
 def test_a_component_is_a_value_and_own_values_are_marked(world: World) -> None:

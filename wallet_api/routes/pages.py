@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -12,7 +13,9 @@ from wallet_api.identity.errors import OrganisationUnknown
 from wallet_api.infra.crypto.jws import sign_compact
 from wallet_api.records.book_pages import Asked
 from wallet_api.records.emergency_card import TYPE, VALID, Holder, card_content
+from wallet_api.records.errors import RecordNotFound
 from wallet_api.records.model import Filter, Record
+from wallet_api.records.series import LOINC
 from wallet_api.routes.guarded import GuardedBlueprint, citizen_only, compact
 from wallet_api.routes.schemas.base import listed
 from wallet_api.routes.schemas.pages import (
@@ -29,6 +32,7 @@ from wallet_api.routes.schemas.pages import (
 )
 from wallet_api.routes.subjects import Subject, born, reader, subject
 
+_LOINC_CODE = re.compile(r"[0-9]{1,7}-[0-9]")
 pages = GuardedBlueprint(
     "pages",
     __name__,
@@ -94,9 +98,12 @@ class ValueSeries(MethodView):
     def get(self, query: dict[str, Any], citizen: str, code: str) -> dict[str, Any]:
         """All values of a LOINC code (or of another `system`), newest first: vital signs, growth, results.
 
-        A reference range is the one that came with the value; none is made up. Units are as they were sent.
+        What cannot be a LOINC code is 404. A reference range is the one that came with the value; none is made
+        up. Units are as they were sent.
         """
         book = reader(citizen)
+        if query["system"] == LOINC and not _LOINC_CODE.fullmatch(code):
+            raise RecordNotFound(code)
         period = Filter(None, query["first"], query["last"])
         asked = Asked(query["system"], code, period, query["cursor"], query["limit"])
         found = book.pages.series(asked)
