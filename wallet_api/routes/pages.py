@@ -98,8 +98,8 @@ class ValueSeries(MethodView):
     def get(self, query: dict[str, Any], citizen: str, code: str) -> dict[str, Any]:
         """All values of a LOINC code (or of another `system`), newest first: vital signs, growth, results.
 
-        What cannot be a LOINC code is 404. A reference range is the one that came with the value; none is made
-        up. Units are as they were sent.
+        What cannot be a LOINC code is 404. A reference range is the one that came with the value, never
+        a made-up one. Units are as they were sent.
         """
         book = reader(citizen)
         if query["system"] == LOINC and not _LOINC_CODE.fullmatch(code):
