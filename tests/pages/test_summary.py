@@ -77,6 +77,18 @@ def test_of_one_diagnosis_the_newest_record_stands_there(world: World) -> None:
     assert names(front(world, an), "conditions") == []
 
 
+def test_what_is_said_to_be_a_strangers_is_as_if_it_had_never_been(world: World) -> None:
+    an, doctor = world.person(), world.doctor()
+    world.send(doctor, bundle(an, condition("old", "I10", "2024-03-01")))
+    world.send(doctor, bundle(an, condition("new", "I10", "2026-03-01", **clinical("resolved"))))
+    assert front(world, an)["sections"]["conditions"]["lines"] == []
+    listed = found_in(world.get("/citizens/me/records", an))["items"]
+    (newest,) = (each["id"] for each in listed if each["occurred_on"] == "2026-03-01")
+    assert world.post(f"/citizens/me/records/{newest}/not-mine", an).status_code == 200
+    (line,) = front(world, an)["sections"]["conditions"]["lines"]
+    assert line["day"] == "2024-03-01"
+
+
 def test_more_tells_of_more(world: World) -> None:
     an, doctor = world.person(), world.doctor()
     world.send(doctor, bundle(an, *(condition(f"c{n}", f"A0{n}") for n in range(5)), condition("c9", "B00")))
@@ -128,8 +140,11 @@ def test_a_large_book_is_not_read_for_its_front_page(world: World, operations: O
     world.send(doctor, bundle(an, *many))
     with operations.heard() as commands:
         assert len(front(world, an)["sections"]["conditions"]["lines"]) == 6
-    (asked,) = [each["pipeline"][0]["$match"] for each in commands if each.get("aggregate") == "records"]
-    assert len(asked["_id"]["$in"]) == 6
+    counted, asked = (each["pipeline"] for each in commands if each.get("aggregate") == "records")
+    assert len(counted[0]["$match"]["_id"]["$in"]) == 30, (
+        "one record a subject is looked at, unread"
+    )
+    assert "$group" in counted[-1] and len(asked[0]["$match"]["_id"]["$in"]) == 6
     with operations.heard() as commands:
         assert len(found_in(world.get("/citizens/me/records?limit=5", an))["items"]) == 5
     (asked,) = [each["pipeline"][0]["$match"] for each in commands if each.get("aggregate") == "records"]

@@ -9,7 +9,7 @@ uses an index only for a flat first stage; MongoDB merges the two stages into on
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any, TypeVar
 
@@ -17,12 +17,12 @@ from pymongo.client_session import ClientSession
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError
 
-from consent.predicate import Clause, Predicate, own_eyes
+from consent.predicate import Clause, Predicate
 from wallet_api.infra.crypto.blind import BlindIndex
 from wallet_api.infra.crypto.envelope import CitizenCipher, Place
 from wallet_api.infra.mongo import Index, transaction
 from wallet_api.records.errors import StaleRecord
-from wallet_api.records.front import Lines, front_lines, lines_of
+from wallet_api.records.front import Lines, Pointer, front_lines, lines_of
 from wallet_api.records.front_rules import CATEGORIES as ON_FRONT
 from wallet_api.records.model import Filter, PartialDate, Position, Record, Source
 from wallet_api.stores.book_fronts import MongoFronts, first_day_for
@@ -217,20 +217,24 @@ class MongoRecords:
         if held is not None:
             allowed, chosen = _categories(predicate), held[0].chosen(today, _categories(predicate))
             # Where all that stands there is admitted, it stands there of the admitted records as well.
-            shown = (one for each in chosen.values() for one in each.pointers)
-            needed = shown if predicate == own_eyes() else held[0].pointers(allowed)
-            found = self._admitted(citizen_id, {one.record_id for one in needed}, predicate)
-            if found is not None:
-                return lines_of(chosen, found)
+            if self._all_admitted(citizen_id, held[0].pointers(allowed), predicate):
+                shown = {one.record_id for each in chosen.values() for one in each.pointers}
+                found = self._admitted(citizen_id, shown, predicate)
+                if len(found) == len(shown):  # none was hidden since
+                    return lines_of(chosen, found)
         return front_lines(self.of_categories(citizen_id, sorted(ON_FRONT), predicate), today)
 
-    def _admitted(self, citizen_id: str, ids: set[str], predicate: Predicate) -> dict[str, Record] | None:
-        """These records, or None if one of them is not admitted."""
-        if not ids:
-            return {}
+    def _all_admitted(self, citizen_id: str, pointers: Iterable[Pointer], predicate: Predicate) -> bool:
+        ids = {one.record_id for one in pointers}
+        counted = {"$group": {"_id": None, "count": {"$sum": 1}}}
+        stages = [*self.get_pipeline(citizen_id, sorted(ids), predicate), counted]
+        found = list(self._records.aggregate(stages)) if ids else [{"count": 0}]
+        return bool(found) and found[0]["count"] == len(ids)
+
+    def _admitted(self, citizen_id: str, ids: set[str], predicate: Predicate) -> dict[str, Record]:
         stages = self.get_pipeline(citizen_id, sorted(ids), predicate)
-        found = [self._record(each) for each in self._records.aggregate(stages)]
-        return {each.id: each for each in found} if len(found) == len(ids) else None
+        found = self._records.aggregate(stages) if ids else ()
+        return {each["_id"]: self._record(each) for each in found}
 
     def set_hidden(
         self,
