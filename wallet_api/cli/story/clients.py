@@ -68,7 +68,7 @@ class Http:
             method, urljoin(self.base, path), timeout=PATIENCE, allow_redirects=False, **more
         )
         plain = "json" not in reply.headers.get("Content-Type", "")
-        body = reply.text if plain else reply.json()
+        body = reply.text if plain or not reply.content else reply.json()
         answer = Answered(method, path, reply.status_code, body, reply.headers)
         self.heard(answer)
         return answer
