@@ -93,9 +93,9 @@ def a_card_works_offline(cast: Cast) -> None:
     cast.journal.note(first_page=[f"{name} {count}" for name, count in stands.items()])
     card = cast.journal.answered(cast.citizen.call("GET", f"{_MINE}/emergency-card"), 200)["card"]
     keys = cast.journal.answered(cast.citizen.send("GET", "/.well-known/card-jwks.json"), 200)
-    mine = {"verify_exp": False, "verify_iat": False}  # the story's clock is not this machine's
+    mine: Any = {"verify_exp": False, "verify_iat": False}  # the story's clock is not this machine's
     key = jwt.PyJWKSet.from_dict(keys)[jwt.get_unverified_header(card)["kid"]]
-    told = jwt.decode(card, key, algorithms=["ES256"], options=mine)
+    told: dict[str, Any] = jwt.decode(card, key, algorithms=["ES256"], options=mine)
     cast.journal.note(card_tells=[name for name, value in sorted(told.items()) if isinstance(value, list)])
     body, _, signature = card.rpartition(".")
     flipped = f"{body}.{'B' if signature[0] != 'B' else 'C'}{signature[1:]}"
