@@ -29,6 +29,7 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "grants.StandingPreview"): examples.STANDING_GRANT,
     ("POST", "rights.RightsRequests"): examples.RIGHTS_REQUEST,
     ("POST", "corrections.Corrections"): examples.CORRECTION,
+    ("POST", "shares.ShareLinks"): examples.SHARE,
     ("POST", "co-consents.CoApproval"): {"notice": {"version": "1", "locale": "vi"}},
     ("POST", "co-consents.Resumption"): {"notice": {"version": "1", "locale": "vi"}},
     ("POST", "family.Family"): {
