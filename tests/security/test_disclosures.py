@@ -41,6 +41,8 @@ DISCLOSING = {
     "GET /citizens/<citizen>/records",
     "GET /citizens/<citizen>/records/<record_id>",
     "GET /citizens/<citizen>/records/<record_id>/versions",
+    "GET /citizens/<citizen>/summary",
+    "GET /provider/citizens/<citizen_ref>/summary",
     "GET /provider/citizens/<citizen_ref>/records",
     "GET /provider/citizens/<citizen_ref>/records/<record_ref>",
     "GET /provider/own-records",

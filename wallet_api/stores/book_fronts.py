@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
+from pymongo.errors import DuplicateKeyError
 
 from wallet_api.infra.crypto.envelope import CitizenCipher, Place
 from wallet_api.infra.mongo import Index
@@ -82,11 +83,13 @@ class MongoFronts:
             StaleRecord: somebody else changed the book meanwhile.
         """
         made = self._document(citizen_id, front, version)
-        if version == 1:
-            self._fronts.insert_one(made, session=session)
-            return
         before = {"_id": citizen_id, "version": version - 1}
-        if self._fronts.replace_one(before, made, session=session).modified_count != 1:
+        try:
+            # One command for either: which it was must not tell who has a book already.
+            done = self._fronts.replace_one(before, made, upsert=version == 1, session=session)
+        except DuplicateKeyError as why:
+            raise StaleRecord(citizen_id) from why
+        if done.modified_count != 1 and done.upserted_id is None:
             raise StaleRecord(citizen_id)
 
     def months(self, citizen_id: str) -> Mapping[str, int] | None:
