@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.halting import halt
 from tests.world import World, bundle, condition, found_in
 from wallet_api.infra.crypto.errors import KeyUnavailable
 from wallet_api.infra.embedded import EmbeddedServer
@@ -59,7 +60,7 @@ def test_a_silent_database_is_waited_for_or_shows_data(frail: World, server: Emb
         lambda: frail.post("/provider/intake/fhir-bundles", provider, bundle(an, condition("x"))),
         lambda: frail.get("/readyz"),
     ]
-    os.kill(server.pid, signal.SIGSTOP)
+    halt(server.pid)
     try:
         with ThreadPoolExecutor(len(calls)) as pool:
             told = [each.result() for each in [pool.submit(timed, call) for call in calls]]

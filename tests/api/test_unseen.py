@@ -45,9 +45,9 @@ def answers(world: World, guardian: Person, child: Person) -> Answers:
     found = {}
     for path in READS:
         answer = world.get(path.format(child=child.id), guardian)
-        plain = in_order(path, answer.get_data()).replace(child.number[-4:].encode(), b"####")
-        plain = plain.replace(child.id.encode(), b"#" * len(child.id))
-        masked = _TIMES.sub(b"-", _IDS.sub(b'"-"', plain))
+        plain = in_order(path, answer.get_data()).replace(child.id.encode(), b"#" * len(child.id))
+        # Ids first: some id or other holds the four digits of a number.
+        masked = _TIMES.sub(b"-", _IDS.sub(b'"-"', plain)).replace(child.number[-4:].encode(), b"####")
         # A cursor holds a place in the log of the whole wallet: its length tells how much others did.
         left_out = ("Request-Id", "Date", *(("Content-Length",) if "limit=1" in path else ()))
         names = sorted(f"{k}: {v}" for k, v in answer.headers if k not in left_out)

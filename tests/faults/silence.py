@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from tests.faults.figures import note
 from tests.faults.plant import Pair, Plant, pair
+from tests.halting import halt
 from tests.world import bundle, condition
 
 READERS = 6
@@ -36,7 +37,7 @@ def stop_the_database(plant: Plant, seconds: float, alive: float, slack: float =
     assert _read(plant, who).status == 200
     over, told, lived = threading.Event(), list[Told](), list[float]()
     pid = plant.database.pid
-    os.kill(pid, signal.SIGSTOP)
+    halt(pid)
     try:
         readers = [threading.Thread(target=_ask, args=(plant, who, over, told)) for _ in range(READERS)]
         for each in readers:

@@ -18,6 +18,7 @@ from tests.faults import killing
 from tests.faults.figures import note
 from tests.faults.load import Ledger, Writer, inspect
 from tests.faults.plant import Answer, Plant, eventually, pair, planted
+from tests.halting import halt
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +39,7 @@ def four_in_hand(plant: Plant, pool: ThreadPoolExecutor) -> list[Future[Answer]]
     who = pair(plant.world)
     for _ in range(10):
         before = in_flight(plant)
-        os.kill(plant.database.pid, signal.SIGSTOP)
+        halt(plant.database.pid)
         asked = [pool.submit(plant.call, "GET", "/citizens/me/grants", who.citizen_token) for _ in range(4)]
         if eventually(lambda before=before: in_flight(plant) >= before + 4, 2.0):
             return asked

@@ -19,6 +19,7 @@ import pytest
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
+from tests.halting import halt
 from wallet_api.infra import daemon
 from wallet_api.infra.embedded import EmbeddedError, EmbeddedMissing, EmbeddedServer
 from wallet_api.infra.machine import command_of, free_port
@@ -231,7 +232,7 @@ def test_the_watchdog_brings_it_back_on_the_same_port_for_the_same_client(
 def test_a_client_gets_its_error_in_time_when_the_daemon_is_silent(server: EmbeddedServer) -> None:
     db = open_database(server.uri, "wallet")
     db.things.insert_one({"_id": 1})
-    os.kill(server.pid, signal.SIGSTOP)
+    halt(server.pid)
     begun = time.monotonic()
     with pytest.raises(PyMongoError):
         db.things.find_one()
