@@ -79,17 +79,6 @@ class Front:
         for name, pointer in pointers_of(record):
             self._put(SECTIONS[name], pointer)
 
-    def correct(self, before: Record, after: Record) -> bool:
-        """Fold in a record's new version; False if only the whole book can tell what stands there now."""
-        month = before.occurred_on.first_day.isoformat()[:7]
-        if not self.months.get(month) or not self._stays(before, after):
-            return False
-        self.months[month] -= 1
-        if not self.months[month]:
-            del self.months[month]
-        self.add(after)
-        return True
-
     def chosen(self, today: date, categories: frozenset[str] | None = None) -> dict[str, Chosen]:
         """The lines to show, in their order. `categories`: only what the reader may know of at all."""
         return {
@@ -114,16 +103,6 @@ class Front:
         kept.append(pointer)
         kept.sort(key=lambda each: each.place, reverse=True)
         del kept[section.kept :]
-
-    def _stays(self, before: Record, after: Record) -> bool:
-        """Whether all that stands here because of `before` stands here because of `after` as well."""
-        held = {(name, one.subject): one for name, one in self._standing_for(before.id)}
-        now = {(name, one.subject): one for name, one in pointers_of(after)}
-        return all(key in now and now[key].place >= one.place for key, one in held.items())
-
-    def _standing_for(self, record_id: str) -> Iterator[tuple[str, Pointer]]:
-        for name, pointers in self.sections.items():
-            yield from ((name, each) for each in pointers if each.record_id == record_id)
 
 
 def pointers_of(record: Record) -> Iterator[tuple[str, Pointer]]:

@@ -116,12 +116,15 @@ def place_of(found: Mapping[str, Any]) -> Place:
 
 
 def folded(front: Front, written: Iterable[Written]) -> Front | None:
-    """The front page with what was written folded in; None if only the whole book can tell."""
+    """The front page with what is new folded in; None for a correction, after which the whole book tells.
+
+    Always then, though it is not always needed: else the work would tell the sender whether others wrote of
+    the same.
+    """
     for before, after in written:
-        if before is None:
-            front.add(after)
-        elif not front.correct(before, after):
+        if before is not None:
             return None
+        front.add(after)
     return front
 
 
