@@ -83,14 +83,14 @@ def connect(settings: Settings) -> Database[Document]:
 def open_database(uri: str, name: str) -> Database[Document]:
     """Database `name` at `uri`, with journaled majority writes, reads from the primary and aware UTC times.
 
-    An operation fails after 3 s, its retries included, whatever the fault.
+    An operation fails after 3 s, its retries included, whatever the fault. Writes are repeated once by the
+    driver unless the URI says `retryWrites=false`, as that of an embedded database does.
     """
     client: MongoClient[Document] = MongoClient(
         uri,
         w="majority",
         journal=True,
         readPreference="primary",
-        retryWrites=True,
         retryReads=True,
         timeoutMS=_TIMEOUT_MS,
         heartbeatFrequencyMS=1000,
