@@ -1,8 +1,8 @@
 """sustained: minutes of reading at 70 % of the wallet's own maximum, and not one error.
 
 The access token of the reader lives five minutes, so a fresh access is opened for every slice of the run. A
-shared machine changes its own speed within minutes: how long a fixed sum takes is told beside the drift, so that
-nobody looks in the wallet for what the machine did.
+shared machine changes its own speed within minutes: how long a fixed sum takes is told beside the drift, so
+that nobody looks in the wallet for what the machine did.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def figures(options: Options) -> Iterator[Figure]:
         yield Figure("sustained_p50", p50, "milliseconds")
         yield Figure("sustained_p99", p99, "milliseconds")
         yield Figure("sustained_drift", medians[-1] / medians[0], "last slice's p50 by the first's")
-        yield Figure("sustained_drift_floor", sums[-1] / sums[0], "a fixed sum before the last slice by the first")
+        yield Figure("sustained_drift_floor", sums[-1] / sums[0], "a fixed sum, by the first slice's")
 
 
 def _sum_takes() -> float:

@@ -217,8 +217,8 @@ class EmbeddedServer:
     def _uri_at(self, port: int) -> str:
         password = self._secret.read_text(encoding="ascii")
         how = "authSource=admin&authMechanism=SCRAM-SHA-256"
-        # To know a write again that the driver repeats, this server keeps the last 10,000 answers in memory and
-        # goes through all of them at each write: half its speed was lost to that, and a kill forgets them.
+        # To know a write again that the driver repeats, this server keeps the last 10,000 answers in memory
+        # and goes through all of them at each write: half its speed went there, and a kill forgets them.
         # What asks again is the wallet: transactions, the log, Idempotency-Keys.
         how += "&retryWrites=false"
         return f"mongodb://{_USER}:{password}@127.0.0.1:{port}/?{how}"
