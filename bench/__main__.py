@@ -7,7 +7,19 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from bench import Options, audit, book, decide, predicate, read_path, scale, seal_open, sustained, worker
+from bench import (
+    Options,
+    audit,
+    book,
+    decide,
+    intake,
+    predicate,
+    read_path,
+    scale,
+    seal_open,
+    sustained,
+    worker,
+)
 from bench.figure import Figure
 
 BENCHES: dict[str, Callable[[Options], Iterator[Figure]]] = {
@@ -15,6 +27,7 @@ BENCHES: dict[str, Callable[[Options], Iterator[Figure]]] = {
     "seal_open": seal_open.figures,
     "predicate": predicate.figures,
     "book": book.figures,
+    "intake": intake.figures,
     "read_path": read_path.figures,
     "audit": audit.figures,
     "worker": worker.figures,

@@ -81,7 +81,7 @@ def laid() -> Iterator[Ground]:
         db = connect(settings)
         services = build_services(settings, db)
         try:
-            provider = _provider(services)
+            provider = provider_of(services)
             scope = _scope(provider, services.now())
             citizen_id = _filled_book(services, provider, scope)
             floor = env | {PIPELINE: json.dumps(_query(db, services, citizen_id, scope))}
@@ -148,7 +148,7 @@ def _filled_book(services: Services, provider: Provider, scope: Scope) -> str:
     profile = Profile("Lê Thị Đo", born, "female")
     citizen_id = services.identity.people.register(profile, [Identifier("national_id", NUMBER)])
     sender = Sender(provider.organisation_id, "dr", _CATEGORIES)
-    services.book.intake.receive_bundle(sender, _bundle(NUMBER, now))
+    services.book.intake.receive_bundle(sender, patient_bundle(NUMBER, now))
     request = services.consent.propose(Proposal(citizen_id, scope, "dr", "bench"))
     notice = services.consent.notice("TREAT", "vi")
     actor = Actor(Evidence(citizen_id, "self", "session", "app", now, "2"), born)
@@ -181,7 +181,8 @@ def opened(services: Services, provider: Provider, practitioner: str, citizen_id
     return Read(url, {"Authorization": f"Bearer {token}", "Access-Session": session})
 
 
-def _provider(services: Services) -> Provider:
+def provider_of(services: Services) -> Provider:
+    """A hospital with a doctor and a system."""
     identity = services.identity
     licence = Licence(frozenset({"TREAT"}), _CATEGORIES, _CATEGORIES)
     made = identity.organisations.add(Organisation(new_id(), "Bệnh viện Đo", "Bench", "hospital", licence))
@@ -198,7 +199,8 @@ def system_of(services: Services, organisation_id: str) -> Provider:
     return Provider(client.id, organisation_id)
 
 
-def _bundle(number: str, now: datetime) -> dict[str, Any]:
+def patient_bundle(number: str, now: datetime) -> dict[str, Any]:
+    """What a hospital sends about the person with this number: RECORDS conditions of some years."""
     system = "http://fhir.hl7.org.vn/core/sid/cccd"
     patient = {
         "resourceType": "Patient",

@@ -143,6 +143,7 @@ class World:
                 "WALLET_VNEID_ISSUER": "http://127.0.0.1:9",
                 "WALLET_OPS_ISSUER": "http://127.0.0.1:9",
                 "WALLET_LIMITS": "off",
+                "WALLET_LOOKUP_BLUR": "0",
                 "WALLET_CONCURRENT": "10000",
                 **settings,
             }

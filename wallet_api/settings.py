@@ -84,6 +84,7 @@ class Settings:
     metrics_token: str = field(default="", repr=False)
     otlp_endpoint: str = ""
     webhook_hosts: tuple[str, ...] = ()
+    lookup_blur: int = 0
     checkpoint_dirs: tuple[Path, ...] = ()
 
     @property
@@ -150,6 +151,7 @@ def _read(env: Mapping[str, str], faults: list[str]) -> Settings:
         disk_reserve=_count("DISK_RESERVE", env.get("WALLET_DISK_RESERVE") or "100", 1_000_000, faults),
         metrics_token=env.get("WALLET_METRICS_TOKEN") or "",
         otlp_endpoint=env.get("WALLET_OTLP_ENDPOINT") or "",
+        lookup_blur=_count("LOOKUP_BLUR", env.get("WALLET_LOOKUP_BLUR") or "20", 1000, faults),
         webhook_hosts=_hosts(env.get("WALLET_WEBHOOK_HOSTS"), faults),
         checkpoint_dirs=_paths(env.get("WALLET_CHECKPOINT_DIRS") or str(data / "checkpoints")),
     )

@@ -37,7 +37,7 @@ def test_the_test_sees_a_difference() -> None:
 def test_known_and_unknown_numbers_take_the_same_time(
     embedded_db: Database[dict[str, Any]], tmp_path: Path, record_property: Any
 ) -> None:
-    world = World(embedded_db, tmp_path)
+    world = World(embedded_db, tmp_path, WALLET_LOOKUP_BLUR="20")
     doctor, known = world.doctor(), [world.person().number for _ in range(KNOWN)]
     took: dict[str, list[float]] = {"known": [], "unknown": []}
     for turn in range(EACH + 20):

@@ -11,6 +11,7 @@ from wallet_api.errors import Refusal
 from wallet_api.identity.identifiers import look_up_key
 from wallet_api.infra.crypto.framing import from_base64url
 from wallet_api.infra.ids import id_from_bytes
+from wallet_api.routes.blur import blur
 from wallet_api.routes.limits import spend
 from wallet_api.routes.references import organisation_id
 
@@ -56,6 +57,7 @@ def meant(form: dict[str, str], count: Count) -> Meant:
     asked = f"{kind}|{look_up_key(kind, value)}"  # type: ignore[arg-type]  # the schema names the kinds
     count(asked)
     known = services().identity.people.resolve(kind, value)  # type: ignore[arg-type]  # as above
+    blur()
     return Meant(known, nobody(asked), asked)
 
 

@@ -22,6 +22,7 @@ from wallet_api.records.insurance.reading import read_visits
 from wallet_api.records.intake import IntakeService, Sender
 from wallet_api.records.model import Intake
 from wallet_api.records.vaccinations import read_events
+from wallet_api.routes.blur import blur
 from wallet_api.routes.edge import check_json_type, takes
 from wallet_api.routes.guarded import GuardedBlueprint, body_json, practitioner_only, provider_only
 from wallet_api.routes.idempotency import act_id, again, once
@@ -177,6 +178,7 @@ def _logged(made: Intake) -> dict[str, Any]:
 
 
 def _sender() -> Sender:
+    blur()  # whoever sends looks somebody up
     known = services().identity.organisations.get(organisation_id())
     return Sender(known.id, caller().practitioner_id, known.licence.write_categories)
 

@@ -1,0 +1,20 @@
+"""Answers about people looked up by number leave after a wait that nobody can foresee.
+
+Somebody who is there costs the database the reading of one small document more: 0.09 ms in 7, which a
+thousand quick questions could tell on a quiet machine. The work is the same otherwise, and the budgets allow
+far fewer.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+
+from wallet_api.context import services
+
+_CHANCE = secrets.SystemRandom()
+
+
+def blur() -> None:
+    """Wait up to WALLET_LOOKUP_BLUR milliseconds, each time another while."""
+    time.sleep(_CHANCE.uniform(0.0, services().settings.lookup_blur / 1000))
