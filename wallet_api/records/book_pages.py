@@ -15,7 +15,7 @@ from wallet_api.records.front import Line, Lines
 from wallet_api.records.model import Filter, Record
 from wallet_api.records.pages import PageCursors, bound
 from wallet_api.records.ports import Records
-from wallet_api.records.series import CATEGORIES, Point, points_of
+from wallet_api.records.series import Point, measured_categories, points_of
 from wallet_api.records.visits import Visit, is_visit, visit_of
 from wallet_api.records.windows import Window, log_look
 
@@ -104,7 +104,7 @@ class BookPages:
 
     def _points(self, asked: Asked) -> Sequence[Point]:
         whose, predicate = self._window.citizen_id, self._window.predicate
-        found = self._records.of_categories(whose, CATEGORIES, predicate)
+        found = self._records.of_categories(whose, measured_categories(), predicate)
         first, last = asked.period.first, asked.period.last
         return [
             point

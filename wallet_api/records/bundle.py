@@ -11,8 +11,9 @@ from pydantic import ValidationError
 
 from wallet_api.infra.clock import vn_day
 from wallet_api.records.errors import BundleRefused
+from wallet_api.records.fetal_sex import without_fetal_sex
 from wallet_api.records.model import PartialDate
-from wallet_api.records.types import Fault, RecordType, record_types
+from wallet_api.records.types import Fault, RecordType, record_types, type_of
 
 FORMAT = "fhir-bundle"
 MAX_ENTRIES = 1000
@@ -60,13 +61,18 @@ class Entry:
 class Reading:
     """What was sent about one person: whom it is about, what is in it, and the format it came in.
 
-    `body` is all of it as it came, which is kept where it fits nobody.
+    `body` is all of it as it came, which is kept where it fits nobody. `visit` is its sender's key for it
+    where it tells of one visit and is sent again as a whole; `whole` that all of it could be read, so that
+    what was there before and is not now was left out. `edition`: which of its format's it was written after.
     """
 
     person: Person
     entries: list[Entry]
     format: str = FORMAT
     body: bytes = field(default=b"", repr=False)
+    visit: str = ""
+    whole: bool = False
+    edition: str | None = None
 
 
 def read_bundle(raw: object) -> Reading:
@@ -147,27 +153,39 @@ def read_entry(index: int, entry: Mapping[str, Any], person: Person) -> Entry:
     """One resource about that person: checked, with the day it is filed under, or what is wrong with it."""
     resource = _without_narrative(entry["resource"])
     source_id = _source_id(entry)
-    kind = record_types().get(str(resource.get("resourceType")))
-    if kind is not None:
-        resource = _unnamed(resource, kind.subject)
-    if kind is None:
-        if str(resource.get("resourceType")) in _SUPPORTING:
-            return Entry(index, resource, source_id, supporting=True)
-        fault = Fault("/resourceType", "type_not_kept", "this resource type is not kept in the health book")
-        return Entry(index, resource, source_id, fault=fault)
-    if fault_found := _first_fault(resource, kind, person):
-        return Entry(index, resource, source_id, kind, fault=fault_found)
+    if str(resource.get("resourceType")) in _SUPPORTING:
+        return Entry(index, resource, source_id, supporting=True)
+    checked = _checked(resource, person)
+    if isinstance(checked, Fault):
+        return Entry(index, resource, source_id, fault=checked)
+    kind, kept = checked
     try:
-        occurred = PartialDate(_vietnamese_day(kind.occurred(resource) or ""))
+        occurred = PartialDate(_vietnamese_day(kind.occurred(kept) or ""))
     except (ValueError, OverflowError):
         fault = Fault("", "date_missing", "a date between 1900 and 2200 is needed")
-        return Entry(index, resource, source_id, kind, fault=fault)
-    return Entry(index, resource, source_id, kind, occurred)
+        return Entry(index, kept, source_id, kind, fault=fault)
+    return Entry(index, kept, source_id, kind, occurred)
+
+
+def _checked(resource: dict[str, Any], person: Person) -> tuple[RecordType, Mapping[str, Any]] | Fault:
+    """The type of a resource and what of it is kept, or what is wrong with it."""
+    unknown = Fault("/resourceType", "type_not_kept", "this resource type is not kept in the health book")
+    if not any(each.resource_type == resource.get("resourceType") for each in record_types().values()):
+        return unknown
+    told = without_fetal_sex(resource)
+    if told is None:
+        return Fault("/code", "fetal_sex")
+    if fault := _structure_fault(told):
+        return fault
+    kind = type_of(told)  # only now: types look into what is known to be FHIR
+    if kind is None:
+        return unknown
+    kept = kind.kept(told)
+    fault = (_structure_fault(kept) if kept != told else None) or _first_fault(kept, kind, person)
+    return fault or (kind, _unnamed(dict(kept), kind.subject))
 
 
 def _first_fault(resource: Mapping[str, Any], kind: RecordType, person: Person) -> Fault | None:
-    if fault := _structure_fault(resource):
-        return fault
     subject = resource.get(kind.subject) or {}
     if subject.get("reference") not in person.references:
         return Fault(f"/{kind.subject}", "other_subject", "the subject must be the bundle's patient")

@@ -8,7 +8,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from wallet_api.records.types import Resource
+from wallet_api.records.types import Resource, type_of
 
 _ICD10 = ("http://hl7.org/fhir/sid/icd-10", "http://hl7.org/fhir/sid/icd-10-cm")
 _LOINC = "http://loinc.org"
@@ -24,6 +24,8 @@ def labels_of(resource: Resource, known: frozenset[str]) -> frozenset[str]:
     """
     said = {str(tag.get("code", "")) for tag in (resource.get("meta") or {}).get("security") or ()}
     labels = {code if code in known else UNKNOWN for code in said - _ORDINARY if code}
+    kind = type_of(resource)
+    labels |= kind.labels(resource) if kind is not None else frozenset()
     for system, code in _all_codings(resource):
         labels |= {label for label, prefixes, exact in _rules() if _hit(system, code, prefixes, exact)}
     return frozenset(labels)

@@ -19,7 +19,7 @@ from wallet_api.records.errors import EntryRefused, NotSelfReported
 from wallet_api.records.model import PartialDate, Record, Source
 from wallet_api.records.own_kinds import Measurement, Part, own_kinds
 from wallet_api.records.ports import OnRecorded, Records, Unit
-from wallet_api.records.types import record_types
+from wallet_api.records.types import RecordType, type_of
 
 T = TypeVar("T")
 FORMAT: Final = "self-reported"
@@ -90,7 +90,7 @@ class OwnEntries:
             raise EntryRefused("/kind", "not_listed")
         resource = dict(made.resource)
         if reason == ENTERED_IN_ERROR:
-            resource |= _void(resource)
+            resource = dict(_kind(resource).in_error(resource))
         after = replace(
             made,
             version=before.version + 1,
@@ -110,7 +110,7 @@ class OwnEntries:
             id=record_id,
             citizen_id=citizen_id,
             version=1,
-            category=record_types()[str(resource["resourceType"])].category(resource),
+            category=_kind(resource).category(resource),
             occurred_on=when,
             recorded_at=now,
             source=Source(None, None, FORMAT, now),
@@ -242,12 +242,11 @@ _SHAPES: Final[Mapping[str, Callable[[dict[str, Any], str], dict[str, Any]]]] = 
 }
 
 
-def _void(resource: Mapping[str, Any]) -> dict[str, Any]:
-    """The members that say that a resource was entered in error."""
-    if "verificationStatus" not in resource:
-        return {"status": "entered-in-error"}
-    (said,) = resource["verificationStatus"]["coding"]
-    return {"verificationStatus": {"coding": [said | {"code": "entered-in-error"}]}}
+def _kind(resource: Mapping[str, Any]) -> RecordType:
+    found = type_of(resource)
+    if found is None:
+        raise EntryRefused("/kind", "not_listed")
+    return found
 
 
 def _about(record: Record) -> tuple[object, ...]:

@@ -8,15 +8,19 @@ from datetime import date
 from typing import Any, Final
 
 from wallet_api.records.model import Record
-from wallet_api.records.types import Resource
+from wallet_api.records.types import Resource, record_types
 from wallet_api.records.types._fields import codings
 from wallet_api.records.words import name_of
 
-CATEGORIES: Final = ("vital_sign", "lab_result", "checkup")
-"""Where values are recorded."""
 LOINC: Final = "http://loinc.org"
 _VOID: Final = frozenset({"entered-in-error", "cancelled"})
 _DAY: Final = len("2026-11-03")
+
+
+def measured_categories() -> tuple[str, ...]:
+    """Where values are recorded: the categories of all types that may be one."""
+    kinds = [kind for kind in record_types().values() if kind.measured]
+    return tuple(sorted({each for kind in kinds for each in kind.categories}))
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from wallet_api.audit.model import Action
 from wallet_api.infra.crypto.framing import framed
 from wallet_api.records.model import Filter, Record
 from wallet_api.records.ports import Records
-from wallet_api.records.types import record_types
+from wallet_api.records.types import type_of
 from wallet_api.records.windows import Viewer, Window, log_look
 
 Json = dict[str, Any]
@@ -124,9 +124,11 @@ def _patient(whose: Whose) -> Json:
 
 def _resource(record: Record, patient: str) -> Json:
     """The resource about this bundle's patient, without the sender's own name for it."""
-    subject = record_types()[str(record.resource["resourceType"])].subject
+    kind = type_of(record.resource)
+    if kind is None:
+        raise KeyError(record.resource.get("resourceType"))
     kept = {name: value for name, value in record.resource.items() if name != "id"}
-    return kept | {subject: {"reference": patient}}
+    return kept | {kind.subject: {"reference": patient}}
 
 
 def _urn(share_id: str, name: str) -> str:

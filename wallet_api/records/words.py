@@ -5,27 +5,39 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from wallet_api.records.types import Resource
+from wallet_api.records.types import Resource, Words, type_of
 
-_ABOUT: Final = {
-    "Immunization": "vaccineCode",
-    "MedicationRequest": "medicationCodeableConcept",
-    "MedicationStatement": "medicationCodeableConcept",
-    "DocumentReference": "type",
-}
-"""Where a resource says what it is about; everywhere else in `code`."""
 _LONGEST: Final = 300
 
 
 def concept_of(resource: Resource) -> Mapping[str, Any]:
-    """The concept a resource is about; of a visit why it was, or what kind it was."""
-    if resource.get("resourceType") == "Encounter":
-        told = [*_list(resource.get("reasonCode")), *_list(resource.get("type"))]
-        named = resource.get("class") or {}
-        kind = {"coding": [named], "text": named.get("display")}
-        return next((each for each in told if name_of(each)), kind)
-    found = resource.get(_ABOUT.get(str(resource.get("resourceType")), "code"))
-    return found if isinstance(found, Mapping) else {}
+    """The concept a resource is about, as its type says; empty for a type the book does not know."""
+    kind = type_of(resource)
+    return kind.about(resource) if kind is not None else {}
+
+
+def line_of(resource: Resource) -> Words:
+    """One line that tells of a record: what it is, where it belongs, what it is about, what was found.
+
+    Only the names of types and places are ours, and in two languages; what a source wrote stays as it is.
+    """
+    kind = type_of(resource)
+    if kind is None:
+        return Words("", "")
+    called, place = kind.called, kind.place(resource)
+    if place is not None:
+        called = Words(f"{called.vi}, {place.vi}", f"{called.en}, {place.en}")
+    said = " ".join(each for each in (name_of(kind.about(resource)) or "", _found(resource)) if each)
+    return Words(*(f"{each}: {said}"[:_LONGEST] if said else each for each in called))
+
+
+def _found(resource: Resource) -> str:
+    """The values that were found, as text."""
+    told = (
+        " ".join(str(part) for part in (each["name"], each["text"] or each["value"], each["unit"]) if part)
+        for each in values_of(resource)
+    )
+    return "; ".join(told)
 
 
 def name_of(concept: Mapping[str, Any]) -> str | None:
@@ -50,10 +62,11 @@ def values_of(resource: Resource) -> Iterator[dict[str, Any]]:
     parts = [(resource, None), *((each, name_of(each.get("code") or {})) for each in components)]
     for part, name in parts:
         quantity = part.get("valueQuantity") or {}
-        text = part.get("valueString") or name_of(part.get("valueCodeableConcept") or {})
-        if quantity.get("value") is not None or text:
+        told = part.get("valueString") or part.get("valueDateTime")
+        text = told or name_of(part.get("valueCodeableConcept") or {})
+        value = quantity.get("value", part.get("valueInteger"))
+        if value is not None or text:
             unit = quantity.get("unit") or quantity.get("code")
-            value = quantity.get("value")
             yield {"name": name, "value": value, "unit": unit, "text": text}
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
 
 from wallet_api.records.types import Fault, Resource
 
@@ -33,6 +33,30 @@ def codings(concept: Any) -> Iterator[tuple[str, str]]:
     for coding in (concept or {}).get("coding", ()):
         if coding.get("code"):
             yield coding.get("system", ""), coding["code"]
+
+
+def concept_in(field: str) -> Callable[[Resource], Mapping[str, Any]]:
+    """A reader of the concept in this field."""
+
+    def read(resource: Resource) -> Mapping[str, Any]:
+        found = resource.get(field)
+        return found if isinstance(found, Mapping) else {}
+
+    return read
+
+
+def taken_back(resource: Resource) -> Resource:
+    """The same as something entered in error, for types that have no status but a verification; FHIR wants
+    no clinical status beside it."""
+    system = f"http://terminology.hl7.org/CodeSystem/{_VERIFICATIONS[str(resource['resourceType'])]}"
+    kept = {name: value for name, value in resource.items() if name != "clinicalStatus"}
+    return {**kept, "verificationStatus": {"coding": [{"system": system, "code": "entered-in-error"}]}}
+
+
+_VERIFICATIONS: Final = {
+    "AllergyIntolerance": "allergyintolerance-verification",
+    "Condition": "condition-ver-status",
+}
 
 
 def needs_code(resource: Resource, field: str) -> list[Fault]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from wallet_api.records.types import Fault, RecordType, Resource
-from wallet_api.records.types._fields import always, first_of, needs_code
+from wallet_api.records.types import Fault, RecordType, Resource, Words
+from wallet_api.records.types._fields import always, first_of, needs_code, taken_back
 
 
 def _faults(resource: Resource) -> list[Fault]:
@@ -15,5 +15,8 @@ TYPE = RecordType(
     always("allergy"),
     first_of("recordedDate", "onsetDateTime"),
     _faults,
+    Words("Dị ứng", "Allergy"),
+    frozenset({"allergy"}),
     subject="patient",
+    in_error=taken_back,
 )

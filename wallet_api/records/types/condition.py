@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from wallet_api.records.types import Fault, RecordType, Resource
-from wallet_api.records.types._fields import always, codings, first_of, needs_code
+from wallet_api.records.types import Fault, RecordType, Resource, Words
+from wallet_api.records.types._fields import always, codings, first_of, needs_code, taken_back
 
 _CLINICAL = frozenset({"active", "recurrence", "relapse", "inactive", "remission", "resolved"})
 
@@ -16,4 +16,12 @@ def _faults(resource: Resource) -> list[Fault]:
     return faults
 
 
-TYPE = RecordType("Condition", always("condition"), first_of("onsetDateTime", "recordedDate"), _faults)
+TYPE = RecordType(
+    "Condition",
+    always("condition"),
+    first_of("onsetDateTime", "recordedDate"),
+    _faults,
+    Words("Chẩn đoán", "Diagnosis"),
+    frozenset({"condition"}),
+    in_error=taken_back,
+)

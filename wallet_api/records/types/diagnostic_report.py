@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wallet_api.records.types import Fault, RecordType, Resource
+from wallet_api.records.types import Fault, RecordType, Resource, Words
 from wallet_api.records.types._fields import always, first_of, needs_code, needs_status
 
 _STATUS = frozenset(
@@ -30,4 +30,6 @@ TYPE = RecordType(
     always("lab_result"),
     first_of("effectiveDateTime", "effectivePeriod.start", "issued"),
     _faults,
+    Words("Phiếu kết quả", "Report"),
+    frozenset({"lab_result"}),
 )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from wallet_api.records.types import Fault, RecordType, Resource
-from wallet_api.records.types._fields import always, first_of, needs_status
+from wallet_api.records.types import Fault, RecordType, Resource, Words
+from wallet_api.records.types._fields import always, concept_in, first_of, needs_status
 
 _STATUS = frozenset({"current", "superseded", "entered-in-error"})
 
@@ -12,4 +12,12 @@ def _faults(resource: Resource) -> list[Fault]:
     return [*needs_status(resource, _STATUS)]
 
 
-TYPE = RecordType("DocumentReference", always("document"), first_of("date"), _faults)
+TYPE = RecordType(
+    "DocumentReference",
+    always("document"),
+    first_of("date"),
+    _faults,
+    Words("Giấy tờ", "Document"),
+    frozenset({"document"}),
+    about=concept_in("type"),
+)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from wallet_api.records.types import Fault, RecordType, Resource
+from collections.abc import Mapping
+from typing import Any
+
+from wallet_api.records.types import Fault, RecordType, Resource, Words
 from wallet_api.records.types._fields import codings, first_of, needs_status
+from wallet_api.records.words import name_of
 
 CHECK_UP = ("http://snomed.info/sct", "185349003")
 """Encounter for check up."""
@@ -31,4 +35,20 @@ def _category(resource: Resource) -> str:
     return "checkup" if CHECK_UP in kinds else "visit"
 
 
-TYPE = RecordType("Encounter", _category, first_of("period.start"), _faults)
+def _about(resource: Resource) -> Mapping[str, Any]:
+    """Why it was, or what kind it was."""
+    told = [*(resource.get("reasonCode") or ()), *(resource.get("type") or ())]
+    named = resource.get("class") or {}
+    kind = {"coding": [named], "text": named.get("display")}
+    return next((each for each in told if name_of(each)), kind)
+
+
+TYPE = RecordType(
+    "Encounter",
+    _category,
+    first_of("period.start"),
+    _faults,
+    Words("Lượt khám", "Visit"),
+    frozenset({"visit", "checkup"}),
+    about=_about,
+)

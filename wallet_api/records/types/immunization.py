@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from wallet_api.records.types import Fault, RecordType, Resource
-from wallet_api.records.types._fields import always, first_of, needs_code, needs_status
+from wallet_api.records.types import Fault, RecordType, Resource, Words
+from wallet_api.records.types._fields import always, concept_in, first_of, needs_code, needs_status
 
 _STATUS = frozenset({"completed", "entered-in-error", "not-done"})
 
@@ -13,5 +13,12 @@ def _faults(resource: Resource) -> list[Fault]:
 
 
 TYPE = RecordType(
-    "Immunization", always("immunization"), first_of("occurrenceDateTime"), _faults, subject="patient"
+    "Immunization",
+    always("immunization"),
+    first_of("occurrenceDateTime"),
+    _faults,
+    Words("Tiêm chủng", "Vaccination"),
+    frozenset({"immunization"}),
+    subject="patient",
+    about=concept_in("vaccineCode"),
 )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from wallet_api.records.types import Fault, RecordType, Resource
-from wallet_api.records.types._fields import always, first_of, needs_status
+from wallet_api.records.types import Fault, RecordType, Resource, Words
+from wallet_api.records.types._fields import always, concept_in, first_of, needs_status
 
 _STATUS = frozenset(
     {
@@ -23,4 +23,12 @@ def _faults(resource: Resource) -> list[Fault]:
     return [*needs_status(resource, _STATUS)]
 
 
-TYPE = RecordType("MedicationRequest", always("medication"), first_of("authoredOn"), _faults)
+TYPE = RecordType(
+    "MedicationRequest",
+    always("medication"),
+    first_of("authoredOn"),
+    _faults,
+    Words("Đơn thuốc", "Prescription"),
+    frozenset({"medication"}),
+    about=concept_in("medicationCodeableConcept"),
+)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from wallet_api.records.types import Fault, RecordType, Resource
-from wallet_api.records.types._fields import always, first_of, needs_status
+from wallet_api.records.types import Fault, RecordType, Resource, Words
+from wallet_api.records.types._fields import always, concept_in, first_of, needs_status
 
 _STATUS = frozenset(
     {
@@ -28,4 +28,7 @@ TYPE = RecordType(
     always("medication"),
     first_of("effectiveDateTime", "effectivePeriod.start", "dateAsserted"),
     _faults,
+    Words("Thuốc đang dùng", "Medicine taken"),
+    frozenset({"medication"}),
+    about=concept_in("medicationCodeableConcept"),
 )

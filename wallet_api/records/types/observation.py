@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wallet_api.records.types import Fault, RecordType, Resource
+from wallet_api.records.types import Fault, RecordType, Resource, Words
 from wallet_api.records.types._fields import codings, first_of, needs_code, needs_status
 
 _STATUS = frozenset(
@@ -33,5 +33,11 @@ def _faults(resource: Resource) -> list[Fault]:
 
 
 TYPE = RecordType(
-    "Observation", _category, first_of("effectiveDateTime", "effectivePeriod.start", "issued"), _faults
+    "Observation",
+    _category,
+    first_of("effectiveDateTime", "effectivePeriod.start", "issued"),
+    _faults,
+    Words("Kết quả", "Result"),
+    frozenset({"lab_result", "vital_sign", "imaging", "checkup"}),
+    measured=True,
 )

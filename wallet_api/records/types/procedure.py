@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wallet_api.records.types import Fault, RecordType, Resource
+from wallet_api.records.types import Fault, RecordType, Resource, Words
 from wallet_api.records.types._fields import always, first_of, needs_code, needs_status
 
 _STATUS = frozenset(
@@ -24,5 +24,10 @@ def _faults(resource: Resource) -> list[Fault]:
 
 
 TYPE = RecordType(
-    "Procedure", always("procedure"), first_of("performedDateTime", "performedPeriod.start"), _faults
+    "Procedure",
+    always("procedure"),
+    first_of("performedDateTime", "performedPeriod.start"),
+    _faults,
+    Words("Thủ thuật", "Procedure"),
+    frozenset({"procedure"}),
 )

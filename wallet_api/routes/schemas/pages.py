@@ -14,7 +14,7 @@ from wallet_api.records.front_rules import SECTIONS
 from wallet_api.records.model import Record
 from wallet_api.records.series import LOINC, Point
 from wallet_api.records.visits import Visit
-from wallet_api.records.words import codes_of, concept_of, name_of, values_of
+from wallet_api.records.words import codes_of, concept_of, line_of, name_of, values_of
 from wallet_api.routes.schemas.base import (
     Code,
     Day,
@@ -71,6 +71,8 @@ class LineSchema(WireSchema):
     self_reported = fields.Boolean()
     labels = fields.List(fields.String())
     name = fields.String(allow_none=True)
+    line_vi = fields.String(metadata={"description": "the record in one line"})
+    line_en = fields.String(metadata={"description": "the same, its own words in English"})
     codes = fields.List(fields.Nested(CodingSchema))
     found = fields.List(fields.Nested(FoundValueSchema))
 
@@ -137,6 +139,7 @@ def _front_line(line: Line, names: Names, known_as: Callable[[str], str]) -> dic
 def line_view(record: Record, names: Names) -> dict[str, Any]:
     """A record in short."""
     concept, source = concept_of(record.resource), record.source
+    line = line_of(record.resource)
     named = names.get(source.organisation_id or "", {})
     return {
         "id": record.id,
@@ -154,6 +157,8 @@ def line_view(record: Record, names: Names) -> dict[str, Any]:
         "self_reported": record.self_reported,
         "labels": sorted(record.labels),
         "name": name_of(concept),
+        "line_vi": line.vi,
+        "line_en": line.en,
         "codes": codes_of(concept),
         "found": list(values_of(record.resource)),
     }

@@ -10,6 +10,7 @@ from consent.codes import CATEGORIES, PURPOSES
 from consent.model import AccessMode
 from consent.predicate import DISPUTED, REMOVED
 from wallet_api.records.model import Filter, Record
+from wallet_api.records.words import line_of
 from wallet_api.routes.schemas.base import (
     Code,
     Day,
@@ -60,6 +61,8 @@ class RecordSchema(WireSchema):
     labels = fields.List(fields.String())
     self_reported = fields.Boolean()
     reason = fields.String(allow_none=True)
+    line_vi = fields.String(metadata={"description": "the record in one line"})
+    line_en = fields.String(metadata={"description": "the same, its own words in English"})
     resource = fields.Dict(metadata={"description": "FHIR R4 resource"})
 
 
@@ -99,6 +102,10 @@ class IntakeSchema(ReplySchema):
 
     id = fields.String()
     format = fields.String()
+    edition = fields.String(
+        allow_none=True,
+        metadata={"description": "the decision a visit file was written after: 4210, 130, 4750 or 3176"},
+    )
     received_at = Instant()
     accepted = fields.Integer()
     rejected = fields.Integer()
@@ -150,7 +157,7 @@ def own_record_view(record: Record, record_id: str) -> dict[str, Any]:
 
 def record_view(record: Record, record_id: str) -> dict[str, Any]:
     """A record ready to be written under the id its reader knows it by."""
-    source = record.source
+    source, line = record.source, line_of(record.resource)
     return {
         "id": record_id,
         "version": record.version,
@@ -166,5 +173,7 @@ def record_view(record: Record, record_id: str) -> dict[str, Any]:
         "labels": sorted(record.labels),
         "self_reported": record.self_reported,
         "reason": record.reason,
+        "line_vi": line.vi,
+        "line_en": line.en,
         "resource": dict(record.resource),
     }
