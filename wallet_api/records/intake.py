@@ -7,7 +7,7 @@ inside, what fits nobody is filed under somebody nobody is, and parked, sealed, 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, TypeVar
@@ -19,8 +19,9 @@ from wallet_api.infra.ids import new_id
 from wallet_api.records.bundle import Entry, Person, Reading, read_bundle
 from wallet_api.records.errors import BundleRefused, IntakeNotFound
 from wallet_api.records.labels import labels_of
-from wallet_api.records.model import Intake, Record, Row, Source
+from wallet_api.records.model import Intake, Record, Row, Sent, Source
 from wallet_api.records.ports import Intakes, Match, OnRecorded, Records, Unit
+from wallet_api.records.types import type_of
 
 T = TypeVar("T")
 _KNOWN_LABELS = frozenset(LABELS.codes)
@@ -83,8 +84,23 @@ class IntakeService:
         book = citizen_id or nobody
         source = Source(sender.organisation_id, sender.practitioner, said.format, now)
         rows = tuple(self._row(entry, sender, source, book) for entry in entries if not entry.supporting)
+        visit, sent = self._sent(said, source, nobody, book)
+        left = self._left_out(visit, sent) if said.whole else []
+        told = tuple(
+            Row(len(entries) + place, True, "left_out", each.at, record_id=each.record_id)
+            for place, each in enumerate(left)
+        )
         intake = Intake(
-            intake_id or new_id(), sender.organisation_id, said.format, now, rows, citizen_id, book
+            id=intake_id or new_id(),
+            organisation_id=sender.organisation_id,
+            format=said.format,
+            received_at=now,
+            rows=rows + told,
+            citizen_id=citizen_id,
+            edition=said.edition,
+            visit=visit,
+            sent=tuple(sent),
+            book_id=book,
         )
         filed = {row.index for row in rows if row.accepted}
         taken = [entry for entry in entries if entry.index in filed]
@@ -94,8 +110,8 @@ class IntakeService:
             # All or nothing: a process that dies here leaves neither records nobody reported nor a body
             # parked twice.
             self._parts.intakes.park(intake, said.body, unit, keep=citizen_id is None)
-            if taken:
-                self._file(book, taken, source, unit)
+            if taken or left:
+                self._file(book, taken, self._taken_back(book, left, sender, source, unit), source, unit)
             self._parts.intakes.add(intake, unit)
 
         self._parts.in_unit(keep)
@@ -137,14 +153,75 @@ class IntakeService:
         source_id = entry.source_id or self._fingerprint(citizen_id, entry)
         return self._parts.record_id(source.organisation_id, source.format, source_id, citizen_id)
 
-    def _fingerprint(self, citizen_id: str, entry: Entry) -> str:
-        return self._parts.fingerprint(citizen_id, rfc8785.dumps(_jsonable(entry.resource)))
+    def _sent(self, said: Reading, source: Source, nobody: str, book: str) -> tuple[str | None, list[Sent]]:
+        """The name of the visit, and of each of its rows, licensed or not, that could be read.
 
-    def _file(self, citizen_id: str, entries: list[Entry], source: Source, unit: Unit) -> None:
+        None of these names depends on whose book it is, so that the report tells nobody whether there is one.
+        """
+        if not said.visit:
+            return None, []
+        at = self._parts.record_id("visit sent", nobody, said.format, said.visit)
+        readable = [each for each in said.entries if each.fault is None and each.source_id is not None]
+        return at, [
+            Sent(
+                self._parts.record_id("row sent", at, str(each.source_id)),
+                self._record_id(each, source, book),
+                each.place,
+            )
+            for each in readable
+        ]
+
+    def _left_out(self, visit: str | None, sent: Sequence[Sent]) -> list[Sent]:
+        """What was sent of a visit before and is not among this; each once, as it was sent last."""
+        if visit is None:
+            return []
+        now, found = {each.name for each in sent}, dict[str, Sent]()
+        for each in self._parts.intakes.sent_of(visit):
+            if each.name not in now:
+                found.setdefault(each.name, each)
+        return list(found.values())
+
+    def _taken_back(
+        self, citizen_id: str, left: Sequence[Sent], sender: Sender, source: Source, unit: Unit
+    ) -> list[Record]:
+        """The next version of each record that its source left out: entered in error, until it comes back."""
+        known = self._parts.records.newest(citizen_id, [each.record_id for each in left], unit)
+        made = []
+        for before in known.values():
+            kind = type_of(before.resource)
+            if kind is None or before.category not in sender.writes:
+                continue
+            resource = kind.in_error(before.resource)
+            if resource != before.resource:
+                made.append(
+                    replace(
+                        before,
+                        version=before.version + 1,
+                        recorded_at=source.received_at,
+                        source=source,
+                        resource=resource,
+                        fingerprint=self._digest(citizen_id, resource),
+                        reason="left_out_by_source",
+                    )
+                )
+        return made
+
+    def _fingerprint(self, citizen_id: str, entry: Entry) -> str:
+        return self._digest(citizen_id, entry.resource)
+
+    def _digest(self, citizen_id: str, resource: Mapping[str, Any]) -> str:
+        return self._parts.fingerprint(citizen_id, rfc8785.dumps(_jsonable(resource)))
+
+    def _file(
+        self, citizen_id: str, entries: list[Entry], left: Sequence[Record], source: Source, unit: Unit
+    ) -> None:
         in_order = sorted(entries, key=lambda entry: entry.source_version)
         made = {self._record_id(entry, source, citizen_id): entry for entry in in_order}
         known = self._parts.records.newest(citizen_id, list(made), unit)
-        drafts = [self._draft(citizen_id, each, made[each], known.get(each), source) for each in made]
+        drafts = [
+            *left,
+            *(self._draft(citizen_id, each, made[each], known.get(each), source) for each in made),
+        ]
         hidden = self._parts.hidden_for(citizen_id, str(source.organisation_id), source.received_at)
         fresh = [
             replace(draft, hidden_from=draft.hidden_from | hidden) for draft in drafts if draft is not None

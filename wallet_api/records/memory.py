@@ -12,7 +12,7 @@ from typing import TypeVar
 from consent.predicate import Predicate
 from wallet_api.records.errors import StaleRecord
 from wallet_api.records.front import Lines, front_lines
-from wallet_api.records.model import Filter, Intake, Position, Record
+from wallet_api.records.model import SENDINGS, Filter, Intake, Position, Record, Sent
 from wallet_api.records.ports import Unit
 
 T = TypeVar("T")
@@ -164,6 +164,12 @@ class MemoryIntakes:
         """One report of this organisation."""
         found = self._kept.get(intake_id)
         return found if found is not None and found.organisation_id == organisation_id else None
+
+    def sent_of(self, visit: str) -> list[Sent]:
+        """The rows of what was sent of a visit before."""
+        found = [each for each in self._kept.values() if each.visit == visit]
+        found.sort(key=lambda each: each.received_at, reverse=True)
+        return [row for each in found[:SENDINGS] for row in each.sent]
 
     def park(self, intake: Intake, body: bytes, unit: Unit = None, *, keep: bool = True) -> None:
         """Keep what fits nobody."""

@@ -7,10 +7,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Final
 
 from consent.model import RecordFacts
 
+SENDINGS: Final = 20
+"""How many earlier sendings of a visit are looked through for what a later one leaves out."""
 _PARTIAL = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?")
 
 
@@ -117,6 +119,16 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Sent:
+    """A row of a visit that is sent again as a whole: its name in whatever book it is filed, its record in
+    this one, and where in what was sent it stood."""
+
+    name: str
+    record_id: str
+    at: str
+
+
+@dataclass(frozen=True)
 class Intake:
     """One thing an organisation sent, with the report on each of its rows."""
 
@@ -127,5 +139,10 @@ class Intake:
     rows: tuple[Row, ...]
     citizen_id: str | None = None
     """Whom it is about; None: nobody whom number and birth date fit."""
+    edition: str | None = None
+    """Which edition of the format it was written after, where that can be told."""
+    visit: str | None = None
+    """Names the visit it tells of among all that this sender says of this person."""
+    sent: tuple[Sent, ...] = ()
     book_id: str | None = None
     """Whose book the rows were filed in: the person's, or that of somebody nobody is."""

@@ -10,7 +10,7 @@ from consent.predicate import Predicate
 from notifications.model import DueItem
 from notifications.reminders import Reminder
 from wallet_api.records.front import Lines
-from wallet_api.records.model import Filter, Intake, PartialDate, Position, Record
+from wallet_api.records.model import Filter, Intake, PartialDate, Position, Record, Sent
 
 Unit = Any
 """An opaque transaction of the store; what takes the same unit happens together or not at all."""
@@ -78,6 +78,9 @@ class Intakes(Protocol):
 
     def get(self, organisation_id: str, intake_id: str) -> Intake | None:
         """One report of this organisation."""
+
+    def sent_of(self, visit: str) -> list[Sent]:
+        """The rows of what was sent of a visit before, those of the last 20 times, the newest first."""
 
     def park(self, intake: Intake, body: bytes, unit: Unit = None, *, keep: bool = True) -> None:
         """Keep, sealed, what could not be matched to a person: for review, never onto a person.

@@ -92,8 +92,10 @@ class InsuranceIntake(MethodView):
         """A visit file of the health insurance (GIAMDINHHS), with one visit or several.
 
         One report for each visit, in their order. Sending a visit again changes nothing, and sending it
-        changed makes new versions. What cannot be read is reported row by row, and the rest is kept. Money
-        and devices are never kept, and neither are XML6 and XML15.
+        changed makes new versions. A row that was there before and is not any more is marked as entered in
+        error (`left_out`) if all of the visit could be read, until it is sent again. What cannot be read is
+        reported row by row, and the rest is kept. Money and devices are never kept, and neither are XML6 and
+        XML15. Files of Decision 4210 are read as well; `edition` says which decision a visit follows.
         """
         sender, intake = _sender(), services().book.intake
         visits = read_visits(request.get_data(cache=False))
@@ -189,6 +191,7 @@ def _intake_view(made: Intake) -> dict[str, Any]:
     return {
         "id": made.id,
         "format": made.format,
+        "edition": made.edition,
         "received_at": made.received_at,
         "accepted": accepted,
         "rejected": len(made.rows) - accepted,

@@ -11,12 +11,13 @@ from pymongo.database import Database
 
 from wallet_api.infra.crypto.envelope import CitizenCipher, Place
 from wallet_api.infra.mongo import Index
-from wallet_api.records.model import Intake, Row
+from wallet_api.records.model import SENDINGS, Intake, Row, Sent
 
 Document = dict[str, Any]
 
 INDEXES = (
     Index("intakes", (("organisation_id", 1), ("_id", 1))),
+    Index("intakes", (("visit", 1), ("received_at", -1))),
     Index("parked_intakes", (("received_at", 1),)),
 )
 
@@ -40,7 +41,8 @@ class MongoIntakes:
                 "format": intake.format,
                 "received_at": intake.received_at,
                 "rows": [dict(vars(row)) for row in intake.rows],
-            },
+            }
+            | _of_visit(intake),
             session=unit,
         )
 
@@ -48,6 +50,11 @@ class MongoIntakes:
         """One report of this organisation."""
         found = self._intakes.find_one({"organisation_id": organisation_id, "_id": intake_id})
         return _intake(found) if found else None
+
+    def sent_of(self, visit: str) -> list[Sent]:
+        """The rows of what was sent of a visit before."""
+        found = self._intakes.find({"visit": visit}, {"sent": 1}).sort("received_at", -1).limit(SENDINGS)
+        return [Sent(**row) for each in found for row in each["sent"]]
 
     def park(
         self, intake: Intake, body: bytes, unit: ClientSession | None = None, *, keep: bool = True
@@ -62,6 +69,14 @@ class MongoIntakes:
         self._parked.update_one({"_id": intake.id}, {"$setOnInsert": row}, upsert=keep, session=unit)
 
 
+def _of_visit(intake: Intake) -> Document:
+    """What only a sending that tells of one visit has."""
+    if intake.visit is None:
+        return {}
+    sent = [dict(vars(each)) for each in intake.sent]
+    return {"edition": intake.edition, "visit": intake.visit, "sent": sent}
+
+
 def _intake(found: Mapping[str, Any]) -> Intake:
     return Intake(
         id=found["_id"],
@@ -70,5 +85,8 @@ def _intake(found: Mapping[str, Any]) -> Intake:
         received_at=found["received_at"].astimezone(UTC),
         rows=tuple(Row(**row) for row in found["rows"]),
         citizen_id=found["citizen_id"],
+        edition=found.get("edition"),
+        visit=found.get("visit"),
+        sent=tuple(Sent(**each) for each in found.get("sent", ())),
         book_id=found.get("book_id"),  # reports of older releases do not say
     )

@@ -10,7 +10,7 @@ from wallet_api.records.checkups.dictionary import check_ups
 from wallet_api.records.checkups.mapping import mapped
 from wallet_api.records.insurance.envelope import TableRow, Visit, visits_of
 from wallet_api.records.insurance.labelling import labels_of_parts
-from wallet_api.records.insurance.reading import entry_of
+from wallet_api.records.insurance.reading import entry_of, is_whole
 from wallet_api.records.insurance.resources import PATIENT, Found, Mapped
 from wallet_api.records.insurance.values import Unreadable, day
 from wallet_api.records.model import PartialDate
@@ -51,7 +51,7 @@ def _reading(visit: Visit, known: dict[tuple[Person, str], bytes]) -> Reading:
     made = [each.resource for each in found if isinstance(each, Mapped)]
     labels = labels_of_parts(visit, made, _CODED, _TELLING)
     entries = [entry_of(index, one, person, labels) for index, one in enumerate(found)]
-    return Reading(person, entries, FORMAT, visit.body)
+    return Reading(person, entries, FORMAT, visit.body, key, is_whole(found))
 
 
 def _taken_apart(visit: Visit) -> tuple[Person, str, list[Found]]:

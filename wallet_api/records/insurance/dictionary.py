@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from typing import Any, Final
@@ -35,6 +35,16 @@ class Form:
     identity: frozenset[str]
     tables: Mapping[str, Table]
     never_kept: Mapping[str, str]
+    aliases: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """By table: what an older edition calls otherwise, and what it is called now."""
+    marks: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """By edition: the elements (`table/element`) of which one tells that a visit was written after it."""
+    otherwise: str | None = None
+    """The edition of what has no mark."""
+
+    def edition_of(self, seen: Collection[str]) -> str | None:
+        """Which edition a visit with these elements was written after; None where the form has but one."""
+        return next((name for name, marks in self.marks.items() if marks & set(seen)), self.otherwise)
 
 
 @dataclass(frozen=True)
@@ -71,7 +81,16 @@ def form_of(raw: Mapping[str, Any]) -> Form:
         name: Table(one["title"], one["record"], one["fields"], frozenset(one.get("restricted", ())))
         for name, one in raw["tables"].items()
     }
-    return Form(raw["root"], frozenset(raw["identity"]), tables, raw.get("never_kept", {}))
+    editions = raw.get("editions", {})
+    return Form(
+        raw["root"],
+        frozenset(raw["identity"]),
+        tables,
+        raw.get("never_kept", {}),
+        raw.get("aliases", {}).get("tables", {}),
+        {name: frozenset(marks) for name, marks in editions.get("marks", {}).items()},
+        editions.get("otherwise"),
+    )
 
 
 VISITS: Final = dictionary().form

@@ -28,6 +28,7 @@ _LARGEST_VISIT: Final = 12 * 2**20
 _LONGEST_TEXT: Final = 2**20
 """Of one element, as FHIR limits a string."""
 _TABLE_NAME = re.compile(r"(?:XML)?\W*0*([1-9][0-9]?)\b.*", re.ASCII | re.DOTALL)
+_LONGEST_TAG: Final = 100
 UNNAMED: Final = "XML"
 """A table of which nobody can tell what it is."""
 
@@ -53,6 +54,8 @@ class Visit:
     tables: dict[str, list[TableRow]] = field(default_factory=dict)
     named: set[str] = field(default_factory=set)
     faults: list[tuple[str, Fault]] = field(default_factory=list)
+    seen: set[str] = field(default_factory=set)
+    """The elements of its rows that may tell the edition, as `table/element`."""
     restricted: bool = False
     rows: int = 0
 
@@ -116,10 +119,10 @@ def _read_table(visit: Visit, name: str, packed: Element, form: Form) -> None:
         except Unreadable as why:
             visit.faults.append((at, Fault("", why.code)))
         else:
-            _read_rows(visit, name, kept, found, form.identity)
+            _read_rows(visit, name, kept, found, form)
 
 
-def _read_rows(visit: Visit, name: str, kept: Table, found: Element, identity: frozenset[str]) -> None:
+def _read_rows(visit: Visit, name: str, kept: Table, found: Element, form: Form) -> None:
     at, rows = f"/HOSO/{visit.number}/{name}", list(found.iter(kept.record))
     if not rows and "".join(found.itertext()).strip():
         visit.faults.append((at, Fault("", "rows_not_found")))
@@ -128,7 +131,11 @@ def _read_rows(visit: Visit, name: str, kept: Table, found: Element, identity: f
         raise BundleRefused(at, "too_many_rows")
     for element in rows:
         place = f"{at}/{len(visit.tables.setdefault(name, []))}"
-        visit.tables[name].append(_row(place, element, kept.fields, identity))
+        visit.tables[name].append(
+            _row(place, element, kept.fields, form.aliases.get(name, {}), form.identity)
+        )
+        if form.marks:
+            visit.seen |= {f"{name}/{child.tag}" for child in element if len(child.tag) <= _LONGEST_TAG}
         visit.restricted |= any(_said(element, each) for each in kept.restricted)
 
 
@@ -143,30 +150,33 @@ def _name_of(said: str) -> str:
     return f"XML{found[1]}" if found else UNNAMED
 
 
-def _row(at: str, element: Element, kept: Mapping[str, str], identity: frozenset[str]) -> TableRow:
+def _row(
+    at: str, element: Element, kept: Mapping[str, str], aliases: Mapping[str, str], identity: frozenset[str]
+) -> TableRow:
     values: dict[str, str] = {}
     faults: list[Fault] = []
     for child in element:
-        if child.tag not in kept:
+        name = aliases.get(child.tag, child.tag)
+        if name not in kept:
             continue
         # Empty, absent and closed at once are the same: nothing said. The first that says something counts.
         try:
-            text = _value(child)
+            text = _value(child, name)
         except Unreadable as why:
-            faults.append(Fault(f"/{child.tag}", why.code))
+            faults.append(Fault(f"/{name}", why.code))
             continue
-        if text and text != values.setdefault(child.tag, text) and child.tag in identity:
-            faults.append(Fault(f"/{child.tag}", "repeated"))
+        if text and text != values.setdefault(name, text) and name in identity:
+            faults.append(Fault(f"/{name}", "repeated"))
     known = not any(fault.pointer[1:] in identity for fault in faults)
     return TableRow(at, values, tuple(faults), known)
 
 
-def _value(child: Element) -> str:
+def _value(child: Element, name: str) -> str:
     said = "".join(child.itertext())
     if len(said) > _LONGEST_TEXT:
         raise Unreadable("text_too_long")
     text = plain(said)
-    return " ".join(text.split()) if child.tag.startswith("MA_") else text
+    return " ".join(text.split()) if name.startswith("MA_") else text
 
 
 def _said(element: Element, name: str) -> bool:

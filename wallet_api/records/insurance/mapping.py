@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from wallet_api.records.insurance.births import birth_facts
 from wallet_api.records.insurance.dictionary import dictionary
 from wallet_api.records.insurance.envelope import TableRow
 from wallet_api.records.insurance.resources import (
@@ -30,8 +31,8 @@ from wallet_api.records.insurance.values import Unreadable, day, instant, number
 from wallet_api.records.labels import UNKNOWN
 from wallet_api.records.types import Fault
 
-_OWN_EYES: Final = frozenset({"XML11"})
-"""Papers for an employer: for the person, and for no other provider."""
+_OWN_EYES: Final = frozenset({"XML9", "XML11"})
+"""Papers on a birth and for an employer: for the person, and for no other provider."""
 _SUMMARY: Final = ("CHAN_DOAN_RV", "PP_DIEU_TRI", "KET_QUA_DTRI", "GHI_CHU", "NGAY_TAI_KHAM")
 
 Rows = Mapping[str, list[TableRow]]
@@ -179,6 +180,12 @@ def _papers(name: str) -> Any:
 _TOLD_AT: Final = ("NGAY_CT", "THOI_DIEM_DBLS", "NGAY_RA", "NGAY_VAO")
 
 
+def _birth(key: str, row: Values, tables: Rows) -> Made:
+    """The paper on a birth, in the mother's book: the child has no number yet to be known by."""
+    facts = birth_facts(row, tables["XML1"][0].values)
+    yield "paper", _paper("XML9", facts.told, facts.when or _visit_day(tables))
+
+
 def _visit_day(tables: Rows) -> str:
     head = tables["XML1"][0].values
     when = instant(head.get("NGAY_RA", "")) or instant(head.get("NGAY_VAO", ""))
@@ -200,4 +207,5 @@ _READERS: Final = {
     "XML3": _procedure,
     "XML4": _result,
     **{name: _papers(name) for name in ("XML5", "XML7", "XML8", "XML11", "XML13", "XML14")},
+    "XML9": _birth,
 }

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
 from wallet_api.records.bundle import Entry, Person, Reading, read_entry
-from wallet_api.records.insurance.envelope import MOST_VISITS, TableRow, Visit, visits_of
+from wallet_api.records.insurance.dictionary import VISITS
+from wallet_api.records.insurance.envelope import MOST_VISITS, UNNAMED, TableRow, Visit, visits_of
 from wallet_api.records.insurance.labelling import labels_of_visit
 from wallet_api.records.insurance.mapping import mapped
 from wallet_api.records.insurance.resources import PATIENT, Found, Mapped
@@ -42,7 +43,8 @@ def _reading(visit: Visit, known: dict[tuple[Person, str], bytes]) -> Reading:
     made = [each.resource for each in found if isinstance(each, Mapped)]
     labels = labels_of_visit(visit, made)
     entries = [entry_of(index, one, person, labels) for index, one in enumerate(found)]
-    return Reading(person, entries, FORMAT, visit.body)
+    edition = VISITS.edition_of(visit.seen)
+    return Reading(person, entries, FORMAT, visit.body, key, is_whole(found), edition)
 
 
 def _taken_apart(visit: Visit) -> tuple[Person, str, list[Found]]:
@@ -62,6 +64,17 @@ def _taken_apart(visit: Visit) -> tuple[Person, str, list[Found]]:
         fault = Fault("", "text_too_long") if key else Fault("", "visit_key_needed")
         return person, "", [(f"{head.at}/MA_LK", fault), *faults]
     return person, key, [*mapped(key, _own_rows(visit, key)), *_strangers(visit, key), *faults]
+
+
+def is_whole(found: Iterable[Found]) -> bool:
+    """Whether all that was sent of a visit could be read, but for tables that the book never keeps: only
+    then is what it does not say any more known to be left out."""
+    faults = [each for each in found if not isinstance(each, Mapped)]
+    return all(
+        fault.code == "kept_by_source"
+        or (fault.code == "table_not_kept" and at.rpartition("/")[2] != UNNAMED)
+        for at, fault in faults
+    )
 
 
 def _own_rows(visit: Visit, key: str) -> dict[str, list[TableRow]]:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from wallet_api.records.fetal_sex import unsaid
 from wallet_api.records.insurance.values import Unreadable, icd10, listed, number
 from wallet_api.records.types import Fault
 
@@ -170,7 +171,7 @@ def _value(row: Values, concept: dict[str, Any], when: str) -> dict[str, Any]:
 
 def paper(kind: Mapping[str, Any], lines: Sequence[str], when: str) -> dict[str, Any]:
     """A paper as plain text. `kind` is what FHIR calls its type."""
-    packed = base64.b64encode("\n".join(lines).encode()).decode()
+    packed = base64.b64encode(unsaid("\n".join(lines)).encode()).decode()
     # FHIR wants an instant here: a day alone stands for its beginning in Vietnam.
     at = when if "T" in when else f"{when}T00:00:00+07:00"
     return {
