@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from tests.checkup_messages import file_of as check_up_file
+from tests.checkup_messages import may_push, message_of, parts_of
 from tests.fhir import labelled
 from tests.pages.resources import measured, medicine, quantity, visit
 from tests.visit_files import file_of, visit_of
@@ -99,3 +101,69 @@ def test_a_guardian_sees_no_hidden_part_of_a_visit(world: World) -> None:
     seen = found_in(world.get(f"/citizens/{girl.id}/encounters/{visit_id}", mother))
     assert [each["category"] for each in seen["parts"]] == ["medication"]
     assert len(shown(world, girl, visit_id)["parts"]) == 2
+
+
+def test_a_check_up_that_is_an_insurance_visit_too_is_shown_as_one(world: World) -> None:
+    kinds = (
+        "visit",
+        "condition",
+        "medication",
+        "lab_result",
+        "vital_sign",
+        "procedure",
+        "document",
+        "checkup",
+    )
+    an, doctor = world.person(), may_push(world, world.doctor(reads=kinds, writes=kinds))
+    filed(world, doctor, an)
+    (from_file,) = ids_of_visits(world, an)
+    alone = shown(world, an, from_file)
+    pushed(world, doctor, parts_of(an))
+    (from_check_up,) = (each["id"] for each in visits_in(world, an, "checkup"))
+    both = shown(world, an, from_file)
+    assert {each["id"] for each in both["visits"]} == {from_file, from_check_up}
+    assert {each["visit"] for each in both["parts"]} == {from_file, from_check_up}
+    assert shown(world, an, from_file, "?together=false") == alone
+    world.send(doctor, bundle(an, visit("v7", on=both["visits"][0]["occurred_on"])))
+    assert len(shown(world, an, from_check_up)["visits"]) == 3
+
+
+def test_the_key_of_a_visit_tells_two_of_a_day_apart(world: World) -> None:
+    an, doctor, other = world.person(), world.doctor(), world.doctor()
+    for key in ("one", "two"):
+        raw = file_of(visit_of(an, {"XML2": [], "XML4": [], "XML14": []}, MA_LK=key))
+        assert world.post(FILES, doctor, raw=raw, kind="application/xml").status_code == 202
+    numbered = [{"system": "urn:his", "value": "two"}]
+    world.send(
+        doctor, bundle(an, visit("v1", on="2026-11-01", identifier=numbered), visit("v2", on="2026-11-01"))
+    )
+    world.send(other, bundle(an, visit("v3", on="2026-11-01", identifier=numbered)))
+    told = {
+        str(each["resource"]["identifier"][0]["value"]) + each["source"]["format"]: each["id"]
+        for each in visits_in(world, an, "visit")
+        if "identifier" in each["resource"] and each["source"]["organisation"] == doctor.organisation_id
+    }
+    assert len(shown(world, an, told["oneinsurance-xml"])["visits"]) == 1
+    for name in ("twoinsurance-xml", "twofhir-bundle"):
+        found = shown(world, an, told[name])["visits"]
+        assert {each["id"] for each in found} == {told["twoinsurance-xml"], told["twofhir-bundle"]}, name
+
+
+def test_a_visit_that_its_source_took_back_is_linked_to_nothing(world: World) -> None:
+    an, doctor = world.person(), world.doctor()
+    raw = file_of(visit_of(an, {"XML2": [], "XML4": [], "XML14": []}))
+    assert world.post(FILES, doctor, raw=raw, kind="application/xml").status_code == 202
+    (from_file,) = ids_of_visits(world, an)
+    world.send(doctor, bundle(an, visit("v1", on="2026-11-01", status="entered-in-error")))
+    assert len(shown(world, an, from_file)["visits"]) == 1
+
+
+def pushed(world: World, doctor: Doctor, told: Json) -> None:
+    raw = message_of(check_up_file(told))
+    answer = world.post("/provider/intake/checkups", doctor, raw=raw, kind="application/json")
+    assert answer.status_code == 202, answer.get_data(as_text=True)
+
+
+def visits_in(world: World, who: Person, category: str) -> list[Json]:
+    found = found_in(world.get(f"/citizens/me/records?limit=100&category={category}", who))["items"]
+    return [each for each in found if each["resource"]["resourceType"] == "Encounter"]

@@ -1,8 +1,9 @@
 """A visit and everything recorded in it, found by how its parts name it. Pure.
 
-One visit may come from two sources: as a FHIR bundle, and as a file for the health insurance. Where an
-organisation sent exactly one visit of a day in each format, the two are shown as one. Nothing of that is
-stored: each stays a record of its own, and whoever asks may have them apart.
+One visit may come from several sources: as a FHIR bundle, as a file for the health insurance, as a check-up.
+Of one organisation and day those are shown as one that carry the same key (MA_LK), or that are the only ones
+of their formats. Nothing of that is stored: each stays a record of its own, and whoever asks may have them
+apart.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from wallet_api.records.model import Record
 from wallet_api.records.types import Resource
 
 _DAY: Final = len("2026-11-03")
+_REFERENCE: Final = "reference"
 Key = tuple[str, str]
 
 
@@ -51,23 +53,40 @@ def visit_of(visit: Record, written: Sequence[Record], *, together: bool) -> Vis
 
 
 def _same_visit(visit: Record, written: Sequence[Record]) -> list[Record]:
-    """What another source tells of the same visit: only where no other can be meant."""
+    """What other sources tell of the same visit: only where no other can be meant."""
     if len(visit.occurred_on.text) < _DAY:
         return []
-    that_day = [each for each in written if is_visit(each) and each.occurred_on == visit.occurred_on]
     by_format: dict[str, list[Record]] = {}
-    for each in that_day:
-        by_format.setdefault(each.source.format, []).append(each)
-    if len(by_format.get(visit.source.format, [])) != 1:
-        return []
-    others = (each for format_, each in sorted(by_format.items()) if format_ != visit.source.format)
-    return [each[0] for each in others if len(each) == 1]
+    for each in written:
+        if is_visit(each) and each.occurred_on == visit.occurred_on and not _void(each):
+            by_format.setdefault(each.source.format, []).append(each)
+    mine = by_format.pop(visit.source.format, [])
+    others = (_partner(visit, mine, each) for _, each in sorted(by_format.items()))
+    return [each for each in others if each is not None]
+
+
+def _partner(visit: Record, mine: Sequence[Record], theirs: Sequence[Record]) -> Record | None:
+    """The one of another format that is the same visit: by its key where one has it, else as the only one."""
+    named = [each for each in theirs if _numbers(each) & _numbers(visit)]
+    if named:
+        rivals = [each for each in mine if _numbers(each) & _numbers(named[0])]
+        return named[0] if len(named) == len(rivals) == 1 else None
+    return theirs[0] if len(mine) == len(theirs) == 1 else None
+
+
+def _numbers(visit: Record) -> set[str]:
+    """The values of a visit's identifiers: each format has a system of its own for the same key."""
+    return {value for system, value in _keys_of(visit.resource) if system != _REFERENCE}
+
+
+def _void(visit: Record) -> bool:
+    return visit.resource.get("status") == "entered-in-error"
 
 
 def _keys_of(resource: Resource) -> Iterator[Key]:
     """The names by which parts may call a visit."""
     if resource.get("id"):
-        yield "reference", f"Encounter/{resource['id']}"
+        yield _REFERENCE, f"Encounter/{resource['id']}"
     for each in resource.get("identifier") or ():
         if each.get("value"):
             yield str(each.get("system", "")), str(each["value"])
@@ -84,7 +103,7 @@ def _named_by(resource: Resource) -> Iterator[Key]:
     ]
     for each in told:
         if isinstance(each, Mapping):
-            yield "reference", str(each.get("reference", ""))
+            yield _REFERENCE, str(each.get("reference", ""))
             named = each.get("identifier") or {}
             yield str(named.get("system", "")), str(named.get("value", ""))
 
