@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, TypeVar
 
 import pytest
@@ -37,7 +37,17 @@ from wallet_api.infra.ids import new_id
 from wallet_api.infra.mongo import ensure_indexes, open_database
 from wallet_api.records.errors import StaleRecord
 from wallet_api.records.memory import MemoryIntakes, MemoryRecords
-from wallet_api.records.model import Filter, Intake, PartialDate, Position, Record, Row, Source
+from wallet_api.records.model import (
+    SENDINGS,
+    Filter,
+    Intake,
+    PartialDate,
+    Position,
+    Record,
+    Row,
+    Sent,
+    Source,
+)
 from wallet_api.records.ports import Intakes
 from wallet_api.stores import intakes, records
 from wallet_api.stores.intakes import MongoIntakes
@@ -357,6 +367,20 @@ def test_a_report_comes_back_to_its_sender_alone(sent: Intakes) -> None:
     parked = replace(an_intake(), citizen_id=None)
     sent.park(parked, "bệnh án".encode())
     assert sent.get("org-1", parked.id) is None, "parking is not reporting"
+
+
+def test_what_was_sent_of_a_visit_is_found_newest_first_and_not_for_ever(sent: Intakes) -> None:
+    names = [f"row {number}" for number in range(SENDINGS + 2)]
+    for number, name in enumerate(names):
+        told = (Sent(name, f"record {number}", f"/HOSO/0/XML4/{number}"),)
+        when = NOW + timedelta(minutes=number)
+        made = replace(an_intake(), received_at=when, edition="3176", visit="visit", sent=told)
+        sent.add(made)
+        assert sent.get("org-1", made.id) == made
+    sent.add(an_intake())
+    sent.add(replace(an_intake(), visit="other", sent=(Sent("x", "y", "/"),)))
+    assert [each.name for each in sent.sent_of("visit")] == names[:1:-1]
+    assert sent.sent_of("absent") == []
 
 
 def test_what_fits_nobody_is_kept_sealed(any_db: Database[dict[str, Any]]) -> None:
