@@ -69,7 +69,11 @@ NOTICE: Row = {
     "CHAN_DOAN_RV": "Tăng huyết áp",
     "NGAY_CT": "20261101",
 }
-_LISTS = {"XML2": "DSACH_CHI_TIET_THUOC", "XML4": "DSACH_CHI_TIET_CLS"}
+_LISTS = {
+    "XML2": "DSACH_CHI_TIET_THUOC",
+    "XML4": "DSACH_CHI_TIET_CLS",
+    "XML9": "DSACH_GIAYCHUNGSINH",
+}
 
 
 def head(person: Somebody, **over: str) -> Row:
