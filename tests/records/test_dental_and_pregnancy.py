@@ -106,6 +106,18 @@ def test_a_pregnancy_is_followed(world: World, clinic: Doctor, an: Person) -> No
     assert [each["value"] for each in series] == [15]
 
 
+def test_a_visit_of_a_kind_of_its_own_is_missing_on_the_front_page(
+    world: World, clinic: Doctor, an: Person
+) -> None:
+    reason = {"reasonCode": [concept(ICD10, "Z34.0", "Khám thai")]}
+    ahead = visit("v2", on="2027-05-01", status="planned", **reason)
+    dentist = visit("v3", type=[concept(SNOMED, "225362009")])
+    world.send(clinic, bundle(an, visit(**reason), ahead, dentist))
+    told = found_in(world.get("/citizens/me/summary", an))["sections"]
+    assert {each["category"] for each in told["visits"]["lines"]} == {"pregnancy", "dental"}
+    assert [each["day"] for each in told["appointments"]["lines"]] == ["2027-05-01"]
+
+
 def test_an_episode_of_something_else_is_kept(world: World, clinic: Doctor, an: Person) -> None:
     (row,) = world.send(clinic, bundle(an, episode(type=[{"text": "Khác"}])))["rows"]
     assert row["code"] == "type_not_kept"

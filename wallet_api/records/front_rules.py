@@ -23,6 +23,8 @@ _VOID: Final = frozenset({"entered-in-error", "not-done", "refuted"})
 _OVER: Final = frozenset({"inactive", "remission", "resolved", "stopped", "cancelled", "not-taken", "draft"})
 _ACTIVE: Final = frozenset({"active", "recurrence", "relapse", "on-hold", "intended"})
 _DAYS: Final = MappingProxyType({"d": 1, "wk": 7})
+_VISITS: Final = frozenset({"visit", "dental", "pregnancy"})
+"""The categories of visits that are no check-ups."""
 
 
 @dataclass(frozen=True)
@@ -49,11 +51,11 @@ SECTIONS: Final[Mapping[str, Section]] = MappingProxyType(
             Section("allergies", frozenset({"allergy"}), shown=8, kept=20),
             Section("conditions", frozenset({"condition"}), kept=30),
             Section("medicines", frozenset({"medication"}), kept=30),
-            Section("visits", frozenset({"visit"}), shown=3, kept=6, past=True),
+            Section("visits", _VISITS, shown=3, kept=6, past=True),
             Section("immunizations", frozenset({"immunization"}), past=True),
             Section("checkups", frozenset({"checkup"}), shown=2, kept=6, past=True),
             Section("checkup_class", frozenset({"checkup"}), shown=1, kept=2),
-            Section("appointments", frozenset({"visit", "checkup", "document"}), shown=3, ahead=True),
+            Section("appointments", _VISITS | {"checkup", "document"}, shown=3, ahead=True),
             Section("refills", frozenset({"medication"}), shown=3, ahead=True),
         )
     }
@@ -74,7 +76,7 @@ def subjects_of(record: Record) -> Iterator[tuple[str, str, str]]:
         yield from _of_medicine(resource, day)
     elif record.category == "immunization":
         yield "immunizations", record.id, day
-    elif record.category in ("visit", "checkup"):
+    elif record.category in ("visit", "checkup") or resource.get("resourceType") == "Encounter":
         yield from _of_visit(record, day)
     elif record.category == "lab_result" and _is_blood_group(resource):
         yield "blood_group", "blood group", day
@@ -99,7 +101,7 @@ def _of_visit(record: Record, day: str) -> Iterator[tuple[str, str, str]]:
     if record.resource.get("status") == "planned":
         yield "appointments", record.id, day
         return
-    yield ("visits" if record.category == "visit" else "checkups"), record.id, day
+    yield ("checkups" if record.category == "checkup" else "visits"), record.id, day
 
 
 def standing_of(resource: Resource) -> str:
