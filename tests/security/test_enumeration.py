@@ -14,6 +14,7 @@ import pytest
 from werkzeug.test import TestResponse
 
 from tests.listening import Operations, named
+from tests.visit_files import RESULT, file_of, visit_of
 from tests.world import (
     START,
     Doctor,
@@ -283,6 +284,32 @@ def test_sending_records_costs_the_same_whoever_is_meant(
         assert work["insert intakes"] == work["update parked_intakes"] == work["insert audit_log"] == 1, work
     print(f"{compared} sends compared, {len(people)} kinds of people; the last: {dict(work)}")
     record_property("sends_compared", compared)
+
+
+def left_out_work(
+    world: World, operations: Operations, doctor: Doctor, raw: bytes
+) -> tuple[int, Any, Counter[str]]:
+    """What a sender sees of a visit file, and the commands behind it."""
+    path, token = "/provider/intake/insurance-xml", doctor.token
+    answer, work = work_of(operations, lambda: world.post(path, token, raw=raw, kind="application/xml"))
+    return answer.status_code, found_in(answer)["items"][0]["rows"], work
+
+
+def test_taking_back_what_was_left_out_costs_the_same_whoever_is_meant(
+    world: World, operations: Operations
+) -> None:
+    doctor, known, wrong = world.doctor(), world.person(), world.person()
+    absent = SimpleNamespace(number=ABSENT.format(13), born=known.born)
+    elder = SimpleNamespace(number=wrong.number, born=date(1960, 1, 1))
+    seen: list[tuple[Any, ...]] = []
+    for whom in (SimpleNamespace(number=ABSENT.format(6), born=known.born), known, absent, elder):
+        told = [
+            left_out_work(world, operations, doctor, file_of(visit_of(whom, {"XML4": results})))
+            for results in ([RESULT, {**RESULT, "MA_CHI_SO": "CREA"}], [RESULT], [RESULT])
+        ]
+        seen.append(tuple(told))
+    assert "left_out" in str(seen[1][1]) and seen[1][1][2]["insert record_versions"] == 1
+    assert seen[1] == seen[2] == seen[3]
 
 
 def test_nothing_of_what_fits_somebody_is_parked(world: World) -> None:
