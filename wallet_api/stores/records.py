@@ -102,10 +102,11 @@ class MongoRecords:
     def page(
         self, citizen_id: str, predicate: Predicate, asked: Filter, after: Position | None, limit: int
     ) -> list[Record]:
-        """At most `limit` admitted records after a position, newest first.
+        """At most `limit` admitted records after a position.
 
-        Of a whole book it looks first at as much as should do, for the embedded database reads and sorts all
-        that its index finds; only where that was too little, because something is hidden, at the rest.
+        Of a whole book, newest first, it looks first at as much as should do, for the embedded database reads
+        and sorts all that its index finds; only where that was too little, because something is hidden, at
+        the rest.
         """
         since = self._since(citizen_id, predicate, asked, after, limit)
         stages = self.page_pipeline(citizen_id, predicate, asked, after, limit, since)
@@ -137,13 +138,13 @@ class MongoRecords:
         # One upper bound, never two: `before` is never later than where the page before ended.
         days: Document = {"$lt": before} if before is not None else {}
         if before is None and after is not None:
-            days = {"$lte": after.occurred}
+            days = {"$gte" if asked.oldest_first else "$lte": after.occurred}
         days |= {} if since is None else {"$gt": since}
         first: Document = {"citizen_id": citizen_id} | ({"first_day": days} if days else {})
         return [
             {"$match": first},
-            {"$match": _all_of(self._compiled(predicate), *_asked(asked), *_after(after))},
-            {"$sort": {"first_day": -1, "_id": -1}},
+            {"$match": _all_of(self._compiled(predicate), *_asked(asked), *_after(after, asked))},
+            {"$sort": dict.fromkeys(("first_day", "_id"), 1 if asked.oldest_first else -1)},
             {"$limit": limit},
         ]
 
@@ -383,8 +384,9 @@ def _asked(asked: Filter) -> list[Document]:
     return wanted
 
 
-def _after(after: Position | None) -> list[Document]:
+def _after(after: Position | None, asked: Filter) -> list[Document]:
     if after is None:
         return []
-    older = {"first_day": {"$lt": after.occurred}}
-    return [{"$or": [older, {"first_day": after.occurred, "_id": {"$lt": after.record_id}}]}]
+    beyond = "$gt" if asked.oldest_first else "$lt"
+    other_day = {"first_day": {beyond: after.occurred}}
+    return [{"$or": [other_day, {"first_day": after.occurred, "_id": {beyond: after.record_id}}]}]
