@@ -9,14 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from flask import request
+
 from consent.decision import decide_guardian, decide_own
 from consent.emergency_rules import PURPOSE as EMERGENCY
 from wallet_api.context import caller, services, viewer
 from wallet_api.infra.crypto.errors import BadReference
 from wallet_api.infra.ids import is_id, new_id
+from wallet_api.records.errors import RecordNotFound
 from wallet_api.records.reader import RecordReader
 from wallet_api.routes.fhir_answers import everybody, patient, url
 from wallet_api.routes.guarded import practitioner_only
+from wallet_api.routes.handover import hold_until
 from wallet_api.routes.provider import granted, named_session
 from wallet_api.routes.references import open_citizen, open_for_caller, seal_for_caller
 from wallet_api.routes.subjects import ME, Subject, subject
@@ -75,8 +79,17 @@ def people() -> list[Opened]:
 
 
 def _own(who: Subject) -> Opened:
+    """A person's own window. A guardian's is asked for once more, also where a search was posted."""
+    if who.relation == "guardian" and request.method == "POST":
+        hold_until(lambda: _ended(who))
     reader = services().book.readers.of_person(viewer(), who.citizen_id, who.relation)
     return Opened(reader, who.citizen_id, str, lambda text: text if is_id(text) else None)
+
+
+def _ended(ward: Subject) -> Exception | None:
+    family = services().identity.family
+    stands = family.acts_for(caller().subject_id, ward.citizen_id, services().now())
+    return None if stands else RecordNotFound("ended")
 
 
 def _holder(record_id: str) -> Subject:
