@@ -139,7 +139,7 @@ STATUS: dict[type[Exception], int] = {
     notifications.MessageNotFound: 404,
     notifications.BadDevice: 422,
 }
-_EDGE_CODES = frozenset({"role_missing", "practitioner_needed"})
+_EDGE_CODES = frozenset({"insufficient_scope", "role_missing", "practitioner_needed"})
 _HTTP_CODES = {
     400: "malformed_request",
     401: "invalid_token",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final
 
 from flask import Response
@@ -9,6 +10,7 @@ from flask.views import MethodView
 
 from wallet_api.context import caller, services
 from wallet_api.identity.model import MaskedIdentifier
+from wallet_api.identity.oauth.scopes import covers
 from wallet_api.records.bundle import INSURANCE_NUMBER, NATIONAL_ID
 from wallet_api.records.model import Position
 from wallet_api.routes.edge import takes
@@ -21,7 +23,7 @@ from wallet_api.routes.fhir_query import (
     plain_query,
     sent_pairs,
 )
-from wallet_api.routes.fhir_readers import Opened, open_book, people
+from wallet_api.routes.fhir_readers import Opened, open_book, people, permit
 from wallet_api.routes.fhir_records import SESSION
 from wallet_api.routes.fhir_resources import resource_of
 from wallet_api.routes.guarded import book_readers
@@ -76,6 +78,7 @@ class OnePatient(MethodView):
     @takes(any_query=True)
     def get(self, patient_id: str) -> Response:
         """A person whose book the caller may read. A provider learns no more than its own name for them."""
+        permit(PATIENT, "r")
         plain_query(sent_pairs())
         book = open_book(patient_id)
         _log_look(book)
@@ -92,6 +95,8 @@ class Everything(MethodView):
     def get(self, patient_id: str) -> Response:
         """The person and all that the caller may see of their book, newest first, a page at a time.
 
+        Of a narrowed session, the types that it reads.
+
         Each page is decided, logged and checked like any other: follow `next` for the rest.
         """
         asked, after = everything_query(sent_pairs()), None
@@ -100,14 +105,17 @@ class Everything(MethodView):
         from_before = resumed(asked.cursor, *listed)
         if from_before is not None:
             asked, after = everything_query(from_before.texts), from_before.after
-        found = book.reader.resources.search(asked.search, after, asked.count)
+        wanted = replace(asked.search, kinds=_covered(asked.search.kinds))
+        found = book.reader.resources.search(wanted, after, asked.count)
         shown = [resource_of(each, book.patient, book.name) for each in found.records]
-        person = [_patient(book)] if asked.person and after is None else []
+        told = asked.person and after is None and covers(caller().scope, PATIENT, "r")
+        person = [_patient(book)] if told else []
         more = sealed(asked, book.patient, found.rest, *listed)
         return fhir(search_page(f"Patient/{book.patient}/$everything", asked, [*person, *shown], more))
 
 
 def _found() -> Response:
+    permit(PATIENT, "s")
     asked, start = patient_query(sent_pairs()), 0
     from_before = resumed(asked.cursor, PATIENT)
     if from_before is not None:
@@ -122,6 +130,11 @@ def _found() -> Response:
     rest = Position("", str(end)) if len(found) > end else None
     more = sealed(asked, "", rest, PATIENT)
     return fhir(search_page(PATIENT, asked, map(_patient, found[start:end]), more, total))
+
+
+def _covered(kinds: frozenset[str]) -> frozenset[str]:
+    scope = caller().scope
+    return frozenset(each for each in kinds if covers(scope, each, "r") and covers(scope, each, "s"))
 
 
 def _log_look(book: Opened) -> None:

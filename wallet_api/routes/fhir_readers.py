@@ -14,6 +14,8 @@ from flask import request
 from consent.decision import decide_guardian, decide_own
 from consent.emergency_rules import PURPOSE as EMERGENCY
 from wallet_api.context import caller, services, viewer
+from wallet_api.errors import Refusal
+from wallet_api.identity.oauth.scopes import covers
 from wallet_api.infra.crypto.errors import BadReference
 from wallet_api.infra.ids import is_id, new_id
 from wallet_api.records.errors import RecordNotFound
@@ -35,6 +37,16 @@ class Opened:
     name: Callable[[str], str]
     find: Callable[[str], str | None]
     """From what the caller calls a record to its id; None: it is nothing of this book's."""
+
+
+def permit(kind: str, act: str) -> None:
+    """Let a caller go on whose session reads ("r") or searches ("s") resources of a type.
+
+    Raises:
+        Refusal: it was narrowed to others.
+    """
+    if not covers(caller().scope, kind, act):
+        raise Refusal("insufficient_scope", 403)
 
 
 def open_book(named: str | None) -> Opened:
@@ -74,16 +86,25 @@ def people() -> list[Opened]:
         As `open_book`.
     """
     if caller().kind == "citizen":
-        return [_own(subject(each.citizen_id)) for each in everybody()]
+        return [_own(subject(each.citizen_id)) for each in _readable()]
     return [_granted_book(None)]
 
 
 def _own(who: Subject) -> Opened:
-    """A person's own window. A guardian's is asked for once more, also where a search was posted."""
+    """A person's own window, or a guardian's, who is asked for once more also where a search was posted.
+
+    A narrowed session has the own alone: the person is its patient.
+    """
+    if who.relation == "guardian" and caller().scope:
+        raise RecordNotFound(who.citizen_id)
     if who.relation == "guardian" and request.method == "POST":
         hold_until(lambda: _ended(who))
     reader = services().book.readers.of_person(viewer(), who.citizen_id, who.relation)
     return Opened(reader, who.citizen_id, str, lambda text: text if is_id(text) else None)
+
+
+def _readable() -> list[Subject]:
+    return everybody()[:1] if caller().scope else everybody()
 
 
 def _ended(ward: Subject) -> Exception | None:
@@ -95,7 +116,7 @@ def _ended(ward: Subject) -> Exception | None:
 def _holder(record_id: str) -> Subject:
     """Whom a record is about, as far as the caller may see it; the caller if it is nobody's."""
     readers = services().book.readers
-    for who in everybody() if is_id(record_id) else ():
+    for who in _readable() if is_id(record_id) else ():
         decision = decide_own() if who.relation == "self" else decide_guardian(acts_for=True)
         if readers.admits(who.citizen_id, record_id, decision.predicate):
             return subject(who.citizen_id)

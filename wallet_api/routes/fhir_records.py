@@ -15,7 +15,7 @@ from wallet_api.routes.edge import none_match, takes
 from wallet_api.routes.fhir_answers import FHIR, fhir, fhir_blueprint
 from wallet_api.routes.fhir_bundles import history_of, resumed, sealed, search_page
 from wallet_api.routes.fhir_query import Asked, plain_query, resource_query, sent_pairs
-from wallet_api.routes.fhir_readers import Opened, open_book, open_record
+from wallet_api.routes.fhir_readers import Opened, open_book, open_record, permit
 from wallet_api.routes.fhir_resources import resource_of
 from wallet_api.routes.guarded import book_readers
 from wallet_api.routes.limits import CountedReading
@@ -126,6 +126,7 @@ class Version(MethodView):
 
 def _opened(kind: str, resource_id: str) -> tuple[Opened, str]:
     _check_kind(kind)
+    permit(kind, "r")
     plain_query(sent_pairs())
     return open_record(resource_id)
 
@@ -138,6 +139,7 @@ def _check_kind(kind: str) -> None:
 
 def _searched(kind: str) -> Response:
     _check_kind(kind)
+    permit(kind, "s")
     asked, after = resource_query(kind, sent_pairs()), None
     from_before = resumed(asked.cursor, kind)
     if from_before is not None:

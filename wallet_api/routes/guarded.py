@@ -85,8 +85,9 @@ def provider_only() -> None:
 
 
 def book_readers() -> None:
-    """Whoever may have a book to read: a citizen or a provider."""
-    g.caller = _caller()
+    """Whoever may have a book to read: a citizen or a provider. A narrowed session as well: what it may read
+    is for the views to judge."""
+    g.caller = _bearer()
     if g.caller.kind == "ops":
         raise Refusal("forbidden", 403)
 
@@ -135,6 +136,18 @@ def _only(kind: str) -> None:
 
 
 def _caller() -> Caller:
+    """The caller, unless its session may only read some types of resources.
+
+    Raises:
+        Refusal: it may.
+    """
+    found = _bearer()
+    if found.scope:
+        raise Refusal("insufficient_scope", 403)
+    return found
+
+
+def _bearer() -> Caller:
     scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not bearer:
         raise TokenRefused("absent")
