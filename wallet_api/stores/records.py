@@ -10,7 +10,7 @@ uses an index only for a flat first stage; MongoDB merges the two stages into on
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, TypeVar
 
 from pymongo.client_session import ClientSession
@@ -138,7 +138,10 @@ class MongoRecords:
         # One upper bound, never two: `before` is never later than where the page before ended.
         days: Document = {"$lt": before} if before is not None else {}
         if before is None and after is not None:
-            days = {"$gte" if asked.oldest_first else "$lte": after.occurred}
+            days = {"$lte": after.occurred}
+            if asked.oldest_first:
+                # On a descending key the embedded database leaves the bound itself out of `$gte`.
+                days = {"$gt": (date.fromisoformat(after.occurred) - timedelta(days=1)).isoformat()}
         days |= {} if since is None else {"$gt": since}
         first: Document = {"citizen_id": citizen_id} | ({"first_day": days} if days else {})
         return [
