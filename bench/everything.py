@@ -1,7 +1,7 @@
 """everything: how much memory a process needs more while a book of 20,000 records goes out page by page.
 
-The pages are those of `Patient/$everything` with 100 resources each: decided, read, opened, logged and written
-as JSON by the services of the wallet, in this process, over the embedded database beside it.
+The pages are those of `Patient/$everything` with 100 resources each: decided, read, opened, logged and
+written as JSON by the services of the wallet, in this process, over the embedded database beside it.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from wallet_api.context import Services
 from wallet_api.identity.model import Profile
 from wallet_api.infra.embedded import server_at
 from wallet_api.infra.ids import new_id
+from wallet_api.infra.machine import free_port
 from wallet_api.infra.mongo import connect
 from wallet_api.records.fhir_search import Search
 from wallet_api.records.model import PartialDate, Record, Source
@@ -43,7 +44,7 @@ def figures(_: Options) -> Iterator[Figure]:
     """Megabytes at the peak beyond what stood before, the records that went out, and the seconds it took."""
     with tempfile.TemporaryDirectory(prefix="wallet-bench-") as folder:
         database = server_at(Path(folder) / "db")
-        settings = Settings.from_env(environment(Path(folder), 0))
+        settings = Settings.from_env(environment(Path(folder), free_port()))
         db = connect(settings)
         services = build_services(settings, db)
         try:
