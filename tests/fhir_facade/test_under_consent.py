@@ -125,6 +125,13 @@ def test_without_session_or_practitioner_nothing_is_read_and_the_attempt_is_logg
     granted, session = under(world, doctor, an)
     patient = granted.citizen_ref.replace("_", ".")
     path = f"/fhir/Condition?patient={patient}"
+    (record,) = entries(world.get("/fhir/Condition", doctor, headers=session))
+    one = world.get(f"/fhir/Condition/{record['id']}", doctor)
+    assert (one.status_code, code_in(one)) == (403, "access_session_invalid")
+    other, _ = under(world, doctor, filled(world))
+    elsewhere = {"Access-Session": other.session()}
+    one = world.get(f"/fhir/Condition/{record['id']}", doctor, headers=elsewhere)
+    assert (one.status_code, code_in(one)) == (403, "access_session_invalid")
     tries = {
         "access_session_invalid": world.get(path, doctor),
         "practitioner_needed": world.get(path, doctor.system, headers=session),
@@ -134,7 +141,7 @@ def test_without_session_or_practitioner_nothing_is_read_and_the_attempt_is_logg
         assert found_in(answer)["resourceType"] == "OperationOutcome"
     colleague = world.colleague(doctor)
     assert code_in(world.get("/fhir/Condition", colleague, headers=session)) == "access_session_invalid"
-    lines = found_in(world.get("/citizens/me/access-log?limit=2", an))["items"]
+    lines = found_in(world.get("/citizens/me/access-log?limit=4", an))["items"]
     assert {(each["action"], each["decision"]) for each in lines} == {("record:read", "refuse")}
 
 

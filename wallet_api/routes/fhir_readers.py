@@ -66,7 +66,7 @@ def open_book(named: str | None) -> Opened:
 def open_record(resource_id: str) -> tuple[Opened, str]:
     """The book in which the caller may find a resource, and the record's id in it.
 
-    What is in no book of theirs is looked for, and logged, in their own, or in that of the access session.
+    What is in no book of a citizen's is looked for, and logged, in their own.
 
     Raises:
         As `open_book`.
@@ -74,9 +74,7 @@ def open_record(resource_id: str) -> tuple[Opened, str]:
     if caller().kind == "citizen":
         return _own(_holder(resource_id)), resource_id if is_id(resource_id) else new_id()
     whose, record_id = open_for_caller("record", _plain(resource_id))
-    practitioner_only()
-    book = _granted_book(None)
-    return book, record_id if whose == book.reader.citizen_id else new_id()
+    return _granted_book(None, whose), record_id
 
 
 def people() -> list[Opened]:
@@ -123,8 +121,9 @@ def _holder(record_id: str) -> Subject:
     return subject(ME)
 
 
-def _granted_book(named: str | None) -> Opened:
-    citizen_id = _session_citizen() if named in (None, ME) else open_citizen(_plain(str(named)))
+def _granted_book(named: str | None, whose: str | None = None) -> Opened:
+    """The book of who is `named`, or is known by now; else of whom the access session is for."""
+    citizen_id = whose or (_session_citizen() if named in (None, ME) else open_citizen(_plain(str(named))))
     reader, session = granted(citizen_id)
     if named in (None, ME):
         # In an emergency the person has a name of that access alone; the usual one would tell who it is.
