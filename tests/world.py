@@ -49,6 +49,7 @@ __all__ = [
     "Person",
     "World",
     "bundle",
+    "code_in",
     "condition",
     "found_in",
     "immunization",
@@ -431,10 +432,18 @@ def found_in(answer: TestResponse) -> Json:
     return body
 
 
+def code_in(answer: TestResponse) -> str:
+    """The stable code of a refusal, in whichever form it is told."""
+    body = found_in(answer)
+    issues = body.get("issue") or [{}]
+    told = issues[0].get("details", {}).get("coding", [{}])[0].get("code", "")
+    return str(body.get("code", told))
+
+
 def without_request_id(answer: TestResponse) -> tuple[int, bytes, tuple[tuple[str, str], ...]]:
     """All of an answer that a caller could tell apart, less the one thing that always differs."""
     body = found_in(answer)
-    named = str(body.pop("request_id", ""))
-    plain = answer.get_data().replace(named.encode(), b"-")
+    named = str(body.get("request_id") or (body.get("issue") or [{}])[0].get("diagnostics", ""))
+    plain = answer.get_data().replace(named.encode(), b"-") if named else answer.get_data()
     headers = tuple(sorted((k, v) for k, v in answer.headers if k not in ("Request-Id", "Date")))
     return answer.status_code, plain, headers

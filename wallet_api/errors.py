@@ -26,6 +26,8 @@ from wallet_api.infra.idempotency import IdempotencyMismatch, IdempotencyRunning
 from wallet_api.infra.limits import LimitReached, LimitsUnavailable
 from wallet_api.infra.logs import say, say_error
 from wallet_api.infra.mongo import DATABASE_ERRORS
+from wallet_api.infra.outcomes import MEDIA_TYPE as FHIR
+from wallet_api.infra.outcomes import outcome_of, speaks_fhir
 from wallet_api.infra.readiness import CannotServe
 from wallet_api.infra.strict_json import MalformedBody
 from wallet_api.records import errors as records
@@ -137,13 +139,14 @@ STATUS: dict[type[Exception], int] = {
     notifications.MessageNotFound: 404,
     notifications.BadDevice: 422,
 }
-_EDGE_CODES = frozenset({"role_missing", "practitioner_needed"})
+_EDGE_CODES = frozenset({"insufficient_scope", "role_missing", "practitioner_needed"})
 _HTTP_CODES = {
     400: "malformed_request",
     401: "invalid_token",
     403: "forbidden",
     404: "not_found",
     405: "method_not_allowed",
+    406: "not_acceptable",
     409: "conflict",
     413: "body_too_large",
     415: "unsupported_media_type",
@@ -232,7 +235,7 @@ def problem_of_http(why: HTTPException) -> Response:
 
 
 def problem(code: str, status: int, errors: list[dict[str, str]] | None = None) -> Response:
-    """A problem+json answer in the reader's language."""
+    """A problem+json answer in the reader's language; under /fhir an OperationOutcome that says the same."""
     text = texts(language()).get(code) or texts(language())["http_error"]
     metrics.PROBLEMS.labels(code).inc()
     body: dict[str, object] = {
@@ -247,7 +250,10 @@ def problem(code: str, status: int, errors: list[dict[str, str]] | None = None) 
         body["errors"] = [
             each | {"message": field_text(each["code"], each["message"])} for each in errors[:_MOST_FAULTS]
         ]
-    answer = Response(json.dumps(body, ensure_ascii=False), status, mimetype=MEDIA_TYPE)
+    kind, told = MEDIA_TYPE, body
+    if speaks_fhir(request.path, request.accept_mimetypes.values()):
+        kind, told = FHIR, outcome_of(body, language())
+    answer = Response(json.dumps(told, ensure_ascii=False), status, mimetype=kind)
     answer.headers["Content-Language"] = language()
     answer.headers["Cache-Control"] = "no-store"
     if status == 401:

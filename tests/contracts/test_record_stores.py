@@ -388,3 +388,19 @@ def test_what_fits_nobody_is_kept_sealed(any_db: Database[dict[str, Any]]) -> No
     intake_stores(any_db).park(made, "bệnh án".encode())
     (kept,) = any_db["parked_intakes"].find({})
     assert kept["_id"] == made.id and "bệnh án".encode() not in kept["body"]
+
+
+def test_a_book_is_paged_from_either_end(book: Book) -> None:
+    """With many records of a day, and days known to the month or year alone."""
+    days = ("2026-03-04", "2026-03-04", "2026-03-04", "2026-03", "2026", "2026-01-01", "2026-12-31", "2025")
+    book.save([a_record(occurred_on=PartialDate(each)) for each in days * 2], None)
+    for oldest_first in (False, True):
+        asked = Filter(oldest_first=oldest_first)
+        found: list[Record] = []
+        after = None
+        while page := book.page("citizen", own_eyes(), asked, after, 3):
+            found += page
+            after = Position(page[-1].occurred_on.first_day.isoformat(), page[-1].id)
+        places = [(each.occurred_on.first_day, each.id) for each in found]
+        assert len(places) == 2 * len(days)
+        assert places == sorted(places, reverse=not oldest_first)

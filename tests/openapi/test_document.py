@@ -88,6 +88,7 @@ def test_a_problem_is_written_down_once(spec: Spec) -> None:
                 name = (
                     "PasscodeNeeded" if (status, each["tags"]) == ("401", ["share-links"]) else names[status]
                 )
+                name = f"Fhir{name}" if "/fhir/" in what else name
                 assert answer == {"$ref": f"#/components/responses/{name}"}, (what, status)
         assert len(each["responses"]) >= 4, what
 

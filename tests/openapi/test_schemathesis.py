@@ -33,6 +33,8 @@ PARTS: dict[str, tuple[str, ...]] = {
         "directory",
         "fhir-consents",
         "fhir-audit-events",
+        "fhir-patients",
+        "fhir-records",
     ),
     "provider": (
         "provider",

@@ -16,7 +16,7 @@ from tests.pages.resources import visit
 from tests.plans import plan_stages
 from tests.world import Granted, World, bundle, condition, found_in, immunization
 from wallet_api.infra.ids import new_id
-from wallet_api.records.model import Filter
+from wallet_api.records.model import Filter, Position
 
 OTHERS = examples(240, 600)
 ENOUGH = 60
@@ -178,6 +178,9 @@ def test_a_page_and_a_record_use_the_index_made_for_them(crowd: Granted) -> None
     book: Any = crowd.world.services.book.readers._parts.records
     whose = crowd.person.id
     page = book.page_pipeline(whose, own_eyes(), Filter(), None, 20)
+    after = Position("2026-03-04", new_id())
+    upwards = book.page_pipeline(whose, own_eyes(), Filter(oldest_first=True), after, 20)
     one = book.get_pipeline(whose, [new_id()], own_eyes())
-    assert any("citizen_id" in stage for stage in plan_stages(crowd.world.db["records"], page))
+    for query in (page, upwards):
+        assert any("citizen_id" in stage for stage in plan_stages(crowd.world.db["records"], query))
     assert one[0] == {"$match": {"_id": one[0]["$match"]["_id"]}}, "one record is found by its id alone"

@@ -178,7 +178,7 @@ def test_the_census_sees_an_application_without_the_kit(world: World) -> None:
     assert len(past_the_kit(app, world)) == 5
 
 
-def test_only_oauth_judges_its_query_itself_and_only_files_are_larger_than_64_kb(world: World) -> None:
+def test_only_oauth_and_fhir_judge_their_query_and_only_files_are_larger_than_64_kb(world: World) -> None:
     taken = {
         (rule.endpoint, method): taken_by(world.app.view_functions[rule.endpoint], method)
         for rule in world.app.url_map.iter_rules()
@@ -188,6 +188,8 @@ def test_only_oauth_judges_its_query_itself_and_only_files_are_larger_than_64_kb
         "oauth.authorize",
         "oauth.vneid_callback",
         "oauth.ops_callback",
+        *(f"fhir-records.{view}" for view in ("Search", "PostedSearch", "Read", "History", "Version")),
+        *(f"fhir-patients.{view}" for view in ("Patients", "PostedPatients", "OnePatient", "Everything")),
     }
     assert {name: one.limit for (name, _), one in taken.items() if one.limit != 64 * 1024} == {
         "family.Evidence": 5 * 2**20,

@@ -22,7 +22,7 @@ from tests.security.matrix_cast import APP, ASSESSMENT, BREACH, HOOK, Cast, Targ
 from tests.security.matrix_table import CITIZENS, DONE, IDENTITIES, OPS, PROVIDERS, TARGETS, Row
 from tests.vaccination_events import event_of
 from tests.visit_files import file_of, visit_of
-from tests.world import Json, bundle, condition, found_in, without_request_id
+from tests.world import Json, bundle, code_in, condition, without_request_id
 from wallet_api.infra.ids import new_id
 from wallet_api.routes.schemas import examples
 
@@ -32,6 +32,8 @@ NOT_THINGS = {
     "organisation_id",
     "name",
     "code",
+    "kind",
+    "version_id",
     "purpose",
     "breach_id",
     "emergency_id",
@@ -218,7 +220,11 @@ RAW: dict[str, Callable[[dict[str, Any]], bytes]] = {
     "POST /provider/intake/insurance-xml": lambda meant: file_of(visit_of(meant["person"])),
 }
 """Operations whose body is a file."""
+FORMS = {"POST /fhir/<kind>/_search", "POST /fhir/Patient/_search"}
+"""Searches whose parameters are sent as a form."""
 QUERIES = {
+    "GET /fhir/<kind>": "?patient=<patient_id>",
+    "POST /fhir/<kind>/_search": "?patient=<patient_id>",
     "GET /organisations": "?query=thu",
     "GET /ops/breaches/<breach_id>/affected": "?from=2026-11-03&to=2026-11-03",
     "GET /ops/breaches/<breach_id>/notice": "?to=authority",
@@ -355,7 +361,7 @@ class Matrix:
     def _compare(self, row: Row, what: str, letter: str, answer: TestResponse, found: Outcome) -> None:
         found.calls += 1
         status, code = row.expected(letter)
-        said = found_in(answer).get("code", "") if answer.status_code >= 400 and code else ""
+        said = code_in(answer) if answer.status_code >= 400 and code else ""
         if (answer.status_code, said) != (status, code):
             found.faults.append(
                 f"{row.name} as {what}: {status} {code} expected, "
@@ -411,7 +417,8 @@ class Matrix:
             path = path.replace(f"<{name}>", target.path[name])
         if row.path == "/code-systems/<name>" and target.path["name"] == "swagger-ui.css":
             path = "/code-systems/purposes"
-        headers = {"Access-Session": target.meant["session"]} if row.path.startswith("/provider") else {}
+        in_session = row.path.startswith(("/provider", "/fhir"))
+        headers = {"Access-Session": target.meant["session"]} if in_session else {}
         if row.method == "PATCH":
             headers["If-Match"] = '"1"'
         if row.path.endswith(("/verification", "/licence")):
@@ -428,7 +435,11 @@ class Matrix:
             body = make(self.cast, target.meant) if make is not None else {}
         if row.name in RAW:
             return self.world.call(row.method, path, caller, raw=RAW[row.name](target.meant), headers=headers)
-        return self._open(row, path + QUERIES.get(row.name, ""), caller, body, headers)
+        query = QUERIES.get(row.name, "").replace("<patient_id>", target.path["patient_id"])
+        if row.name in FORMS:
+            kind, form = "application/x-www-form-urlencoded", query.removeprefix("?").encode()
+            return self.world.call(row.method, path, caller, raw=form, headers=headers, kind=kind)
+        return self._open(row, path + query, caller, body, headers)
 
     def _open(
         self, row: Row, path: str, caller: str | None, body: object, headers: dict[str, str]

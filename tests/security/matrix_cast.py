@@ -192,7 +192,7 @@ class Cast:
         meant["record_id"] = book["record_id"]
         if identity in OPS:
             named["rights_id"] = self.case if exists else new_id()
-        return Target(book | held.path | named, meant)
+        return Target(book | held.path | named | _as_fhir(identity, book, held.path), meant)
 
     def renew(self, identity: str, name: str, operation: str) -> None:
         """Put back a thing of the identity's own target that an allowed call may have used up."""
@@ -608,3 +608,11 @@ def _nobodys() -> list[tuple[str, ...]]:
         ("record_ref", "record", new_id(), new_id()),
         ("assisted_ref", "assisted", new_id(), new_id()),
     ]
+
+
+def _as_fhir(identity: str, book: dict[str, str], held: dict[str, str]) -> dict[str, str]:
+    """The same things as the FHIR side names them."""
+    person, record = book["citizen"], book["record_id"]
+    if identity in PROVIDERS:
+        person, record = (held[name].replace("_", ".") for name in ("citizen_ref", "record_ref"))
+    return {"kind": "Condition", "version_id": "1", "patient_id": person, "resource_id": record}

@@ -151,6 +151,21 @@ POST   /provider/intake/insurance-xml                               202 AAAA   A
 GET    /provider/intake/<intake_id>                                 200 A.A.   -.A.      A.A.
 """
 
+# Citizens and providers read the same resources, each in their own words. A provider's are those of the
+# access session it names.
+FHIR: Final = """
+                                                ok  citizen guardian companion doctor ex_doctor system
+GET    /fhir/<kind>                             200 A...    A...     A...      A.E.   -.E.      P.P.
+POST   /fhir/<kind>/_search                     200 A...    A...     A...      A.E.   -.E.      P.P.
+GET    /fhir/<kind>/<resource_id>               200 A...    A...     ....      A.E.   -.E.      P.P.
+GET    /fhir/<kind>/<resource_id>/_history      200 A...    A...     ....      A.E.   -.E.      P.P.
+GET    /fhir/<kind>/<resource_id>/_history/<version_id> 200 A... A... ....     A.E.   -.E.      P.P.
+GET    /fhir/Patient                            200 A       A        A         A      E         P
+POST   /fhir/Patient/_search                    200 A       A        A         A      E         P
+GET    /fhir/Patient/<patient_id>               200 A...    A...     A...      A.E.   -.E.      P.P.
+GET    /fhir/Patient/<patient_id>/$everything   200 A...    A...     A...      A.E.   -.E.      P.P.
+"""
+
 # Ops hold nobody's book: what exists is theirs to manage, or not. Citizens and providers are answered F.
 REGISTRY: Final = """
                                                                     ok  registrar operator reviewer
@@ -268,6 +283,7 @@ def rows() -> list[Row]:
     return [
         *_rows(BOOKS, {**_all(OUTSIDERS, "U"), **_all((*PROVIDERS, *OPS), "F")}),
         *_rows(PROVIDER, {**_all(OUTSIDERS, "U"), **_all((*CITIZENS, *OPS), "F")}),
+        *_rows(FHIR, {**_all(OUTSIDERS, "U"), **_all(OPS, "F")}),
         *_rows(REGISTRY, {**_all(OUTSIDERS, "U"), **_all((*CITIZENS, *PROVIDERS), "F")}),
         *_rows(DIRECTORY, _all(OUTSIDERS, "U")),
         *_rows(PUBLIC, {}),

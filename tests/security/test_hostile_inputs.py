@@ -16,7 +16,7 @@ from werkzeug.test import TestResponse
 
 from tests.security import hostile
 from tests.security.hostile_operations import Knocker, Operation, operations, well_formed
-from tests.world import World, found_in
+from tests.world import World, code_in, found_in
 from wallet_api.routes import PUBLIC
 
 UNTOLD = ("audit_", "access_log", "limit", "login_attempts", "askings", "events", "holdings", "readiness")
@@ -31,6 +31,13 @@ Place = TypeVar("Place")
 
 
 pytestmark = pytest.mark.usefixtures("sessions_read_once")
+
+
+FINDS_NOTHING = {
+    ("fhir-records.Search", "category of no list"),
+    ("fhir-records.Search", "category and another"),
+}
+"""A FHIR search may ask for a code of any list, and finds nothing by it."""
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +74,8 @@ def refused(operation: Operation, answer: TestResponse) -> bool:
     body = answer.get_json(silent=True, force=True)
     if operation.oauth and answer.mimetype != "application/problem+json":
         return answer.mimetype == "text/html" if operation.method == "GET" else "error" in (body or {})
+    if operation.wire.startswith("/fhir/") and answer.mimetype == "application/fhir+json":
+        return body["resourceType"] == "OperationOutcome" and code_in(answer) != ""
     return (
         answer.mimetype == "application/problem+json"
         and set(body) >= {"type", "title", "status", "code", "detail", "request_id"}
@@ -162,8 +171,9 @@ def test_a_hostile_query_is_taken(every: list[Operation], knock: Knocker) -> Non
     wrong = []
     for operation in every:
         for name in hostile.QUERIES if operation.method == "GET" else hostile.NO_QUERY_HERE:
-            query = hostile.QUERIES[name]
-            answer = knock.send(operation, query=query)
+            if (operation.endpoint, name) in FINDS_NOTHING:
+                continue
+            answer = knock.send(operation, query=hostile.QUERIES[name])
             fine = answer.status_code < 500 if operation.oauth else refused(operation, answer)
             if not fine:
                 wrong.append(f"{operation.name}: {name}: {answer.status_code}")

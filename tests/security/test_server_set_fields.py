@@ -33,7 +33,9 @@ EXTRA = (
 HEARD = "AKNGO"
 """Letters of the matrix for whoever a body is read from, whatever comes of it."""
 FREE = {
+    "POST /fhir/<kind>/_search",
     "POST /fhir/Consent",
+    "POST /fhir/Patient/_search",
     "POST /provider/intake/fhir-bundles",
     "POST /citizens/<citizen>/family/<guardianship_id>/evidence",
     "POST /provider/intake/checkups",
@@ -41,7 +43,8 @@ FREE = {
     "POST /provider/intake/immunizations",
     "POST /provider/intake/insurance-xml",
 }
-"""A FHIR document, whose own rules say what it may hold (tests/api/test_intake.py, test_fhir.py); a file."""
+"""A search, which changes nothing; a FHIR document, whose own rules say what it may hold
+(tests/api/test_intake.py, test_fhir.py); a file."""
 
 
 pytestmark = pytest.mark.usefixtures("sessions_read_once")

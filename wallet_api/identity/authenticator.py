@@ -58,6 +58,7 @@ class Authenticator:
             roles=session.roles,
             auth_time=session.auth_time,
             acr=session.acr,
+            scope=session.scope,
         )
 
     def _provider(self, claims: AccessClaims) -> Caller:

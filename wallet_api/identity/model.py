@@ -37,6 +37,8 @@ class Caller:
     roles: frozenset[Role] = frozenset()
     auth_time: datetime | None = None
     acr: str | None = None
+    scope: str = ""
+    """What a narrowed session may read; "": all that its kind may do."""
 
     def stepped_up(self, now: datetime) -> bool:
         """Whether the person authenticated within the last five minutes.
@@ -251,3 +253,5 @@ class Session:
     roles: frozenset[Role] = frozenset()
     ended_at: datetime | None = None
     version: int = 1
+    scope: str = ""
+    """SMART scopes of a session that reads some types of resources alone; "": the whole of its kind."""

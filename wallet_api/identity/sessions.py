@@ -57,8 +57,10 @@ class Sessions:
         self._tell_crowded = tell_crowded
         self._tell_started = tell_started
 
-    def open(self, session_id: str, person: SignedIn, client: Client) -> OpenSession:
+    def open(self, session_id: str, person: SignedIn, client: Client, scope: str = "") -> OpenSession:
         """A new session for somebody who has just authenticated; beyond five, the one unused longest ends.
+
+        `scope`: what a narrowed session may read.
 
         Raises:
             TokenRefused: the person has died or is locked since.
@@ -75,6 +77,7 @@ class Sessions:
             auth_time=person.auth_time,
             acr=person.acr,
             roles=person.roles,
+            scope=scope,
         )
         self._tell_started(session)
         self._sessions.add(session, digest(token))

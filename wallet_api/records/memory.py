@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date, datetime
+from operator import gt, lt
 from threading import RLock
 from typing import TypeVar
 
@@ -58,14 +59,15 @@ class MemoryRecords:
     def page(
         self, citizen_id: str, predicate: Predicate, asked: Filter, after: Position | None, limit: int
     ) -> list[Record]:
-        """At most `limit` admitted records after a position, newest first."""
+        """At most `limit` admitted records after a position."""
         last = (after.occurred, after.record_id) if after is not None else None
+        comes_later = gt if asked.oldest_first else lt
         found = [
             each
             for each in self._admitted(citizen_id, predicate)
-            if _asked_for(each, asked) and (last is None or _place(each) < last)
+            if _asked_for(each, asked) and (last is None or comes_later(_place(each), last))
         ]
-        return sorted(found, key=_place, reverse=True)[:limit]
+        return sorted(found, key=_place, reverse=not asked.oldest_first)[:limit]
 
     def get(self, citizen_id: str, record_id: str, predicate: Predicate) -> Record | None:
         """One record if the predicate admits it."""

@@ -96,11 +96,13 @@ class Filter:
     categories: frozenset[str] | None = None
     first: date | None = None
     last: date | None = None
+    oldest_first: bool = False
+    """The order in which it is to come: newest first unless this is said."""
 
 
 @dataclass(frozen=True)
 class Position:
-    """Where a page ended: the sort key of its last record (newest first, then id)."""
+    """Where a page ended: the sort key of its last record (by day, then id)."""
 
     occurred: str
     record_id: str

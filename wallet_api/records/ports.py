@@ -33,7 +33,7 @@ class Records(Protocol):
     def page(
         self, citizen_id: str, predicate: Predicate, asked: Filter, after: Position | None, limit: int
     ) -> list[Record]:
-        """At most `limit` admitted records older than `after`, newest first."""
+        """At most `limit` admitted records that come after a position, in the order that is asked for."""
 
     def get(self, citizen_id: str, record_id: str, predicate: Predicate) -> Record | None:
         """One record if the predicate admits it."""

@@ -22,6 +22,7 @@ from wallet_api.audit.errors import LogUnavailable
 from wallet_api.audit.log import AccessLog
 from wallet_api.audit.model import Action
 from wallet_api.records.book_pages import BookPages
+from wallet_api.records.book_resources import BookResources
 from wallet_api.records.errors import RecordNotFound
 from wallet_api.records.model import Filter, Position, Record
 from wallet_api.records.pages import PageCursors, bound
@@ -125,6 +126,12 @@ class RecordReader:
         """The pages of this book, for this viewer."""
         parts = self._parts
         return BookPages(self._window, parts.records, parts.cursors, parts.log, parts.now)
+
+    @property
+    def resources(self) -> BookResources:
+        """This book as FHIR resources, for this viewer."""
+        parts = self._parts
+        return BookResources(self._window, parts.records, parts.log, parts.now)
 
     def _log(self, action: Action, shown: list[Record]) -> None:
         log_look(self._parts.log, self._window, action, self._parts.now(), shown)

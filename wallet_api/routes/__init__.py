@@ -21,6 +21,8 @@ from wallet_api.routes.family_desk import family_desk
 from wallet_api.routes.fhir_audit_events import fhir_audit_events
 from wallet_api.routes.fhir_consents import fhir_consents
 from wallet_api.routes.fhir_metadata import fhir_metadata
+from wallet_api.routes.fhir_patients import fhir_patients
+from wallet_api.routes.fhir_records import fhir_records
 from wallet_api.routes.grants import grants
 from wallet_api.routes.guarded import GuardedBlueprint
 from wallet_api.routes.health import health
@@ -82,6 +84,8 @@ BLUEPRINTS: tuple[GuardedBlueprint, ...] = (
     fhir_consents,
     fhir_audit_events,
     fhir_metadata,
+    fhir_patients,
+    fhir_records,
     code_systems,
     proofs,
     directory,

@@ -15,6 +15,8 @@ from apispec import APISpec, BasePlugin
 from werkzeug.routing import Rule
 
 from wallet_api.errors import MEDIA_TYPE, texts
+from wallet_api.infra.outcomes import MEDIA_TYPE as FHIR
+from wallet_api.infra.outcomes import outcome_of
 from wallet_api.routes.document_parts import (
     HEADERS,
     PARAMETERS,
@@ -23,8 +25,16 @@ from wallet_api.routes.document_parts import (
     PROBLEMS,
     SECURITY_SCHEMES,
 )
-from wallet_api.routes.guarded import GuardedBlueprint, anybody, citizen_only, provider_only, signed_in
+from wallet_api.routes.guarded import (
+    GuardedBlueprint,
+    anybody,
+    book_readers,
+    citizen_only,
+    provider_only,
+    signed_in,
+)
 from wallet_api.routes.schemas.base import ProblemSchema
+from wallet_api.routes.schemas.fhir import OUTCOME
 from wallet_api.routes.schemas.published import without_null
 
 Operation = dict[str, Any]
@@ -110,6 +120,7 @@ class CommonParts(BasePlugin):
 def audience_of(blueprint: GuardedBlueprint) -> tuple[str, ...]:
     """Whose tokens the routes of a blueprint take, as names of security schemes; none for public ones."""
     known = {anybody: (), citizen_only: ("citizen",), provider_only: ("provider",), signed_in: _ALL}
+    known[book_readers] = ("citizen", "provider")
     return known.get(blueprint.guard, ("ops",))
 
 
@@ -131,6 +142,8 @@ def register_problems(spec: APISpec) -> None:
             "content": {MEDIA_TYPE: {"schema": ProblemSchema, "example": example}},
         }
         spec.components.response(kind.name, answer, lazy=True)
+        told = {FHIR: {"schema": OUTCOME, "example": outcome_of(example, "en")}}
+        spec.components.response(f"Fhir{kind.name}", answer | {"content": told}, lazy=True)
 
 
 def _add_key(operation: Operation, view: Any, method: str) -> None:
@@ -141,6 +154,7 @@ def _add_key(operation: Operation, view: Any, method: str) -> None:
 
 
 def _complete(operation: Operation, path: str, audience: tuple[str, ...]) -> None:
+    in_fhir = path.startswith("/fhir/")
     operation.setdefault("security", [{name: []} for name in audience])
     parameters = operation.setdefault("parameters", [])
     for each in parameters:
@@ -155,7 +169,7 @@ def _complete(operation: Operation, path: str, audience: tuple[str, ...]) -> Non
         if own.get(status) == PASSCODE.name:
             answers[status] = PASSCODE.name  # a 401 of another meaning
         elif kind is not None:
-            answers[status] = kind.name
+            answers[status] = f"Fhir{kind.name}" if in_fhir else kind.name
         else:
             answers[status] = own[status]
             answers[status].setdefault("headers", {}).update((each, each) for each in _ALWAYS)
@@ -168,6 +182,8 @@ def _common(operation: Operation, path: str, audience: tuple[str, ...]) -> set[i
         found.add(401)
     if audience and audience != _ALL:
         found.add(403)
+    if path.startswith("/fhir/"):
+        found.add(406)
     if "{" in path:
         found.add(404)
     if "requestBody" in operation:

@@ -9,6 +9,7 @@ from typing import Any
 from consent.codes import NAMES, PURPOSES
 from consent.errors import UnknownCode
 from consent.notices import notice_for
+from wallet_api.records.types import record_types
 from wallet_api.routes.schemas.published import (
     ETAG_PATTERN,
     ID_PATTERN,
@@ -27,9 +28,10 @@ def _has_text(purpose: str) -> bool:
 
 
 _ID = {"type": "string", "pattern": ID_PATTERN, "minLength": 26, "maxLength": 26}
+_FHIR_ID = {"type": "string", "pattern": "^[A-Za-z0-9.-]{1,64}$", "minLength": 1, "maxLength": 64}
 _REFERENCE = {"type": "string", "pattern": REFERENCE_PATTERN, "minLength": 43, "maxLength": 214}
 
-PATH_NAMES: Mapping[str, tuple[dict[str, Any], str]] = {
+PATH_NAMES: dict[str, tuple[dict[str, Any], str]] = {
     "citizen": (
         {"type": "string", "pattern": f"^(me|{ID_PATTERN.strip('^$')})$", "example": "me"},
         "`me`, or the `dependent_id` of a row of the family whose `role` is `dependent`.",
@@ -88,6 +90,15 @@ PATH_NAMES: Mapping[str, tuple[dict[str, Any], str]] = {
     "purpose": (
         {"type": "string", "enum": sorted(filter(_has_text, PURPOSES.codes))},
         "A code of `purposes`.",
+    ),
+}
+PATH_NAMES |= {
+    "kind": ({"type": "string", "enum": sorted(record_types())}, "The type of a resource."),
+    "patient_id": (_FHIR_ID, "`me`, the id of a citizen, or this organisation's own name for one."),
+    "resource_id": (_FHIR_ID, "The `id` of a resource in a search."),
+    "version_id": (
+        {"type": "string", "pattern": "^[1-9][0-9]{0,5}$", "maxLength": 6},
+        "The `meta.versionId` of a resource.",
     ),
 }
 PARAMETERS: Mapping[str, dict[str, Any]] = {
@@ -179,6 +190,7 @@ PROBLEMS: Mapping[int, Problem] = {
     ),
     403: Problem("Forbidden", "forbidden", "This caller may not; `code` says why."),
     404: Problem("NotFound", "not_found", "Foreign, hidden and absent alike: there is nothing to see here."),
+    406: Problem("NotAcceptable", "not_acceptable", "Answers here are JSON; nothing else was accepted."),
     409: Problem("Conflict", "conflict", "The state of things does not allow it; `code` says why."),
     412: Problem("Stale", "stale_version", "Changed since it was read: read it again."),
     413: Problem("TooLarge", "body_too_large", "The body is larger than this operation takes."),

@@ -1,4 +1,4 @@
-"""How the FHIR side answers: `application/fhir+json`, and OperationOutcome for whoever asks for JSON."""
+"""How the FHIR side answers: `application/fhir+json`, in bundles, with links that lead on."""
 
 from __future__ import annotations
 
@@ -7,20 +7,19 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import Response, request
+from flask import Response
 
 from wallet_api.context import caller, services
-from wallet_api.errors import MEDIA_TYPE as PROBLEM
-from wallet_api.errors import language
+from wallet_api.infra.outcomes import MEDIA_TYPE as FHIR
 from wallet_api.records.errors import RecordNotFound
+from wallet_api.routes.fhir_query import accept_json
 from wallet_api.routes.guarded import GuardedBlueprint
+from wallet_api.routes.limits import Counted
 from wallet_api.routes.schemas.base import Digits, StrictSchema, Text
 from wallet_api.routes.subjects import ME, Subject, subject
 
-FHIR = "application/fhir+json"
 Json = dict[str, Any]
-_ISSUES = {400: "invalid", 401: "login", 403: "forbidden", 404: "not-found", 409: "conflict", 422: "invalid"}
-_ISSUES |= {405: "not-supported", 413: "too-long", 415: "not-supported", 429: "throttled", 503: "transient"}
+__all__ = ["FHIR", "PatientQuery", "everybody", "fhir", "fhir_blueprint", "patient", "search_set", "url"]
 
 
 class PatientQuery(StrictSchema):
@@ -32,13 +31,13 @@ class PatientQuery(StrictSchema):
 
 
 def fhir_blueprint(
-    name: str, import_name: str, guard: Callable[[], None], says: str, budget: str = "citizen"
+    name: str, import_name: str, guard: Callable[[], None], says: str, budget: str | Counted = "citizen"
 ) -> GuardedBlueprint:
-    """A blueprint under /fhir. Its problems are OperationOutcomes for whoever asks for FHIR or plain JSON."""
+    """A blueprint under /fhir. Whoever takes no JSON is answered 406."""
     made = GuardedBlueprint(
         name, import_name, url_prefix="/fhir", guard=guard, budget=budget, description=says
     )
-    made.after_request(_outcome)
+    made.before_request(accept_json)
     return made
 
 
@@ -83,36 +82,3 @@ def search_set(kind: str, found: Iterable[Json], query: Json, cursor: str | None
     ]
     bundle: Json = {"resourceType": "Bundle", "type": "searchset", "link": links}
     return bundle | ({"entry": entries} if entries else {})
-
-
-def _outcome(answer: Response) -> Response:
-    if answer.mimetype != PROBLEM or not _asks_for_json():
-        return answer
-    problem = answer.get_json()
-    outcome = {"resourceType": "OperationOutcome", "language": language(), "issue": _issues(problem)}
-    answer.set_data(json.dumps(outcome, ensure_ascii=False))
-    answer.mimetype = FHIR
-    return answer
-
-
-def _asks_for_json() -> bool:
-    """Whether JSON is asked for by name. `*/*` is no request for FHIR: problem details are for that."""
-    asked = {kind.partition(";")[0].strip().lower() for kind, _ in request.accept_mimetypes}
-    return bool(asked & {FHIR, "application/json", "application/json+fhir"})
-
-
-def _issues(problem: Json) -> list[Json]:
-    code = _ISSUES.get(problem["status"], "processing")
-    first = _issue(code, problem["code"], f"{problem['title']} {problem['detail']}") | {
-        "diagnostics": problem["request_id"]
-    }
-    more = [
-        _issue(code, each["code"], each["message"]) | {"expression": [each["pointer"]]}
-        for each in problem.get("errors", ())
-    ]
-    return [first, *more]
-
-
-def _issue(code: str, ours: str, text: str) -> Json:
-    details = {"coding": [{"system": "urn:wallet:problem", "code": ours}], "text": text}
-    return {"severity": "error", "code": code, "details": details}

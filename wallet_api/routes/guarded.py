@@ -42,18 +42,20 @@ class StrictParser(FlaskParser):
 class GuardedBlueprint(Blueprint):
     """A blueprint whose guard runs before every view. `guard` raises, or sets the caller.
 
-    `budget` is the family of budgets its requests are counted against: `<budget>_read` and `<budget>_act`.
+    `budget` is the family of budgets its requests are counted against: `<budget>_read` and `<budget>_act`;
+    or a way of its own to count them.
     """
 
     ARGUMENTS_PARSER = StrictParser()
 
     def __init__(
-        self, name: str, import_name: str, *, guard: Callable[[], None], budget: str, **options: Any
+        self, name: str, import_name: str, *, guard: Callable[[], None], budget: str | Counted, **options: Any
     ) -> None:
         super().__init__(name, import_name, **options)
         self.guard = guard
         self.before_request(guard)  # here, not in the factory: an application may be built twice
-        count_by(self, Counted(budget))  # after the guard: it is the caller who is counted
+        counted = budget if isinstance(budget, Counted) else Counted(budget)
+        count_by(self, counted)  # after the guard: it is the caller who is counted
 
     def arguments(self, schema: Any, *, location: str = "json", **options: Any) -> Any:
         """Read a schema from the body or the query, and declare it to the edge kit: the rest is refused."""
@@ -80,6 +82,14 @@ def citizen_only() -> None:
 def provider_only() -> None:
     """A provider organisation, with or without a named practitioner."""
     _only("provider")
+
+
+def book_readers() -> None:
+    """Whoever may have a book to read: a citizen or a provider. A narrowed session as well: what it may read
+    is for the views to judge."""
+    g.caller = _bearer()
+    if g.caller.kind == "ops":
+        raise Refusal("forbidden", 403)
 
 
 def signed_in() -> None:
@@ -126,6 +136,18 @@ def _only(kind: str) -> None:
 
 
 def _caller() -> Caller:
+    """The caller, unless its session may only read some types of resources.
+
+    Raises:
+        Refusal: it may.
+    """
+    found = _bearer()
+    if found.scope:
+        raise Refusal("insufficient_scope", 403)
+    return found
+
+
+def _bearer() -> Caller:
     scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not bearer:
         raise TokenRefused("absent")

@@ -72,6 +72,18 @@ class Counted:
         spend(f"{self.family}_read" if request.method in _READS else f"{self.family}_act")
 
 
+class CountedReading(Counted):
+    """For blueprints of citizens and providers alike, where every request reads, whatever its method."""
+
+    def __init__(self) -> None:
+        super().__init__("citizen")
+
+    def __call__(self) -> None:
+        """Count this request as a read of its caller's."""
+        caller: Caller = g.caller
+        spend(f"{caller.kind}_read")
+
+
 class CountedOnce(Counted):
     """For blueprints whose every request is of one kind."""
 

@@ -9,7 +9,7 @@ from typing import Any
 from flask import Response, after_this_request, request
 from flask.views import MethodView
 
-from consent.access import Act
+from consent.access import AccessSession, Act
 from consent.codes import uses_of
 from consent.errors import RequestNotFound
 from consent.model import ConsentRequest, Period, Scope
@@ -242,15 +242,28 @@ def outcome_view(found: ConsentRequest, reference: str) -> dict[str, Any]:
 
 
 def _granted(citizen_ref: str) -> RecordReader:
-    citizen_id = open_citizen(citizen_ref)
+    return granted(open_citizen(citizen_ref))[0]
+
+
+def granted(citizen_id: str) -> tuple[RecordReader, AccessSession]:
+    """The calling practitioner's window on a book under the access session in the header.
+
+    Raises:
+        Refusal, SessionRefused, ConsentEnded, AccessRefused: it is none; the attempt is in the book's log.
+    """
     with _logged_if_refused(citizen_id, Action.RECORD_READ):
         practitioner_only()
-        session = session_in(request.headers.get("Access-Session", ""))
+        session = named_session()
         if session.citizen_id != citizen_id:
             raise SessionRefused("citizen")
     if session.mode == "VIEW":
         after_this_request(_not_kept)
-    return services().book.readers.granted(viewer(), session, hold)
+    return services().book.readers.granted(viewer(), session, hold), session
+
+
+def named_session() -> AccessSession:
+    """The access session in the header. Raises SessionRefused: it is none of the caller's, or over."""
+    return session_in(request.headers.get("Access-Session", ""))
 
 
 def _not_kept(answer: Response) -> Response:

@@ -10,7 +10,7 @@ uses an index only for a flat first stage; MongoDB merges the two stages into on
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, TypeVar
 
 from pymongo.client_session import ClientSession
@@ -102,10 +102,11 @@ class MongoRecords:
     def page(
         self, citizen_id: str, predicate: Predicate, asked: Filter, after: Position | None, limit: int
     ) -> list[Record]:
-        """At most `limit` admitted records after a position, newest first.
+        """At most `limit` admitted records after a position.
 
-        Of a whole book it looks first at as much as should do, for the embedded database reads and sorts all
-        that its index finds; only where that was too little, because something is hidden, at the rest.
+        Of a whole book, newest first, it looks first at as much as should do, for the embedded database reads
+        and sorts all that its index finds; only where that was too little, because something is hidden, at
+        the rest.
         """
         since = self._since(citizen_id, predicate, asked, after, limit)
         stages = self.page_pipeline(citizen_id, predicate, asked, after, limit, since)
@@ -138,12 +139,15 @@ class MongoRecords:
         days: Document = {"$lt": before} if before is not None else {}
         if before is None and after is not None:
             days = {"$lte": after.occurred}
+            if asked.oldest_first:
+                # On a descending key the embedded database leaves the bound itself out of `$gte`.
+                days = {"$gt": (date.fromisoformat(after.occurred) - timedelta(days=1)).isoformat()}
         days |= {} if since is None else {"$gt": since}
         first: Document = {"citizen_id": citizen_id} | ({"first_day": days} if days else {})
         return [
             {"$match": first},
-            {"$match": _all_of(self._compiled(predicate), *_asked(asked), *_after(after))},
-            {"$sort": {"first_day": -1, "_id": -1}},
+            {"$match": _all_of(self._compiled(predicate), *_asked(asked), *_after(after, asked))},
+            {"$sort": dict.fromkeys(("first_day", "_id"), 1 if asked.oldest_first else -1)},
             {"$limit": limit},
         ]
 
@@ -383,8 +387,9 @@ def _asked(asked: Filter) -> list[Document]:
     return wanted
 
 
-def _after(after: Position | None) -> list[Document]:
+def _after(after: Position | None, asked: Filter) -> list[Document]:
     if after is None:
         return []
-    older = {"first_day": {"$lt": after.occurred}}
-    return [{"$or": [older, {"first_day": after.occurred, "_id": {"$lt": after.record_id}}]}]
+    beyond = "$gt" if asked.oldest_first else "$lt"
+    other_day = {"first_day": {beyond: after.occurred}}
+    return [{"$or": [other_day, {"first_day": after.occurred, "_id": {beyond: after.record_id}}]}]

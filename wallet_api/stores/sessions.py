@@ -123,6 +123,7 @@ def _document(session: Session) -> Document:
         "roles": sorted(session.roles),
         "ended_at": session.ended_at,
         "version": session.version,
+        "scope": session.scope,
     }
 
 
@@ -140,4 +141,5 @@ def _session(row: Document) -> Session:
         roles=frozenset(row["roles"]),
         ended_at=row["ended_at"],
         version=row["version"],
+        scope=row.get("scope", ""),  # older sessions have none
     )

@@ -36,6 +36,7 @@ class MongoLoginAttempts:
         """Remember one."""
         document = {**vars(attempt), "_id": attempt.state_digest, "purge_at": self._wall() + _ATTEMPT_KEPT}
         del document["state_digest"]
+        _leave_out_whole(document)
         self._rows.insert_one(document)
 
     def take(self, state_digest: str) -> LoginAttempt | None:
@@ -60,6 +61,7 @@ class MongoCodes:
         more = {"_id": code.digest, "person": person, "purge_at": self._wall() + _CODE_KEPT}
         document = vars(code) | more
         del document["digest"]
+        _leave_out_whole(document)
         self._rows.insert_one(document)
 
     def get(self, digest: str) -> AuthorizationCode | None:
@@ -80,6 +82,12 @@ class MongoCodes:
     def mark_replayed(self, digest: str) -> None:
         """Remember that it was presented again."""
         self._rows.update_one({"_id": digest}, {"$set": {"replayed": True}})
+
+
+def _leave_out_whole(document: Document) -> None:
+    """A scope is kept where there is one: whoever runs before it was known reads all others as ever."""
+    if not document["scope"]:
+        del document["scope"]
 
 
 class MongoJtis:

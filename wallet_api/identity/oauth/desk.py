@@ -43,10 +43,11 @@ class Desk:
     def session_answer(self, opened: OpenSession) -> dict[str, object]:
         """The token answer of a person's session."""
         session = opened.session
-        answer = self._answer(
-            self._session_claims(session), "citizen" if session.kind == "citizen" else "ops"
-        )
-        return answer | {"refresh_token": opened.refresh_token}
+        whole = SCOPES["app" if session.kind == "citizen" else "ops"]
+        answer = self._answer(self._session_claims(session), session.scope or whole)
+        # An app that asked for a patient in context is told whose book it is.
+        told = {"patient": session.subject_id} if session.scope else {}
+        return answer | told | {"refresh_token": opened.refresh_token}
 
     def provider_answer(self, client: Client, practitioner_id: str | None = None) -> dict[str, object]:
         """The token answer of a provider's system, alone or with a practitioner acting. Never refreshed."""

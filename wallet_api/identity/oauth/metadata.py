@@ -4,6 +4,17 @@ from __future__ import annotations
 
 from wallet_api.identity.oauth.assertions import METHOD
 from wallet_api.identity.oauth.desk import SCOPES, TOKEN_EXCHANGE
+from wallet_api.identity.oauth.scopes import SUPPORTED
+
+_CAPABILITIES = (
+    "launch-standalone",
+    "client-public",
+    "client-confidential-asymmetric",
+    "context-standalone-patient",
+    "permission-patient",
+    "permission-v1",
+    "permission-v2",
+)
 
 
 def server_metadata(issuer: str) -> dict[str, object]:
@@ -14,7 +25,7 @@ def server_metadata(issuer: str) -> dict[str, object]:
         "token_endpoint": f"{issuer}/oauth/token",
         "revocation_endpoint": f"{issuer}/oauth/revoke",
         "jwks_uri": f"{issuer}/.well-known/jwks.json",
-        "scopes_supported": sorted(SCOPES.values()),
+        "scopes_supported": [*sorted(SCOPES.values()), *SUPPORTED],
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
         "grant_types_supported": [
@@ -35,4 +46,4 @@ def server_metadata(issuer: str) -> dict[str, object]:
 def smart_configuration(issuer: str) -> dict[str, object]:
     """The document at /.well-known/smart-configuration."""
     shared = server_metadata(issuer)
-    return shared | {"capabilities": ["client-public", "client-confidential-asymmetric"]}
+    return shared | {"capabilities": list(_CAPABILITIES)}

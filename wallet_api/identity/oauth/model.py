@@ -44,6 +44,8 @@ class LoginAttempt:
     app_state: str
     code_challenge: str
     started_at: datetime
+    scope: str = ""
+    """As granted to a session that reads some types of resources alone; "": the whole of its kind."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,7 @@ class AuthorizationCode:
     issued_at: datetime
     used: bool = False
     replayed: bool = False
+    scope: str = ""
 
 
 @dataclass(frozen=True)

@@ -72,6 +72,7 @@ class CodeGrant(AuthorizationCodeGrant):
                 person=person,
                 session_id=self._desk.new_id(),
                 issued_at=self._desk.now(),
+                scope=request.parameters.get("scope", ""),
             )
         )
 
@@ -92,7 +93,8 @@ class CodeGrant(AuthorizationCodeGrant):
             self._revoke(found)
             raise InvalidGrantError()
         try:
-            opened = self._desk.sessions.open(found.session_id, found.person, self.request.client.registered)
+            client = self.request.client.registered
+            opened = self._desk.sessions.open(found.session_id, found.person, client, found.scope)
         except TokenRefused as why:
             raise InvalidGrantError() from why
         self._refuse_if_replayed(found, opened)
@@ -154,7 +156,7 @@ class RefreshGrant(RefreshTokenGrant):
         return _PresentedRefresh(refresh_token)
 
     def _validate_token_scope(self, _token: object) -> None:
-        """One scope per kind of client: nothing to narrow."""
+        """A session keeps the scope it was opened with."""
 
     def create_token_response(self) -> tuple[int, dict[str, object], list[tuple[str, str]]]:
         """Exchange it, or refuse with invalid_grant."""

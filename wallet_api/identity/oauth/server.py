@@ -55,7 +55,7 @@ class RegisteredClient(ClientMixin):
         """None: a redirect address is always named in the request."""
 
     def get_allowed_scope(self, _scope: str | None) -> str:
-        """The one scope of its kind, whatever was asked."""
+        """The one scope of its kind; a person's session may be narrowed (`scopes.py`)."""
         return SCOPES[self.registered.kind]
 
     def check_redirect_uri(self, redirect_uri: str) -> bool:

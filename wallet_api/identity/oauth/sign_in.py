@@ -12,6 +12,7 @@ from datetime import timedelta
 
 from authlib.common.urls import add_params_to_uri
 from authlib.oauth2 import OAuth2Error
+from authlib.oauth2.rfc6749 import InvalidScopeError
 
 from wallet_api.identity.errors import (
     IdentityError,
@@ -19,9 +20,10 @@ from wallet_api.identity.errors import (
     UpstreamRefused,
     UpstreamUnavailable,
 )
-from wallet_api.identity.oauth.model import Answer, LoginAttempt, SignedIn, Upstream, digest
+from wallet_api.identity.oauth.model import Answer, Client, LoginAttempt, SignedIn, Upstream, digest
 from wallet_api.identity.oauth.pages import problem_page
 from wallet_api.identity.oauth.requests import FormRequest, single_parameters
+from wallet_api.identity.oauth.scopes import NothingGranted, narrowed
 from wallet_api.identity.oauth.server import NO_STORE, WalletServer
 from wallet_api.identity.oidc.claims import account_of, authenticated_at, level, ops_member, person_claims
 from wallet_api.identity.oidc.provider import Ask, OpenIdProvider
@@ -49,6 +51,7 @@ class SignIn:
         try:
             request = FormRequest("GET", self.server.desk.issuer, single_parameters(query))
             grant = self.server.get_consent_grant(request)
+            scope = _scope(grant.client.registered, request)
         except OAuth2Error as error:
             return self._refusal(error)
         upstream: Upstream = "ops" if grant.client.registered.kind == "ops" else "vneid"
@@ -62,6 +65,7 @@ class SignIn:
             app_state=request.parameters["state"],
             code_challenge=request.parameters["code_challenge"],
             started_at=self.server.desk.now(),
+            scope=scope,
         )
         try:
             address = self._provider(upstream).address(_ask(state, browser, attempt))
@@ -131,6 +135,7 @@ class SignIn:
             "state": attempt.app_state,
             "code_challenge": attempt.code_challenge,
             "code_challenge_method": "S256",
+            "scope": attempt.scope,
         }
         request = FormRequest("GET", self.server.desk.issuer, parameters)
         # The client is checked anew: it may have been suspended while the person signed in.
@@ -162,3 +167,13 @@ def _ask(state: str, browser: str, attempt: LoginAttempt) -> Ask:
 def _derived(browser: str, purpose: str, state: str) -> str:
     found = hmac.digest(browser.encode("ascii", "replace"), f"{purpose} {state}".encode(), hashlib.sha256)
     return urlsafe_b64encode(found).rstrip(b"=").decode("ascii")
+
+
+def _scope(client: Client, request: FormRequest) -> str:
+    """What an app's session is narrowed to. Nobody else's is."""
+    if client.kind != "app":
+        return ""
+    try:
+        return narrowed(request.parameters.get("scope", ""))
+    except NothingGranted as why:
+        raise InvalidScopeError(redirect_uri=request.parameters["redirect_uri"]) from why
