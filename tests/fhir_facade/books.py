@@ -24,7 +24,7 @@ from tests.world import (
 FHIR = "application/fhir+json"
 ALL = (
     *("immunization", "visit", "condition", "allergy", "medication", "lab_result", "vital_sign"),
-    *("procedure", "document"),
+    *("procedure", "document", "pregnancy"),
 )
 _SUBJECT: Json = {"subject": {"reference": "Patient/p"}}
 
@@ -48,6 +48,7 @@ def one_of_everything() -> list[Json]:
         _statement(),
         measured("o1", "718-7", "2026-01-02", "laboratory", **within, **quantity(130.0, "g/L")),
         _procedure(),
+        _pregnancy(),
     ]
 
 
@@ -74,6 +75,16 @@ def _statement() -> Json:
 def _procedure() -> Json:
     made: Json = {"resourceType": "Procedure", "id": "p1", "status": "completed"}
     return made | _SUBJECT | {"code": {"text": "Mổ ruột thừa"}, "performedDateTime": "2020-05"}
+
+
+def _pregnancy() -> Json:
+    made: Json = {"resourceType": "EpisodeOfCare", "id": "e1", "status": "active"}
+    care = {"system": "http://snomed.info/sct", "code": "424525001", "display": "Antenatal care"}
+    return made | {
+        "type": [{"coding": [care]}],
+        "patient": {"reference": "Patient/p"},
+        "period": {"start": "2026-01-05"},
+    }
 
 
 def filled(world: World, *resources: Json, who: Person | None = None) -> Person:

@@ -11,25 +11,13 @@ from fhir.resources.R4B.bundle import Bundle
 from tests.fhir_facade.books import codes, conditions, entries, filled, hide, link, pages, whole
 from tests.world import World, bundle, code_in, condition, found_in, without_request_id
 from wallet_api.infra.ids import new_id
-from wallet_api.records.fhir_search import KINDS
-from wallet_api.records.types import record_types
+from wallet_api.records.fhir_search import CODES, KINDS
+from wallet_api.records.types import record_types, subject_of
 
 
-def test_the_categories_of_a_type_are_those_its_resources_get() -> None:
-    assert KINDS.keys() == record_types().keys()
-    told = {
-        "Encounter": [
-            {},
-            {"type": [{"coding": [{"system": "http://snomed.info/sct", "code": "185349003"}]}]},
-        ],
-        "Observation": [{}]
-        + [
-            {"category": [{"coding": [{"system": "x", "code": each}]}]}
-            for each in ("exam", "imaging", "vital-signs")
-        ],
-    }
-    for kind, found in record_types().items():
-        assert {found.category(each) for each in told.get(kind, [{}])} == KINDS[kind], kind
+def test_every_type_is_searched_by_what_it_is() -> None:
+    assert CODES.keys() == KINDS.keys()
+    assert {each.resource_type for each in record_types().values()} == KINDS.keys()
 
 
 def test_every_type_is_read_searched_and_told_with_where_it_comes_from(world: World) -> None:
@@ -37,7 +25,7 @@ def test_every_type_is_read_searched_and_told_with_where_it_comes_from(world: Wo
     for kind in KINDS:
         (found,) = entries(world.get(f"/fhir/{kind}", an))
         get_fhir_model_class(kind).model_validate(found)
-        subject = record_types()[kind].subject
+        subject = subject_of(found)
         assert found[subject] == {"reference": f"Patient/{an.id}"}
         assert found["meta"]["versionId"] == "1" and found["meta"]["source"].startswith("urn:wallet:")
         alone = world.get(f"/fhir/{kind}/{found['id']}", an)
@@ -245,7 +233,7 @@ def test_everything_is_the_person_and_the_book_page_by_page(world: World) -> Non
     kinds = [each["resourceType"] for page in found for each in page]
     assert kinds[0] == "Patient" and kinds.count("Patient") == 1
     assert sorted(kinds[1:]) == sorted(KINDS)
-    assert [len(page) for page in found] == [5, 4, 2]
+    assert [len(page) for page in found] == [5, 4, 3]
     some = whole(world, "Patient/me/$everything?_type=Condition,Encounter", an)
     assert sorted(each["resourceType"] for each in some) == ["Condition", "Encounter"]
     later = (world.now() + timedelta(minutes=1)).isoformat().replace("+", "%2B")

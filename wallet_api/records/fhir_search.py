@@ -10,31 +10,31 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from types import MappingProxyType
 from typing import Any, Final, Literal
 
 from wallet_api.records.model import Filter, PartialDate, Record
-from wallet_api.records.types import Resource
+from wallet_api.records.types import Resource, record_types
 
 Prefix = Literal["eq", "ge", "le", "gt", "lt"]
-KINDS: Final[Mapping[str, frozenset[str]]] = {
-    "AllergyIntolerance": frozenset({"allergy"}),
-    "Condition": frozenset({"condition"}),
-    "DiagnosticReport": frozenset({"lab_result"}),
-    "DocumentReference": frozenset({"document"}),
-    "Encounter": frozenset({"visit", "checkup"}),
-    "Immunization": frozenset({"immunization"}),
-    "MedicationRequest": frozenset({"medication"}),
-    "MedicationStatement": frozenset({"medication"}),
-    "Observation": frozenset({"lab_result", "vital_sign", "imaging", "checkup"}),
-    "Procedure": frozenset({"procedure"}),
-}
-"""The categories in which resources of a type are kept; a test holds it against the record types."""
+
+
+def _kinds() -> Mapping[str, frozenset[str]]:
+    found: dict[str, frozenset[str]] = {}
+    for each in record_types().values():
+        found[each.resource_type] = found.get(each.resource_type, frozenset()) | each.categories
+    return MappingProxyType(dict(sorted(found.items())))
+
+
+KINDS: Final = _kinds()
+"""The categories in which resources of a type are kept."""
 CODES: Final[Mapping[str, tuple[str, str]]] = {
     "AllergyIntolerance": ("code", "code"),
     "Condition": ("code", "code"),
     "DiagnosticReport": ("code", "code"),
     "DocumentReference": ("type", "type"),
     "Encounter": ("type", "type"),
+    "EpisodeOfCare": ("type", "type"),
     "Immunization": ("vaccine-code", "vaccineCode"),
     "MedicationRequest": ("code", "medicationCodeableConcept"),
     "MedicationStatement": ("code", "medicationCodeableConcept"),
@@ -42,7 +42,7 @@ CODES: Final[Mapping[str, tuple[str, str]]] = {
     "Procedure": ("code", "code"),
 }
 """By which parameter FHIR R4 searches a type for what it is, and where that stands."""
-CATEGORISED: Final = frozenset(KINDS) - {"Encounter", "Immunization"}
+CATEGORISED: Final = frozenset(KINDS) - {"Encounter", "EpisodeOfCare", "Immunization"}
 """The types that have a category."""
 
 

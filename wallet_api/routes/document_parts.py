@@ -9,7 +9,7 @@ from typing import Any
 from consent.codes import NAMES, PURPOSES
 from consent.errors import UnknownCode
 from consent.notices import notice_for
-from wallet_api.records.types import record_types
+from wallet_api.records.fhir_search import KINDS
 from wallet_api.routes.schemas.published import (
     ETAG_PATTERN,
     ID_PATTERN,
@@ -93,7 +93,7 @@ PATH_NAMES: dict[str, tuple[dict[str, Any], str]] = {
     ),
 }
 PATH_NAMES |= {
-    "kind": ({"type": "string", "enum": sorted(record_types())}, "The type of a resource."),
+    "kind": ({"type": "string", "enum": sorted(KINDS)}, "The type of a resource."),
     "patient_id": (_FHIR_ID, "`me`, the id of a citizen, or this organisation's own name for one."),
     "resource_id": (_FHIR_ID, "The `id` of a resource in a search."),
     "version_id": (

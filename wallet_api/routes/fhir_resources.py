@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from consent.fhir.vocabulary import CATEGORIES, label_system
 from wallet_api.records.model import Record
-from wallet_api.records.types import record_types
+from wallet_api.records.types import subject_of
 from wallet_api.routes.schemas.base import instant
 
 Json = dict[str, Any]
@@ -26,7 +26,7 @@ def resource_of(record: Record, patient: str, name: Callable[[str], str]) -> Jso
     """
     content = record.resource
     kind = str(content["resourceType"])
-    subject = record_types()[kind].subject
+    subject = subject_of(content)
     kept = {key: each for key, each in content.items() if key not in ("id", "meta", "contained", subject)}
     within = [each for each in content.get("contained") or () if each.get("resourceType") not in _PEOPLE]
     naming = _Naming(record, (content.get(subject) or {}).get("reference"), f"Patient/{patient}", within)

@@ -112,3 +112,9 @@ def type_of(resource: Resource) -> RecordType | None:
         elif kind.claims(resource):
             return kind
     return rest
+
+
+def subject_of(resource: Resource) -> str:
+    """The member of a resource that says whom it is about."""
+    kind = type_of(resource)
+    return "subject" if kind is None else kind.subject
