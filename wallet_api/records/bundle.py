@@ -12,7 +12,9 @@ from pydantic import ValidationError
 from wallet_api.infra.clock import vn_day
 from wallet_api.records.errors import BundleRefused
 from wallet_api.records.model import PartialDate
+from wallet_api.records.neighbours import SUPPORTING, Neighbours, names_of
 from wallet_api.records.types import Fault, RecordType, record_types
+from wallet_api.records.types._fields import says_nothing, unknown_modifier
 
 FORMAT = "fhir-bundle"
 MAX_ENTRIES = 1000
@@ -20,7 +22,8 @@ BUNDLE_TYPES = frozenset({"transaction", "batch", "collection", "document"})
 NATIONAL_ID = "http://fhir.hl7.org.vn/core/sid/cccd"
 INSURANCE_NUMBER = "http://fhir.hl7.org.vn/core/sid/bhyt"
 _KINDS = {NATIONAL_ID: "national_id", INSURANCE_NUMBER: "insurance_number"}
-_SUPPORTING = frozenset({"Patient", "Practitioner", "PractitionerRole", "Organization", "Location"})
+_FILING = frozenset({"POST", "PUT"})
+"""What a transaction may ask of us: to file. Nothing is fetched, patched or taken away by a bundle."""
 
 
 @dataclass(frozen=True)
@@ -34,10 +37,11 @@ class Person:
 
 @dataclass(frozen=True)
 class Entry:
-    """One entry ready to be filed, or what is wrong with it. `supporting` entries are not filed.
+    """One entry ready to be filed, or what is wrong with it. `supporting` entries are not filed themselves.
 
-    `at` is its place in what was sent, where that is no bundle. `source_version`: a number that the source
-    gives each change, where it does; what is older than what is known changes nothing.
+    `joined` are the entries that went into this one; `undated`: it stands under the day of the document
+    that tells it. `at` is its place in what was sent, where that is no bundle. `source_version`: a number
+    that the source gives each change, where it does; what is older than what is known changes nothing.
     """
 
     index: int
@@ -49,6 +53,8 @@ class Entry:
     supporting: bool = False
     at: str = ""
     source_version: int = 0
+    joined: frozenset[int] = frozenset()
+    undated: bool = False
 
     @property
     def place(self) -> str:
@@ -77,10 +83,35 @@ def read_bundle(raw: object) -> Reading:
     """
     bundle = _bundle(raw)
     entries = bundle["entry"]
-    person = _person(entries)
-    return Reading(
-        person, _unrepeated([read_entry(index, entry, person) for index, entry in enumerate(entries)])
-    )
+    around, document = Neighbours(entries), _document(bundle)
+    whose = _patient(entries, around, document)
+    person = _person(whose, entries[whose])
+    told = Telling(around, whose, bool(document), _told_on(document))
+    found = [read_entry(index, entry, person, told) for index, entry in enumerate(entries)]
+    return Reading(person, _unrepeated(found))
+
+
+@dataclass(frozen=True)
+class Telling:
+    """What the rest of a bundle says of an entry: its neighbours, whose it is, when a document told it."""
+
+    around: Neighbours
+    patient: int
+    in_document: bool
+    on: str | None
+
+
+def _document(bundle: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The Composition that a document begins with; empty for any other bundle."""
+    first: Mapping[str, Any] = bundle["entry"][0]["resource"]
+    return first if bundle["type"] == "document" and first.get("resourceType") == "Composition" else {}
+
+
+def _told_on(document: Mapping[str, Any]) -> str | None:
+    try:
+        return PartialDate(_vietnamese_day(document.get("date", ""))).text
+    except (TypeError, ValueError, OverflowError):
+        return None
 
 
 def _unrepeated(entries: list[Entry]) -> list[Entry]:
@@ -111,15 +142,21 @@ def _bundle(raw: object) -> Mapping[str, Any]:
     return raw
 
 
-def _person(entries: list[dict[str, Any]]) -> Person:
+def _patient(entries: list[dict[str, Any]], around: Neighbours, document: Mapping[str, Any]) -> int:
+    """Which entry is whom it is all about: the only Patient, or the one a document says it is about."""
     found = [
-        (index, entry)
-        for index, entry in enumerate(entries)
-        if entry["resource"].get("resourceType") == "Patient"
+        index for index, entry in enumerate(entries) if entry["resource"].get("resourceType") == "Patient"
     ]
+    subject = document.get("subject")
+    meant = around.find(subject.get("reference")) if isinstance(subject, dict) else None
+    if len(found) > 1 and meant in found:
+        return meant
     if len(found) != 1:
         raise BundleRefused("/entry", "one_patient_needed")
-    index, entry = found[0]
+    return found[0]
+
+
+def _person(index: int, entry: Mapping[str, Any]) -> Person:
     at, patient = f"/entry/{index}/resource", entry["resource"]
     if fault := _structure_fault(patient):
         raise BundleRefused(at + fault.pointer, fault.code)
@@ -134,44 +171,62 @@ def _person(entries: list[dict[str, Any]]) -> Person:
     )
     if not numbers:
         raise BundleRefused(f"{at}/identifier", "identifier_needed")
-    return Person(numbers, born, _references(entry))
+    return Person(numbers, born, frozenset(names_of(entry)))
 
 
-def _references(entry: Mapping[str, Any]) -> frozenset[str]:
-    named, url = entry["resource"].get("id"), entry.get("fullUrl")
-    known = (url, f"Patient/{named}" if named else None)
-    return frozenset(each for each in known if isinstance(each, str))
-
-
-def read_entry(index: int, entry: Mapping[str, Any], person: Person) -> Entry:
+def read_entry(index: int, entry: Mapping[str, Any], person: Person, told: Telling | None = None) -> Entry:
     """One resource about that person: checked, with the day it is filed under, or what is wrong with it."""
-    resource = _without_narrative(entry["resource"])
-    source_id = _source_id(entry)
+    resource, source_id, joined = _without_narrative(entry["resource"]), _source_id(entry), frozenset[int]()
     kind = record_types().get(str(resource.get("resourceType")))
-    if kind is not None:
-        resource = _unnamed(resource, kind.subject)
-    if kind is None:
-        if str(resource.get("resourceType")) in _SUPPORTING:
-            return Entry(index, resource, source_id, supporting=True)
-        fault = Fault("/resourceType", "type_not_kept", "this resource type is not kept in the health book")
+    if fault := _not_filed(entry):
         return Entry(index, resource, source_id, fault=fault)
-    if fault_found := _first_fault(resource, kind, person):
-        return Entry(index, resource, source_id, kind, fault=fault_found)
+    if kind is None:
+        return _not_a_record(index, resource, source_id, told)
+    resource = _unnamed(resource, kind.subject)
+    if told is not None:
+        resource, joined, fault = told.around.joined(index, resource)
+        resource = _without_narrative(resource)
+    if fault := fault or _first_fault(resource, kind, person):
+        return Entry(index, resource, source_id, kind, fault=fault)
+    said = kind.occurred(resource)
+    undated = said is None and kind.lasting and told is not None and told.on is not None
     try:
-        occurred = PartialDate(_vietnamese_day(kind.occurred(resource) or ""))
+        occurred = PartialDate(_vietnamese_day((told.on if undated and told else said) or ""))
     except (ValueError, OverflowError):
         fault = Fault("", "date_missing", "a date between 1900 and 2200 is needed")
         return Entry(index, resource, source_id, kind, fault=fault)
-    return Entry(index, resource, source_id, kind, occurred)
+    return Entry(index, resource, source_id, kind, occurred, joined=joined, undated=undated)
+
+
+def _not_a_record(index: int, resource: dict[str, Any], source_id: str | None, told: Telling | None) -> Entry:
+    """An entry of a type that is no record: known for what it gives to others, or not kept."""
+    kind = str(resource.get("resourceType"))
+    if kind not in SUPPORTING:
+        fault = Fault("/resourceType", "type_not_kept", "this resource type is not kept in the health book")
+        return Entry(index, resource, source_id, fault=fault)
+    if kind == "Patient" and told is not None and index != told.patient:
+        return Entry(index, resource, source_id, fault=Fault("", "other_patient"))
+    of_all = kind == "Patient" or (index == 0 and told is not None and told.in_document)
+    return Entry(
+        index, resource, source_id, supporting=True, joined=frozenset({index}) if of_all else frozenset()
+    )
+
+
+def _not_filed(entry: Mapping[str, Any]) -> Fault | None:
+    """A fault where a transaction asks for something else than filing."""
+    asked = entry.get("request")
+    method = asked.get("method") if isinstance(asked, dict) else None
+    return None if method is None or method in _FILING else Fault("", "method_not_taken")
 
 
 def _first_fault(resource: Mapping[str, Any], kind: RecordType, person: Person) -> Fault | None:
     if fault := _structure_fault(resource):
         return fault
     subject = resource.get(kind.subject) or {}
-    if subject.get("reference") not in person.references:
+    named = str(subject.get("reference", "")).partition("/_history/")[0]
+    if named not in person.references:
         return Fault(f"/{kind.subject}", "other_subject", "the subject must be the bundle's patient")
-    return next(iter(kind.faults(resource)), None)
+    return says_nothing(resource) or unknown_modifier(resource) or next(iter(kind.faults(resource)), None)
 
 
 def _structure_fault(resource: Mapping[str, Any]) -> Fault | None:

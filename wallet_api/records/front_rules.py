@@ -13,6 +13,7 @@ from wallet_api.infra.clock import vn_day
 from wallet_api.records.model import Record
 from wallet_api.records.types import Resource
 from wallet_api.records.types._fields import codings
+from wallet_api.records.words import medicine_in
 
 BLOOD_GROUP: Final = frozenset({"882-1", "883-9", "10331-7"})
 """LOINC: ABO and Rh group, ABO group, Rh type."""
@@ -83,7 +84,8 @@ def subjects_of(record: Record) -> Iterator[tuple[str, str, str]]:
 
 
 def _of_medicine(resource: Resource, day: str) -> Iterator[tuple[str, str, str]]:
-    subject = _digest(resource.get("medicationCodeableConcept") or resource.get("medicationReference"))
+    told = resource.get("medicationCodeableConcept") or medicine_in(resource)
+    subject = _digest(told or resource.get("medicationReference"))
     yield "medicines", subject, day
     supply = _at(resource, "dispenseRequest", "expectedSupplyDuration") or {}
     days, value = _DAYS.get(str(supply.get("code")), 0), supply.get("value")

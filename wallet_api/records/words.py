@@ -24,8 +24,19 @@ def concept_of(resource: Resource) -> Mapping[str, Any]:
         named = resource.get("class") or {}
         kind = {"coding": [named], "text": named.get("display")}
         return next((each for each in told if name_of(each)), kind)
+    if isinstance(carried := medicine_in(resource), Mapping):
+        return carried
     found = resource.get(_ABOUT.get(str(resource.get("resourceType")), "code"))
     return found if isinstance(found, Mapping) else {}
+
+
+def medicine_in(resource: Resource) -> Any:
+    """What a contained Medication says that it is, if a resource refers to one."""
+    reference = _at(resource.get("medicationReference"), "reference")
+    if not isinstance(reference, str) or not reference.startswith("#"):
+        return None
+    inside = (each for each in _list(resource.get("contained")) if each.get("id") == reference[1:])
+    return _at(next(inside, None), "code")
 
 
 def name_of(concept: Mapping[str, Any]) -> str | None:
@@ -55,6 +66,10 @@ def values_of(resource: Resource) -> Iterator[dict[str, Any]]:
             unit = quantity.get("unit") or quantity.get("code")
             value = quantity.get("value")
             yield {"name": name, "value": value, "unit": unit, "text": text}
+
+
+def _at(value: Any, key: str) -> Any:
+    return value.get(key) if isinstance(value, Mapping) else None
 
 
 def _list(value: Any) -> list[Any]:

@@ -32,7 +32,8 @@ class RecordType:
     """How one FHIR resource type becomes records.
 
     `category` picks the category of a valid resource, `occurred` the date text it is filed under (None
-    when it has none), `faults` checks the codes that the FHIR structure alone does not demand.
+    when it has none), `faults` checks the codes that the FHIR structure alone does not demand. `lasting`: it
+    holds until told otherwise, so without a date of its own it holds on the day of the document telling it.
     """
 
     resource_type: str
@@ -40,6 +41,7 @@ class RecordType:
     occurred: Callable[[Resource], str | None]
     faults: Callable[[Resource], list[Fault]]
     subject: str = "subject"
+    lasting: bool = False
 
 
 @cache

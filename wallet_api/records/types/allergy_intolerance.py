@@ -13,7 +13,8 @@ def _faults(resource: Resource) -> list[Fault]:
 TYPE = RecordType(
     "AllergyIntolerance",
     always("allergy"),
-    first_of("recordedDate", "onsetDateTime"),
+    first_of("recordedDate", "onsetDateTime", "onsetPeriod.start", "lastOccurrence"),
     _faults,
     subject="patient",
+    lasting=True,
 )

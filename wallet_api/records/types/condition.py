@@ -16,4 +16,10 @@ def _faults(resource: Resource) -> list[Fault]:
     return faults
 
 
-TYPE = RecordType("Condition", always("condition"), first_of("onsetDateTime", "recordedDate"), _faults)
+TYPE = RecordType(
+    "Condition",
+    always("condition"),
+    first_of("onsetDateTime", "onsetPeriod.start", "recordedDate", "abatementDateTime"),
+    _faults,
+    lasting=True,
+)

@@ -23,4 +23,4 @@ def _faults(resource: Resource) -> list[Fault]:
     return [*needs_status(resource, _STATUS)]
 
 
-TYPE = RecordType("MedicationRequest", always("medication"), first_of("authoredOn"), _faults)
+TYPE = RecordType("MedicationRequest", always("medication"), first_of("authoredOn"), _faults, lasting=True)

@@ -28,4 +28,5 @@ TYPE = RecordType(
     always("medication"),
     first_of("effectiveDateTime", "effectivePeriod.start", "dateAsserted"),
     _faults,
+    lasting=True,
 )

@@ -100,7 +100,9 @@ class IntakeSchema(ReplySchema):
     id = fields.String()
     format = fields.String()
     received_at = Instant()
-    accepted = fields.Integer()
+    accepted = fields.Integer(metadata={"description": "entries that are records now"})
+    mapped = fields.Integer(metadata={"description": "no records themselves: others took them along"})
+    unused = fields.Integer(metadata={"description": "no records themselves, and no record names them"})
     rejected = fields.Integer()
     rows = fields.List(fields.Nested(IntakeRowSchema))
 
