@@ -13,12 +13,14 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any, Final, NamedTuple
 
-from wallet_api.records.front_rules import SECTIONS, Section, standing_of, subjects_of
+from wallet_api.records.front_rules import KEPT, SECTIONS, Section, standing_of, subjects_of
 from wallet_api.records.model import Record
 
 LATELY: Final = timedelta(days=90)
 """How long a medicine that was prescribed counts as taken where nobody says until when: our own choice."""
 Months = dict[str, int]
+Sections = Mapping[str, Section]
+"""Which page is asked for: `SECTIONS` or `SUMMARY`."""
 
 
 class Pointer(NamedTuple):
@@ -77,19 +79,21 @@ class Front:
         month = record.occurred_on.first_day.isoformat()[:7]
         self.months[month] = self.months.get(month, 0) + 1
         for name, pointer in pointers_of(record):
-            self._put(SECTIONS[name], pointer)
+            self._put(KEPT[name], pointer)
 
-    def chosen(self, today: date, categories: frozenset[str] | None = None) -> dict[str, Chosen]:
+    def chosen(
+        self, today: date, categories: frozenset[str] | None = None, sections: Sections = SECTIONS
+    ) -> dict[str, Chosen]:
         """The lines to show, in their order. `categories`: only what the reader may know of at all."""
         return {
             name: section_lines(section, self.sections.get(name, ()), today)
-            for name, section in SECTIONS.items()
+            for name, section in sections.items()
             if categories is None or section.categories & categories
         }
 
-    def pointers(self, categories: frozenset[str] | None) -> Iterator[Pointer]:
+    def pointers(self, categories: frozenset[str] | None, sections: Sections = SECTIONS) -> Iterator[Pointer]:
         """Every line of the sections that these categories may stand in."""
-        for name, section in SECTIONS.items():
+        for name, section in sections.items():
             if categories is None or section.categories & categories:
                 yield from self.sections.get(name, ())
 
@@ -124,19 +128,21 @@ def section_lines(section: Section, pointers: Sequence[Pointer], today: date) ->
     return Chosen(found[: section.shown], len(found) > section.shown)
 
 
-def lines_of(chosen: Mapping[str, Chosen], records: Mapping[str, Record]) -> dict[str, Lines]:
+def lines_of(
+    chosen: Mapping[str, Chosen], records: Mapping[str, Record], sections: Sections = SECTIONS
+) -> dict[str, Lines]:
     """The lines with their records, of every section. Raises KeyError if a record is not there."""
-    found = {name: Lines([], False) for name in SECTIONS}
+    found = {name: Lines([], False) for name in sections}
     for name, (pointers, more) in chosen.items():
         lines = [Line(records[each.record_id], each.day, each.standing) for each in pointers]
         found[name] = Lines(lines, more)
     return found
 
 
-def front_lines(admitted: Sequence[Record], today: date) -> dict[str, Lines]:
-    """The front page of a book of which only these records are to be seen: what every store must answer."""
-    chosen = Front.of(admitted).chosen(today)
-    return lines_of(chosen, {each.id: each for each in admitted})
+def front_lines(admitted: Sequence[Record], today: date, sections: Sections = SECTIONS) -> dict[str, Lines]:
+    """The lines of a book of which only these records are to be seen: what every store must answer."""
+    chosen = Front.of(admitted).chosen(today, None, sections)
+    return lines_of(chosen, {each.id: each for each in admitted}, sections)
 
 
 def packed(front: Front) -> dict[str, Any]:
