@@ -1,4 +1,4 @@
-"""Patient summaries of fourteen countries and vendors come in: no entry of any is lost without a word."""
+"""Fourteen real patient summaries come in: no entry of any is lost without a word."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ import pytest
 from werkzeug.test import TestResponse
 
 from tests.fhir import ICD10, bundle, condition, immunization, labelled, observation
+from tests.fhir_facade.test_scopes import narrowed
 from tests.ips.test_documents import ALL
 from tests.ips.test_joining import IPS_ABSENT, medicine, statement
 from tests.pages.resources import allergy
@@ -250,6 +251,13 @@ def test_a_strangers_summary_differs_from_nobodys(world: World) -> None:
     assert len({str(found_in(each)["issue"][0]["details"]) for each in answers}) == 1
     assert world.get("/fhir/Patient/me/$summary?x=1", an).status_code == 400
     assert asked(world, world.ops("operator")).status_code == 403
+
+
+def test_a_narrowed_session_gets_half_a_summary(world: World) -> None:
+    an = world.person()
+    answer = asked(world, narrowed(world, an, "patient/Condition.rs patient/Patient.rs"))
+    assert answer.status_code == 403 and "insufficient_scope" in answer.get_data(as_text=True)
+    check(found_in(asked(world, narrowed(world, an, "patient/*.rs"))))
 
 
 def test_our_own_summary_comes_in_again(world: World) -> None:

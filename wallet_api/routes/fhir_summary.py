@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
+from typing import Final
 
 from flask import Response
 from flask.views import MethodView
@@ -16,7 +17,7 @@ from wallet_api.records.shared import Whose
 from wallet_api.routes.edge import takes
 from wallet_api.routes.fhir_answers import FHIR, fhir, fhir_blueprint
 from wallet_api.routes.fhir_query import plain_query, sent_pairs
-from wallet_api.routes.fhir_readers import open_book
+from wallet_api.routes.fhir_readers import open_book, permit
 from wallet_api.routes.fhir_records import SESSION
 from wallet_api.routes.guarded import book_readers
 from wallet_api.routes.limits import CountedReading
@@ -30,6 +31,11 @@ fhir_summary = fhir_blueprint(
     "The International Patient Summary of a book, as a FHIR R4 document.",
     CountedReading(),
 )
+SUMMARISED: Final = (
+    *("AllergyIntolerance", "Condition", "DiagnosticReport", "Immunization", "MedicationRequest"),
+    *("MedicationStatement", "Observation", "Patient", "Procedure"),
+)
+"""What a summary is made of: a session narrowed to some of it gets none, for half a summary misleads."""
 
 
 @fhir_summary.route("/Patient/<patient_id>/$summary")
@@ -48,6 +54,9 @@ class PatientSummary(MethodView):
         in the language asked for; each document is a new one.
         """
         plain_query(sent_pairs())
+        for kind in SUMMARISED:
+            permit(kind, "r")
+            permit(kind, "s")
         book = open_book(patient_id)
         lines = book.reader.pages.summary()
         whose = _whose(book.reader.citizen_id) if caller().kind == "citizen" else None
