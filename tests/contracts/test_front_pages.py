@@ -57,6 +57,10 @@ writings = st.tuples(
 books = st.lists(writings, max_size=14)
 
 
+SHORT = {name: replace(section, shown=1) for name, section in SUMMARY.items()}
+"""One line a section, so that there is more than is shown: what lies below must not matter."""
+
+
 @pytest.fixture(params=["memory", "embedded"])
 def book(request: pytest.FixtureRequest) -> Iterator[Book]:
     if request.param == "memory":
@@ -101,7 +105,7 @@ def test_a_front_page_is_the_fold_over_what_is_admitted(book: Book, said: list[A
     some = Predicate((Clause(frozenset({"condition", "visit"}), Period(date(2025, 1, 1)), frozenset()),))
     for predicate in (own_eyes(), guardian_eyes(), some, Predicate()):
         admitted = [each for each in newest if predicate.admits(each.facts())]
-        for page in (SECTIONS, SUMMARY):
+        for page in (SECTIONS, SUMMARY, SHORT):
             assert book.front(whose, predicate, TODAY, page) == front_lines(admitted, TODAY, page)
 
 

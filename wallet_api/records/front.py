@@ -46,10 +46,15 @@ class Line(NamedTuple):
 
 
 class Chosen(NamedTuple):
-    """The lines of a section that are shown, and whether there are more."""
+    """The lines of a section that are shown, whether there are more, and all lines that this rests on.
+
+    If those are admitted, what is shown is what stands there of the admitted records: a line that is not
+    would give way to an older one of its subject, which stands lower still.
+    """
 
     pointers: list[Pointer]
     more: bool
+    rests_on: list[Pointer]
 
 
 class Lines(NamedTuple):
@@ -91,12 +96,6 @@ class Front:
             if categories is None or section.categories & categories
         }
 
-    def pointers(self, categories: frozenset[str] | None, sections: Sections = SECTIONS) -> Iterator[Pointer]:
-        """Every line of the sections that these categories may stand in."""
-        for name, section in sections.items():
-            if categories is None or section.categories & categories:
-                yield from self.sections.get(name, ())
-
     def _put(self, section: Section, pointer: Pointer) -> None:
         kept = self.sections.setdefault(section.name, [])
         same = next((each for each in kept if each.subject == pointer.subject), None)
@@ -125,7 +124,11 @@ def section_lines(section: Section, pointers: Sequence[Pointer], today: date) ->
     if section.name == "medicines":
         since = (today - LATELY).isoformat()
         found = [each for each in found if each.standing == "active" or each.day >= since]
-    return Chosen(found[: section.shown], len(found) > section.shown)
+    shown, more = found[: section.shown], len(found) > section.shown
+    if section.ahead or not more:
+        return Chosen(shown, more, list(pointers))
+    lowest = found[section.shown].place
+    return Chosen(shown, more, [each for each in pointers if each.place >= lowest])
 
 
 def lines_of(
@@ -133,7 +136,7 @@ def lines_of(
 ) -> dict[str, Lines]:
     """The lines with their records, of every section. Raises KeyError if a record is not there."""
     found = {name: Lines([], False) for name in sections}
-    for name, (pointers, more) in chosen.items():
+    for name, (pointers, more, _) in chosen.items():
         lines = [Line(records[each.record_id], each.day, each.standing) for each in pointers]
         found[name] = Lines(lines, more)
     return found

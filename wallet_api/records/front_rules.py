@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from types import MappingProxyType
 from typing import Any, Final
@@ -74,18 +74,18 @@ SUMMARY: Final[Mapping[str, Section]] = MappingProxyType(
     {
         each.name: each
         for each in (
-            replace(SECTIONS["conditions"], shown=12),
-            replace(SECTIONS["allergies"], shown=12),
-            replace(SECTIONS["medicines"], shown=12),
-            replace(SECTIONS["immunizations"], shown=10),
-            Section("results", frozenset({"lab_result", "imaging"}), shown=10, kept=14, past=True),
-            Section("vital_signs", frozenset({"vital_sign"}), shown=8, kept=12, past=True),
-            Section("procedures", frozenset({"procedure"}), shown=6, kept=10, past=True),
-            Section("pregnancies", frozenset({"pregnancy", "lab_result"}), shown=4, kept=8, past=True),
+            SECTIONS["conditions"],
+            SECTIONS["allergies"],
+            SECTIONS["medicines"],
+            SECTIONS["immunizations"],
+            Section("results", frozenset({"lab_result", "imaging"}), shown=4, kept=8, past=True),
+            Section("vital_signs", frozenset({"vital_sign"}), shown=4, kept=8, past=True),
+            Section("procedures", frozenset({"procedure"}), shown=4, kept=8, past=True),
+            Section("pregnancies", frozenset({"pregnancy", "lab_result"}), shown=3, kept=6, past=True),
         )
     }
 )
-"""What stands in a patient summary: the same sections where the front page has them, more lines, and more."""
+"""What stands in a patient summary: the same sections where the front page has them, and more."""
 KEPT: Final[Mapping[str, Section]] = MappingProxyType({**SUMMARY, **SECTIONS})
 """Every section that is kept of a book."""
 RULES: Final = 2
