@@ -128,7 +128,8 @@ def _of_medicine(resource: Resource, day: str) -> Iterator[tuple[str, str, str]]
     yield "medicines", subject, day
     supply = _at(resource, "dispenseRequest", "expectedSupplyDuration") or {}
     days, value = _DAYS.get(str(supply.get("code")), 0), supply.get("value")
-    if days and isinstance(value, int | float) and 0 < value * days <= 366:
+    # Of a prescription that a document tells without its day nobody knows when it runs out.
+    if resource.get("authoredOn") and days and isinstance(value, int | float) and 0 < value * days <= 366:
         yield "refills", subject, (date.fromisoformat(day) + timedelta(days=int(value * days))).isoformat()
 
 
