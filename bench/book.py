@@ -1,4 +1,5 @@
-"""book: the first page and the front page of a book of 5,000 records, against those of one of 50.
+"""book: the first page, the front page and the patient summary of a book of 5,000 records, against those of
+one of 50.
 
 Both lie in the same collection of the embedded database and are read in turn, small, large, small, large; the
 ratio is that of the medians.
@@ -9,6 +10,7 @@ from __future__ import annotations
 import statistics
 import tempfile
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -25,6 +27,8 @@ from wallet_api.infra.crypto.wrapped_keys import MemoryWrappedKeys
 from wallet_api.infra.embedded import server_at
 from wallet_api.infra.ids import new_id
 from wallet_api.infra.mongo import Db, ensure_indexes, open_database
+from wallet_api.records.front_rules import SUMMARY
+from wallet_api.records.ips.document import Making, document_of
 from wallet_api.records.model import Filter, PartialDate, Record, Source
 from wallet_api.stores import book_fronts, records
 from wallet_api.stores.records import MongoRecords
@@ -42,11 +46,13 @@ _KINDS = (
     ("lab_result", "Observation", "code"),
     ("immunization", "Immunization", "vaccineCode"),
     ("allergy", "AllergyIntolerance", "code"),
+    ("vital_sign", "Observation", "code"),
+    ("procedure", "Procedure", "code"),
 )
 
 
 def figures(_: Options) -> Iterator[Figure]:
-    """The two ratios, and milliseconds for the small book."""
+    """The three ratios, and milliseconds for the small book."""
     with tempfile.TemporaryDirectory(prefix="wallet-bench-") as folder:
         server = server_at(Path(folder) / "db")
         try:
@@ -65,12 +71,19 @@ def _measured(db: Db) -> Iterator[Figure]:
     looks: dict[str, Callable[[str], Any]] = {
         "book_first_page": lambda whose: book.page(whose, own_eyes(), Filter(), None, PAGE),
         "book_front_page": lambda whose: book.front(whose, own_eyes(), _TODAY),
+        "book_patient_summary": lambda whose: _summary(book, whose),
     }
     for name, look in looks.items():
         took = [[_seconds(look, whose) for whose in (small, large)] for _ in range(PAIRS)]
         floor, mine = (statistics.median(each) for each in zip(*took, strict=True))
         yield at_most(name, mine / floor, f"of that of a book of {SMALL}, for one of {LARGE}", GOAL)
         yield Figure(f"{name}_floor", 1000 * floor, "milliseconds")
+
+
+def _summary(book: MongoRecords, whose: str) -> Any:
+    """The whole document, but for the names of people and organisations."""
+    lines = book.front(whose, own_eyes(), _TODAY, SUMMARY)
+    return document_of(lines, Making(str(uuid.uuid4()), system_now(), "vi", None, {}))
 
 
 def _seconds(look: Callable[[str], Any], whose: str) -> float:

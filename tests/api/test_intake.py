@@ -84,8 +84,9 @@ def test_things_of_two_types_with_one_number_become_one(world: World, an: Person
 def test_two_rows_with_one_number_quarrel_for_ever(world: World, an: Person, doctor: Doctor) -> None:
     sent = bundle(an, condition("c", "I10"), condition("c", "I11"), condition("c", "I10"))
     report = world.send(doctor, sent)
-    assert [row["code"] for row in report["rows"]] == ["accepted", "repeated_source_id", "accepted"]
-    assert report["rows"][1]["pointer"] == "/entry/2/resource"
+    codes = [row["code"] for row in report["rows"]]
+    assert codes == ["mapped", "accepted", "repeated_source_id", "accepted"]
+    assert report["rows"][2]["pointer"] == "/entry/2/resource"
     before = kept_rows(world, an.id)
     world.send(doctor, sent)
     assert kept_rows(world, an.id) == before and len(before) == 1
@@ -122,7 +123,8 @@ def test_one_bad_row_loses_the_others(world: World, an: Person, doctor: Doctor) 
     report = world.send(doctor, bundle(an, *rows))
     told = {row["index"]: (row["accepted"], row["code"], row["pointer"]) for row in report["rows"]}
     assert told.pop(1) == (True, "accepted", None) and told.pop(11) == (True, "accepted", None)
-    assert 7 not in told, "supporting entries are not rows"
+    assert told.pop(0) == (True, "mapped", "/entry/0/resource")
+    assert told.pop(7) == (True, "not_used", "/entry/7/resource"), "nothing of it is kept, and that is told"
     assert {index: pointer for index, (_, _, pointer) in told.items()} == {
         2: told[2][2],
         3: "/entry/3/resource/subject",
@@ -135,7 +137,7 @@ def test_one_bad_row_loses_the_others(world: World, an: Person, doctor: Doctor) 
     }
     assert all(pointer.startswith(f"/entry/{index}/resource") for index, (_, _, pointer) in told.items())
     assert not any(kept for kept, _, _ in told.values())
-    assert (report["accepted"], report["rejected"]) == (2, 8)
+    assert [report[each] for each in ("accepted", "mapped", "unused", "rejected")] == [2, 1, 1, 8]
     assert sorted(sources(book(world, an))) == ["good", "good-too"]
     assert found_in(world.get(f"/provider/intake/{report['id']}", doctor)) == report
 
@@ -143,7 +145,7 @@ def test_one_bad_row_loses_the_others(world: World, an: Person, doctor: Doctor) 
 def test_a_row_outside_the_licence_is_kept(world: World, an: Person) -> None:
     narrow = world.doctor(writes=["immunization"])
     report = world.send(narrow, bundle(an, condition(), immunization()))
-    assert [row["code"] for row in report["rows"]] == ["not_licensed", "accepted"]
+    assert [row["code"] for row in report["rows"]] == ["mapped", "not_licensed", "accepted"]
     assert sources(book(world, an)) == ["i1"]
 
 
@@ -155,7 +157,8 @@ def test_what_fits_nobody_lands_on_somebody(
     whole = world.db["records"].count_documents({})
     right = world.send(doctor, bundle(world.person(), condition()))
     report = world.send(doctor, bundle(an, condition(), **wrong))
-    assert [(row["accepted"], row["code"]) for row in report["rows"]] == [(True, "accepted")]
+    told = [(row["accepted"], row["code"]) for row in report["rows"]]
+    assert told == [(True, "mapped"), (True, "accepted")]
     assert {name: type(value) for name, value in report.items()} == {
         name: type(value) for name, value in right.items()
     }
@@ -226,7 +229,7 @@ def test_an_impossible_date_breaks_the_wallet_or_is_repeated(
     world: World, an: Person, doctor: Doctor, said: str
 ) -> None:
     report = world.send(doctor, bundle(an, condition(on=said), immunization()))
-    assert [row["accepted"] for row in report["rows"]] == [False, True]
+    assert [row["accepted"] for row in report["rows"]] == [True, False, True]
     assert said not in json.dumps(report)
 
 

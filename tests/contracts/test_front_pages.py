@@ -17,9 +17,11 @@ from tests.contracts.test_record_stores import Book, a_record, next_version, sto
 from tests.examples import MANY, examples
 from wallet_api.infra.ids import new_id
 from wallet_api.records.front import Front, front_lines
+from wallet_api.records.front_rules import RULES, SECTIONS, SUMMARY
 from wallet_api.records.memory import MemoryRecords
 from wallet_api.records.model import PartialDate, Record
 from wallet_api.stores import book_fronts
+from wallet_api.stores.book_fronts import MongoFronts
 
 TODAY = date(2026, 3, 1)
 DAYS = ("2024", "2025-12", "2026-01-01", "2026-02-28", "2026-03-01", "2026-06-01")
@@ -35,14 +37,14 @@ def told(category: str, text: str, state: str) -> dict[str, Any]:
         )
     if category == "medication":
         return {"resourceType": "MedicationRequest", "medicationCodeableConcept": concept, "status": state}
-    kind = {"visit": "Encounter", "lab_result": "Observation"}[category]
+    kind = {"visit": "Encounter", "procedure": "Procedure"}.get(category, "Observation")
     return {"resourceType": kind, "code": concept, "status": "planned" if state == "active" else state}
 
 
 resources = st.builds(
     lambda category, text, state: (category, told(category, text, state)),
-    st.sampled_from(("condition", "medication", "visit", "lab_result")),
-    st.sampled_from(("882-1", "E11", "I10")),
+    st.sampled_from(("condition", "medication", "visit", "lab_result", "vital_sign", "procedure")),
+    st.sampled_from(("882-1", "E11", "82810-3")),
     st.sampled_from(STATES),
 )
 writings = st.tuples(
@@ -53,6 +55,10 @@ writings = st.tuples(
     st.sampled_from((frozenset(), frozenset({GUARDIANS}))),
 )
 books = st.lists(writings, max_size=14)
+
+
+SHORT = {name: replace(section, shown=1) for name, section in SUMMARY.items()}
+"""One line a section, so that there is more than is shown: what lies below must not matter."""
 
 
 @pytest.fixture(params=["memory", "embedded"])
@@ -99,7 +105,8 @@ def test_a_front_page_is_the_fold_over_what_is_admitted(book: Book, said: list[A
     some = Predicate((Clause(frozenset({"condition", "visit"}), Period(date(2025, 1, 1)), frozenset()),))
     for predicate in (own_eyes(), guardian_eyes(), some, Predicate()):
         admitted = [each for each in newest if predicate.admits(each.facts())]
-        assert book.front(whose, predicate, TODAY) == front_lines(admitted, TODAY)
+        for page in (SECTIONS, SUMMARY, SHORT):
+            assert book.front(whose, predicate, TODAY, page) == front_lines(admitted, TODAY, page)
 
 
 def test_what_is_over_for_one_reader_goes_on_for_another(book: Book) -> None:
@@ -135,10 +142,30 @@ def test_folding_in_one_by_one_is_folding_the_whole(said: list[Any]) -> None:
             assert front == Front.of(newest.values())
 
 
+def test_what_was_kept_by_other_rules_is_shown(kept_db: Database[dict[str, Any]]) -> None:
+    """A book of an older release is read whole until its next writing, which keeps it by today's rules."""
+    book, whose = stores(kept_db), new_id()
+    first = a_record(citizen_id=whose, category="procedure", labels=frozenset(), resource=PROCEDURE)
+    book.save([first], None)
+    kept = kept_db[book_fronts.COLLECTION]
+    older = MongoFronts(kept_db, book._cipher)._document(whose, Front(), 1)
+    for outdated in ({"rules": 1}, {}):
+        kept.replace_one({"_id": whose}, {k: v for k, v in older.items() if k != "rules"} | outdated)
+        found = book.front(whose, own_eyes(), TODAY, SUMMARY)
+        assert [line.record for line in found["procedures"].lines] == [first]
+    book.save([replace(first, id=new_id(), resource={**PROCEDURE, "code": {"text": "b"}})], None)
+    now = kept.find_one({"_id": whose})
+    assert now is not None and (now["rules"], now["version"]) == (RULES, 2)
+    assert len(book.front(whose, own_eyes(), TODAY, SUMMARY)["procedures"].lines) == 2
+
+
+PROCEDURE = {"resourceType": "Procedure", "code": {"text": "a"}, "status": "completed"}
+
+
 def test_a_front_page_kept_of_a_book_tells_no_disease(kept_db: Database[dict[str, Any]]) -> None:
     book = stores(kept_db)
     record = a_record(citizen_id=new_id(), resource={"resourceType": "Condition", "code": {"text": "lao"}})
     book.save([record], None)
     kept = kept_db[book_fronts.COLLECTION].find_one({"_id": record.citizen_id})
-    assert kept is not None and set(kept) == {"_id", "citizen_id", "version", "content", "months"}
+    assert kept is not None and set(kept) == {"_id", "citizen_id", "version", "content", "months", "rules"}
     assert record.id.encode() not in bytes(kept["content"])

@@ -141,7 +141,9 @@ def test_a_large_book_is_not_read_for_its_front_page(world: World, operations: O
     with operations.heard() as commands:
         assert len(front(world, an)["sections"]["conditions"]["lines"]) == 6
     counted, asked = (each["pipeline"] for each in commands if each.get("aggregate") == "records")
-    assert len(counted[0]["$match"]["_id"]["$in"]) == 30, "one record a subject is looked at, unread"
+    assert isinstance(counted[0]["$match"]["_id"], str), (
+        "what is not shown: the first of it alone is asked about"
+    )
     assert "$group" in counted[-1] and len(asked[0]["$match"]["_id"]["$in"]) == 6
     with operations.heard() as commands:
         assert len(found_in(world.get("/citizens/me/records?limit=5", an))["items"]) == 5

@@ -183,7 +183,7 @@ def test_record_types_use_categories_of_the_list() -> None:
 
 def test_labels_found_by_code_are_on_the_list_and_the_unknown_one_is_not() -> None:
     known = frozenset(LABELS.codes)
-    assert {label for label, _, _ in labels._rules()} <= known
+    assert {rule.label for rule in labels._rules()} <= known
     assert labels.UNKNOWN not in known, "nobody may be granted it"
     found = labels.labels_of(labelled(condition(code="F32.1"), "HIV", "N", "??"), known)
     assert found == {"PSY", "HIV", labels.UNKNOWN}

@@ -190,6 +190,7 @@ def test_only_oauth_and_fhir_judge_their_query_and_only_files_are_larger_than_64
         "oauth.ops_callback",
         *(f"fhir-records.{view}" for view in ("Search", "PostedSearch", "Read", "History", "Version")),
         *(f"fhir-patients.{view}" for view in ("Patients", "PostedPatients", "OnePatient", "Everything")),
+        "fhir-summary.PatientSummary",
     }
     assert {name: one.limit for (name, _), one in taken.items() if one.limit != 64 * 1024} == {
         "family.Evidence": 5 * 2**20,

@@ -164,6 +164,7 @@ GET    /fhir/Patient                            200 A       A        A         A
 POST   /fhir/Patient/_search                    200 A       A        A         A      E         P
 GET    /fhir/Patient/<patient_id>               200 A...    A...     A...      A.E.   -.E.      P.P.
 GET    /fhir/Patient/<patient_id>/$everything   200 A...    A...     A...      A.E.   -.E.      P.P.
+GET    /fhir/Patient/<patient_id>/$summary      200 A...    A...     A...      A.E.   -.E.      P.P.
 """
 
 # Ops hold nobody's book: what exists is theirs to manage, or not. Citizens and providers are answered F.

@@ -122,7 +122,7 @@ def _take(services: Services, sender: Sender, path: Path, lines: _Report, counts
             _log(services, made)
             for row in made.rows:
                 lines.add(path.name, part, made.id, row.index, row.accepted, row.code, row.pointer or "")
-                counts.accepted += row.accepted
+                counts.accepted += row.kept
                 counts.refused.update([] if row.accepted else [row.code])
     except (BundleRefused, MalformedBody) as why:
         _refuse(lines, counts, path, why.fault, getattr(why, "pointer", ""))
@@ -163,7 +163,7 @@ def _log(services: Services, made: Intake) -> None:
             reason="author",
             citizen_id=made.book_id,
             organisation_id=made.organisation_id,
-            record_count=sum(row.accepted for row in made.rows),
+            record_count=sum(row.kept for row in made.rows),
             detail={"intake": made.id},
         )
     )

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from wallet_api.audit.log import AccessLog
-from wallet_api.audit.model import Action
+from wallet_api.audit.model import Action, ActorKind
 from wallet_api.infra.clock import vn_day
 from wallet_api.records.emergency_card import card_records
 from wallet_api.records.errors import RecordNotFound
-from wallet_api.records.front import Line, Lines
+from wallet_api.records.front import Line, Lines, Sections
+from wallet_api.records.front_rules import SECTIONS, SUMMARY
 from wallet_api.records.model import Filter, Record
 from wallet_api.records.pages import PageCursors, bound
 from wallet_api.records.ports import Records
@@ -61,6 +62,15 @@ class BookPages:
         found = self._front()
         shown = {line.record.id: line.record for section in found.values() for line in section.lines}
         self._log(Action.RECORD_SEARCHED, list(shown.values()))
+        return found
+
+    def summary(self) -> dict[str, Lines]:
+        """What a patient summary tells, section by section. The person's own leaves the book, and the log
+        says so."""
+        found = self._front(SUMMARY)
+        shown = {line.record.id: line.record for section in found.values() for line in section.lines}
+        own = self._window.viewer.kind is ActorKind.CITIZEN
+        self._log(Action.RECORD_EXPORTED if own else Action.RECORD_SEARCHED, list(shown.values()))
         return found
 
     def card(self, labels: frozenset[str]) -> dict[str, list[Line]]:
@@ -114,9 +124,9 @@ class BookPages:
             for point in points_of(each, asked.system, asked.code)
         ]
 
-    def _front(self) -> dict[str, Lines]:
+    def _front(self, sections: Sections = SECTIONS) -> dict[str, Lines]:
         today = vn_day(self._now())
-        return self._records.front(self._window.citizen_id, self._window.predicate, today)
+        return self._records.front(self._window.citizen_id, self._window.predicate, today, sections)
 
     def _binding(self, asked: Asked) -> tuple[str, ...]:
         days = str(asked.period.first), str(asked.period.last)

@@ -13,7 +13,9 @@ from wallet_api.infra.clock import vn_day
 from wallet_api.records.errors import BundleRefused
 from wallet_api.records.fetal_sex import without_fetal_sex
 from wallet_api.records.model import PartialDate
+from wallet_api.records.neighbours import SUPPORTING, Neighbours, names_of
 from wallet_api.records.types import Fault, RecordType, record_types, type_of
+from wallet_api.records.types._fields import says_nothing, unknown_modifier
 
 FORMAT = "fhir-bundle"
 MAX_ENTRIES = 1000
@@ -21,7 +23,8 @@ BUNDLE_TYPES = frozenset({"transaction", "batch", "collection", "document"})
 NATIONAL_ID = "http://fhir.hl7.org.vn/core/sid/cccd"
 INSURANCE_NUMBER = "http://fhir.hl7.org.vn/core/sid/bhyt"
 _KINDS = {NATIONAL_ID: "national_id", INSURANCE_NUMBER: "insurance_number"}
-_SUPPORTING = frozenset({"Patient", "Practitioner", "PractitionerRole", "Organization", "Location"})
+_FILING = frozenset({"POST", "PUT"})
+"""What a transaction may ask of us: to file. Nothing is fetched, patched or taken away by a bundle."""
 
 
 @dataclass(frozen=True)
@@ -35,10 +38,11 @@ class Person:
 
 @dataclass(frozen=True)
 class Entry:
-    """One entry ready to be filed, or what is wrong with it. `supporting` entries are not filed.
+    """One entry ready to be filed, or what is wrong with it. `supporting` entries are not filed themselves.
 
-    `at` is its place in what was sent, where that is no bundle. `source_version`: a number that the source
-    gives each change, where it does; what is older than what is known changes nothing.
+    `joined` are the entries that went into this one; `undated`: it stands under the day of the document
+    that tells it. `at` is its place in what was sent, where that is no bundle. `source_version`: a number
+    that the source gives each change, where it does; what is older than what is known changes nothing.
     """
 
     index: int
@@ -50,6 +54,8 @@ class Entry:
     supporting: bool = False
     at: str = ""
     source_version: int = 0
+    joined: frozenset[int] = frozenset()
+    undated: bool = False
 
     @property
     def place(self) -> str:
@@ -83,10 +89,35 @@ def read_bundle(raw: object) -> Reading:
     """
     bundle = _bundle(raw)
     entries = bundle["entry"]
-    person = _person(entries)
-    return Reading(
-        person, _unrepeated([read_entry(index, entry, person) for index, entry in enumerate(entries)])
-    )
+    around, document = Neighbours(entries), _document(bundle)
+    whose = _patient(entries, around, document)
+    person = _person(whose, entries[whose])
+    told = Telling(around, whose, bool(document), _told_on(document))
+    found = [read_entry(index, entry, person, told) for index, entry in enumerate(entries)]
+    return Reading(person, _unrepeated(found))
+
+
+@dataclass(frozen=True)
+class Telling:
+    """What the rest of a bundle says of an entry: its neighbours, whose it is, when a document told it."""
+
+    around: Neighbours
+    patient: int
+    in_document: bool
+    on: str | None
+
+
+def _document(bundle: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The Composition that a document begins with; empty for any other bundle."""
+    first: Mapping[str, Any] = bundle["entry"][0]["resource"]
+    return first if bundle["type"] == "document" and first.get("resourceType") == "Composition" else {}
+
+
+def _told_on(document: Mapping[str, Any]) -> str | None:
+    try:
+        return PartialDate(_vietnamese_day(document.get("date", ""))).text
+    except (TypeError, ValueError, OverflowError):
+        return None
 
 
 def _unrepeated(entries: list[Entry]) -> list[Entry]:
@@ -117,15 +148,21 @@ def _bundle(raw: object) -> Mapping[str, Any]:
     return raw
 
 
-def _person(entries: list[dict[str, Any]]) -> Person:
+def _patient(entries: list[dict[str, Any]], around: Neighbours, document: Mapping[str, Any]) -> int:
+    """Which entry is whom it is all about: the only Patient, or the one a document says it is about."""
     found = [
-        (index, entry)
-        for index, entry in enumerate(entries)
-        if entry["resource"].get("resourceType") == "Patient"
+        index for index, entry in enumerate(entries) if entry["resource"].get("resourceType") == "Patient"
     ]
+    subject = document.get("subject")
+    meant = around.find(subject.get("reference")) if isinstance(subject, dict) else None
+    if len(found) > 1 and meant in found:
+        return meant
     if len(found) != 1:
         raise BundleRefused("/entry", "one_patient_needed")
-    index, entry = found[0]
+    return found[0]
+
+
+def _person(index: int, entry: Mapping[str, Any]) -> Person:
     at, patient = f"/entry/{index}/resource", entry["resource"]
     if fault := _structure_fault(patient):
         raise BundleRefused(at + fault.pointer, fault.code)
@@ -140,38 +177,35 @@ def _person(entries: list[dict[str, Any]]) -> Person:
     )
     if not numbers:
         raise BundleRefused(f"{at}/identifier", "identifier_needed")
-    return Person(numbers, born, _references(entry))
+    return Person(numbers, born, frozenset(names_of(entry)))
 
 
-def _references(entry: Mapping[str, Any]) -> frozenset[str]:
-    named, url = entry["resource"].get("id"), entry.get("fullUrl")
-    known = (url, f"Patient/{named}" if named else None)
-    return frozenset(each for each in known if isinstance(each, str))
-
-
-def read_entry(index: int, entry: Mapping[str, Any], person: Person) -> Entry:
+def read_entry(index: int, entry: Mapping[str, Any], person: Person, told: Telling | None = None) -> Entry:
     """One resource about that person: checked, with the day it is filed under, or what is wrong with it."""
-    resource = _without_narrative(entry["resource"])
-    source_id = _source_id(entry)
-    if str(resource.get("resourceType")) in _SUPPORTING:
-        return Entry(index, resource, source_id, supporting=True)
-    checked = _checked(resource, person)
+    resource, source_id, joined = _without_narrative(entry["resource"]), _source_id(entry), frozenset[int]()
+    if fault := _not_filed(entry):
+        return Entry(index, resource, source_id, fault=fault)
+    if resource.get("resourceType") not in {each.resource_type for each in record_types().values()}:
+        return _not_a_record(index, resource, source_id, told)
+    if told is not None:
+        resource, joined, fault = told.around.joined(index, resource)
+        resource = _without_narrative(resource)
+    checked = fault or _checked(resource, person)
     if isinstance(checked, Fault):
         return Entry(index, resource, source_id, fault=checked)
     kind, kept = checked
+    said = kind.occurred(kept)
+    undated = said is None and kind.lasting and told is not None and told.on is not None
     try:
-        occurred = PartialDate(_vietnamese_day(kind.occurred(kept) or ""))
+        occurred = PartialDate(_vietnamese_day((told.on if undated and told else said) or ""))
     except (ValueError, OverflowError):
         fault = Fault("", "date_missing", "a date between 1900 and 2200 is needed")
         return Entry(index, kept, source_id, kind, fault=fault)
-    return Entry(index, kept, source_id, kind, occurred)
+    return Entry(index, kept, source_id, kind, occurred, joined=joined, undated=undated)
 
 
 def _checked(resource: dict[str, Any], person: Person) -> tuple[RecordType, Mapping[str, Any]] | Fault:
     """The type of a resource and what of it is kept, or what is wrong with it."""
-    unknown = Fault("/resourceType", "type_not_kept", "this resource type is not kept in the health book")
-    if not any(each.resource_type == resource.get("resourceType") for each in record_types().values()):
-        return unknown
     told = without_fetal_sex(resource)
     if told is None:
         return Fault("/code", "fetal_sex")
@@ -179,17 +213,39 @@ def _checked(resource: dict[str, Any], person: Person) -> tuple[RecordType, Mapp
         return fault
     kind = type_of(told)  # only now: types look into what is known to be FHIR
     if kind is None:
-        return unknown
+        return Fault("/resourceType", "type_not_kept", "this resource type is not kept in the health book")
     kept = kind.kept(told)
     fault = (_structure_fault(kept) if kept != told else None) or _first_fault(kept, kind, person)
     return fault or (kind, _unnamed(dict(kept), kind.subject))
 
 
+def _not_a_record(index: int, resource: dict[str, Any], source_id: str | None, told: Telling | None) -> Entry:
+    """An entry of a type that is no record: known for what it gives to others, or not kept."""
+    kind = str(resource.get("resourceType"))
+    if kind not in SUPPORTING:
+        fault = Fault("/resourceType", "type_not_kept", "this resource type is not kept in the health book")
+        return Entry(index, resource, source_id, fault=fault)
+    if kind == "Patient" and told is not None and index != told.patient:
+        return Entry(index, resource, source_id, fault=Fault("", "other_patient"))
+    of_all = kind == "Patient" or (index == 0 and told is not None and told.in_document)
+    return Entry(
+        index, resource, source_id, supporting=True, joined=frozenset({index}) if of_all else frozenset()
+    )
+
+
+def _not_filed(entry: Mapping[str, Any]) -> Fault | None:
+    """A fault where a transaction asks for something else than filing."""
+    asked = entry.get("request")
+    method = asked.get("method") if isinstance(asked, dict) else None
+    return None if method is None or method in _FILING else Fault("", "method_not_taken")
+
+
 def _first_fault(resource: Mapping[str, Any], kind: RecordType, person: Person) -> Fault | None:
     subject = resource.get(kind.subject) or {}
-    if subject.get("reference") not in person.references:
+    named = str(subject.get("reference", "")).partition("/_history/")[0]
+    if named not in person.references:
         return Fault(f"/{kind.subject}", "other_subject", "the subject must be the bundle's patient")
-    return next(iter(kind.faults(resource)), None)
+    return says_nothing(resource) or unknown_modifier(resource) or next(iter(kind.faults(resource)), None)
 
 
 def _structure_fault(resource: Mapping[str, Any]) -> Fault | None:

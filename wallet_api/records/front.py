@@ -13,12 +13,14 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any, Final, NamedTuple
 
-from wallet_api.records.front_rules import SECTIONS, Section, standing_of, subjects_of
+from wallet_api.records.front_rules import KEPT, SECTIONS, Section, standing_of, subjects_of
 from wallet_api.records.model import Record
 
 LATELY: Final = timedelta(days=90)
 """How long a medicine that was prescribed counts as taken where nobody says until when: our own choice."""
 Months = dict[str, int]
+Sections = Mapping[str, Section]
+"""Which page is asked for: `SECTIONS` or `SUMMARY`."""
 
 
 class Pointer(NamedTuple):
@@ -44,10 +46,15 @@ class Line(NamedTuple):
 
 
 class Chosen(NamedTuple):
-    """The lines of a section that are shown, and whether there are more."""
+    """The lines of a section that are shown, whether there are more, and all lines that this rests on.
+
+    If those are admitted, what is shown is what stands there of the admitted records: a line that is not
+    would give way to an older one of its subject, which stands lower still.
+    """
 
     pointers: list[Pointer]
     more: bool
+    rests_on: list[Pointer]
 
 
 class Lines(NamedTuple):
@@ -77,21 +84,17 @@ class Front:
         month = record.occurred_on.first_day.isoformat()[:7]
         self.months[month] = self.months.get(month, 0) + 1
         for name, pointer in pointers_of(record):
-            self._put(SECTIONS[name], pointer)
+            self._put(KEPT[name], pointer)
 
-    def chosen(self, today: date, categories: frozenset[str] | None = None) -> dict[str, Chosen]:
+    def chosen(
+        self, today: date, categories: frozenset[str] | None = None, sections: Sections = SECTIONS
+    ) -> dict[str, Chosen]:
         """The lines to show, in their order. `categories`: only what the reader may know of at all."""
         return {
             name: section_lines(section, self.sections.get(name, ()), today)
-            for name, section in SECTIONS.items()
+            for name, section in sections.items()
             if categories is None or section.categories & categories
         }
-
-    def pointers(self, categories: frozenset[str] | None) -> Iterator[Pointer]:
-        """Every line of the sections that these categories may stand in."""
-        for name, section in SECTIONS.items():
-            if categories is None or section.categories & categories:
-                yield from self.sections.get(name, ())
 
     def _put(self, section: Section, pointer: Pointer) -> None:
         kept = self.sections.setdefault(section.name, [])
@@ -121,22 +124,28 @@ def section_lines(section: Section, pointers: Sequence[Pointer], today: date) ->
     if section.name == "medicines":
         since = (today - LATELY).isoformat()
         found = [each for each in found if each.standing == "active" or each.day >= since]
-    return Chosen(found[: section.shown], len(found) > section.shown)
+    shown, more = found[: section.shown], len(found) > section.shown
+    if section.ahead or not more:
+        return Chosen(shown, more, list(pointers))
+    lowest = found[section.shown].place
+    return Chosen(shown, more, [each for each in pointers if each.place >= lowest])
 
 
-def lines_of(chosen: Mapping[str, Chosen], records: Mapping[str, Record]) -> dict[str, Lines]:
+def lines_of(
+    chosen: Mapping[str, Chosen], records: Mapping[str, Record], sections: Sections = SECTIONS
+) -> dict[str, Lines]:
     """The lines with their records, of every section. Raises KeyError if a record is not there."""
-    found = {name: Lines([], False) for name in SECTIONS}
-    for name, (pointers, more) in chosen.items():
+    found = {name: Lines([], False) for name in sections}
+    for name, (pointers, more, _) in chosen.items():
         lines = [Line(records[each.record_id], each.day, each.standing) for each in pointers]
         found[name] = Lines(lines, more)
     return found
 
 
-def front_lines(admitted: Sequence[Record], today: date) -> dict[str, Lines]:
-    """The front page of a book of which only these records are to be seen: what every store must answer."""
-    chosen = Front.of(admitted).chosen(today)
-    return lines_of(chosen, {each.id: each for each in admitted})
+def front_lines(admitted: Sequence[Record], today: date, sections: Sections = SECTIONS) -> dict[str, Lines]:
+    """The lines of a book of which only these records are to be seen: what every store must answer."""
+    chosen = Front.of(admitted).chosen(today, None, sections)
+    return lines_of(chosen, {each.id: each for each in admitted}, sections)
 
 
 def packed(front: Front) -> dict[str, Any]:

@@ -1,4 +1,5 @@
-"""What stands on a front page: the sections, what a resource is about there, and how things stand. Pure."""
+"""What stands on a front page and in a patient summary: the sections, what a resource is about there, and how
+things stand. Pure."""
 
 from __future__ import annotations
 
@@ -13,6 +14,8 @@ from wallet_api.infra.clock import vn_day
 from wallet_api.records.model import Record
 from wallet_api.records.types import Resource
 from wallet_api.records.types._fields import codings
+from wallet_api.records.types.observation import is_pregnancy
+from wallet_api.records.words import medicine_in
 
 BLOOD_GROUP: Final = frozenset({"882-1", "883-9", "10331-7"})
 """LOINC: ABO and Rh group, ABO group, Rh type."""
@@ -22,6 +25,15 @@ _LOINC: Final = "http://loinc.org"
 _VOID: Final = frozenset({"entered-in-error", "not-done", "refuted"})
 _OVER: Final = frozenset({"inactive", "remission", "resolved", "stopped", "cancelled", "not-taken", "draft"})
 _ACTIVE: Final = frozenset({"active", "recurrence", "relapse", "on-hold", "intended"})
+_MEASURED: Final = MappingProxyType(
+    {
+        "lab_result": "results",
+        "imaging": "results",
+        "vital_sign": "vital_signs",
+        "procedure": "procedures",
+        "pregnancy": "pregnancies",
+    }
+)
 _DAYS: Final = MappingProxyType({"d": 1, "wk": 7})
 _VISITS: Final = frozenset({"visit", "dental", "pregnancy"})
 """The categories of visits that are no check-ups."""
@@ -60,8 +72,26 @@ SECTIONS: Final[Mapping[str, Section]] = MappingProxyType(
         )
     }
 )
-CATEGORIES: Final = frozenset(name for section in SECTIONS.values() for name in section.categories)
-"""Every category that stands on a front page."""
+SUMMARY: Final[Mapping[str, Section]] = MappingProxyType(
+    {
+        each.name: each
+        for each in (
+            SECTIONS["conditions"],
+            SECTIONS["allergies"],
+            SECTIONS["medicines"],
+            SECTIONS["immunizations"],
+            Section("results", frozenset({"lab_result", "imaging"}), shown=4, kept=8, past=True),
+            Section("vital_signs", frozenset({"vital_sign"}), shown=4, kept=8, past=True),
+            Section("procedures", frozenset({"procedure"}), shown=4, kept=8, past=True),
+            Section("pregnancies", frozenset({"pregnancy", "lab_result"}), shown=3, kept=6, past=True),
+        )
+    }
+)
+"""What stands in a patient summary: the same sections where the front page has them, and more."""
+KEPT: Final[Mapping[str, Section]] = MappingProxyType({**SUMMARY, **SECTIONS})
+"""Every section that is kept of a book."""
+RULES: Final = 2
+"""The number of these rules: what was kept by others is made anew."""
 
 
 def subjects_of(record: Record) -> Iterator[tuple[str, str, str]]:
@@ -78,18 +108,30 @@ def subjects_of(record: Record) -> Iterator[tuple[str, str, str]]:
         yield "immunizations", record.id, day
     elif record.category in ("visit", "checkup") or resource.get("resourceType") == "Encounter":
         yield from _of_visit(record, day)
-    elif record.category == "lab_result" and _is_blood_group(resource):
-        yield "blood_group", "blood group", day
+    elif record.category in _MEASURED:
+        yield from _of_finding(record, day)
     elif record.category == "document" and (later := _date_of(_at(resource, "context", "period", "start"))):
         yield "appointments", record.id, later
 
 
+def _of_finding(record: Record, day: str) -> Iterator[tuple[str, str, str]]:
+    resource, about = record.resource, _digest(record.resource.get("code"))
+    if record.category == "lab_result" and _is_blood_group(resource):
+        yield "blood_group", "blood group", day
+    if record.category == "pregnancy" or is_pregnancy(resource):
+        yield "pregnancies", about, day
+    else:
+        yield _MEASURED[record.category], about, day
+
+
 def _of_medicine(resource: Resource, day: str) -> Iterator[tuple[str, str, str]]:
-    subject = _digest(resource.get("medicationCodeableConcept") or resource.get("medicationReference"))
+    told = resource.get("medicationCodeableConcept") or medicine_in(resource)
+    subject = _digest(told or resource.get("medicationReference"))
     yield "medicines", subject, day
     supply = _at(resource, "dispenseRequest", "expectedSupplyDuration") or {}
     days, value = _DAYS.get(str(supply.get("code")), 0), supply.get("value")
-    if days and isinstance(value, int | float) and 0 < value * days <= 366:
+    # Of a prescription that a document tells without its day nobody knows when it runs out.
+    if resource.get("authoredOn") and days and isinstance(value, int | float) and 0 < value * days <= 366:
         yield "refills", subject, (date.fromisoformat(day) + timedelta(days=int(value * days))).isoformat()
 
 

@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import rfc8785
 
@@ -24,6 +24,8 @@ from wallet_api.records.ports import Intakes, Match, OnRecorded, Records, Unit
 from wallet_api.records.types import type_of
 
 T = TypeVar("T")
+MAPPED: Final = "mapped"
+"""What became of an entry that is no record itself, but went along with one."""
 _KNOWN_LABELS = frozenset(LABELS.codes)
 
 
@@ -83,7 +85,7 @@ class IntakeService:
         # Nobody's book takes what fits nobody, so that all the sender can see or measure is as for anybody.
         book = citizen_id or nobody
         source = Source(sender.organisation_id, sender.practitioner, said.format, now)
-        rows = tuple(self._row(entry, sender, source, book) for entry in entries if not entry.supporting)
+        rows = self._rows(entries, sender, source, book)
         visit, sent = self._sent(said, source, nobody, book)
         left = self._left_out(visit, sent) if said.whole else []
         told = tuple(
@@ -102,7 +104,7 @@ class IntakeService:
             sent=tuple(sent),
             book_id=book,
         )
-        filed = {row.index for row in rows if row.accepted}
+        filed = {row.index for row in rows if row.kept}
         taken = [entry for entry in entries if entry.index in filed]
         self._parts.prepare(book)
 
@@ -140,6 +142,16 @@ class IntakeService:
         said = [f"{kind}|{value}" for kind, value in sorted(person.identifiers)] or sorted(person.references)
         return self._parts.record_id("nobody", sender.organisation_id, person.birth_date.text, *said)
 
+    def _rows(self, entries: Sequence[Entry], sender: Sender, source: Source, book: str) -> tuple[Row, ...]:
+        """A row for each entry: those that are no record tell whether anything went into one."""
+        rows = [None if each.supporting else self._row(each, sender, source, book) for each in entries]
+        kept = (entry for entry, row in zip(entries, rows, strict=True) if row is None or row.kept)
+        joined = {index for entry in kept for index in entry.joined}
+        return tuple(
+            _supporting(entry, entry.index in joined) if row is None else row
+            for entry, row in zip(entries, rows, strict=True)
+        )
+
     def _row(self, entry: Entry, sender: Sender, source: Source, citizen_id: str) -> Row:
         at = entry.place
         if entry.fault is not None:
@@ -147,6 +159,8 @@ class IntakeService:
         if entry.kind is not None and entry.kind.category(entry.resource) not in sender.writes:
             return Row(entry.index, False, "not_licensed", at, "the licence does not cover this category")
         record_id = self._record_id(entry, source, citizen_id)
+        if entry.undated:
+            return Row(entry.index, True, "undated", at, record_id=record_id)
         return Row(entry.index, True, "accepted", record_id=record_id)
 
     def _record_id(self, entry: Entry, source: Source, citizen_id: str) -> str:
@@ -253,6 +267,12 @@ class IntakeService:
             hidden_from=before.hidden_from if before else frozenset(),
             reason="resent_by_source" if before else None,
         )
+
+
+def _supporting(entry: Entry, joined: bool) -> Row:
+    if joined:
+        return Row(entry.index, True, "mapped", entry.place)
+    return Row(entry.index, True, "not_used", entry.place)
 
 
 def _is_older(entry: Entry, before: Record) -> bool:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
 from wallet_api.records.types import Resource, type_of
 
-_ICD10 = ("http://hl7.org/fhir/sid/icd-10", "http://hl7.org/fhir/sid/icd-10-cm")
+_ICD10 = re.compile(
+    r"https?://.*/icd-10(?!-pcs)(-[a-z]{2,4})?|urn:oid:2\.16\.840\.1\.113883\.6\.(3|90)", re.I
+)
+"""ICD-10 and its national editions, which agree on what the rules ask for."""
 _LOINC = "http://loinc.org"
+_SNOMED = "http://snomed.info/sct"
 _ORDINARY = frozenset({"N", "L", "M", "U"})
 UNKNOWN = "R"
 """For a sender's own sensitivity code: nobody is ever granted it, so it stays with the citizen."""
@@ -22,25 +28,48 @@ def labels_of(resource: Resource, known: frozenset[str]) -> frozenset[str]:
 
     A sensitivity code that no list of ours knows becomes `UNKNOWN`: unknown means closed, not open.
     """
-    said = {str(tag.get("code", "")) for tag in (resource.get("meta") or {}).get("security") or ()}
+    said = {str(tag.get("code", "")) for each in _with_contained(resource) for tag in _tags(each)}
     labels = {code if code in known else UNKNOWN for code in said - _ORDINARY if code}
     kind = type_of(resource)
     labels |= kind.labels(resource) if kind is not None else frozenset()
     for system, code in _all_codings(resource):
-        labels |= {label for label, prefixes, exact in _rules() if _hit(system, code, prefixes, exact)}
+        labels |= {rule.label for rule in _rules() if _hit(system, code, rule)}
     return frozenset(labels)
 
 
-def _hit(system: str, code: str, prefixes: tuple[str, ...], exact: frozenset[str]) -> bool:
-    if system in _ICD10:
-        return code.replace(".", "").upper().startswith(prefixes)
-    return system == _LOINC and code in exact
+def _with_contained(resource: Resource) -> Iterator[Resource]:
+    yield resource
+    yield from (each for each in resource.get("contained") or () if isinstance(each, Mapping))
+
+
+def _tags(resource: Resource) -> list[Mapping[str, Any]]:
+    return (resource.get("meta") or {}).get("security") or []
+
+
+def _hit(system: str, code: str, rule: _Rule) -> bool:
+    if _ICD10.fullmatch(system):
+        return code.replace(".", "").upper().startswith(rule.icd10)
+    return code in rule.exact.get(system.partition("|")[0], ())
+
+
+@dataclass(frozen=True)
+class _Rule:
+    label: str
+    icd10: tuple[str, ...]
+    exact: Mapping[str, frozenset[str]]
 
 
 @cache
-def _rules() -> tuple[tuple[str, tuple[str, ...], frozenset[str]], ...]:
+def _rules() -> tuple[_Rule, ...]:
     raw = json.loads(files(__package__).joinpath("labels.json").read_text(encoding="utf-8"))
-    return tuple((rule["label"], tuple(rule["icd10"]), frozenset(rule["loinc"])) for rule in raw["rules"])
+    return tuple(
+        _Rule(
+            rule["label"],
+            tuple(rule["icd10"]),
+            {_LOINC: frozenset(rule["loinc"]), _SNOMED: frozenset(rule["snomed"])},
+        )
+        for rule in raw["rules"]
+    )
 
 
 def _all_codings(value: Any) -> Iterator[tuple[str, str]]:

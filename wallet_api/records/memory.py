@@ -12,7 +12,8 @@ from typing import TypeVar
 
 from consent.predicate import Predicate
 from wallet_api.records.errors import StaleRecord
-from wallet_api.records.front import Lines, front_lines
+from wallet_api.records.front import Lines, Sections, front_lines
+from wallet_api.records.front_rules import SECTIONS
 from wallet_api.records.model import SENDINGS, Filter, Intake, Position, Record, Sent
 from wallet_api.records.ports import Unit
 
@@ -98,9 +99,11 @@ class MemoryRecords:
         found = self._admitted(citizen_id, predicate)
         return [each for each in found if each.source.organisation_id == organisation_id]
 
-    def front(self, citizen_id: str, predicate: Predicate, today: date) -> dict[str, Lines]:
-        """The front page over the admitted records."""
-        return front_lines(self._admitted(citizen_id, predicate), today)
+    def front(
+        self, citizen_id: str, predicate: Predicate, today: date, sections: Sections = SECTIONS
+    ) -> dict[str, Lines]:
+        """The lines of a page over the admitted records."""
+        return front_lines(self._admitted(citizen_id, predicate), today, sections)
 
     def written_by(self, organisation_id: str, limit: int) -> list[tuple[str, str]]:
         """(citizen, record) of what the organisation wrote last, newest first."""

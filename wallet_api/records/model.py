@@ -110,7 +110,10 @@ class Position:
 
 @dataclass(frozen=True)
 class Row:
-    """What became of one entry of an intake. `code` is stable; `pointer` is a JSON pointer."""
+    """What became of one entry of an intake. `code` is stable; `pointer` is a JSON pointer.
+
+    What is accepted and no record itself was known for what it gives to others.
+    """
 
     index: int
     accepted: bool
@@ -118,6 +121,11 @@ class Row:
     pointer: str | None = None
     message: str | None = None
     record_id: str | None = None
+
+    @property
+    def kept(self) -> bool:
+        """Whether it is a record now."""
+        return self.accepted and self.record_id is not None
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ from typing import Any, Protocol
 from consent.predicate import Predicate
 from notifications.model import DueItem
 from notifications.reminders import Reminder
-from wallet_api.records.front import Lines
+from wallet_api.records.front import Lines, Sections
+from wallet_api.records.front_rules import SECTIONS
 from wallet_api.records.model import Filter, Intake, PartialDate, Position, Record, Sent
 
 Unit = Any
@@ -52,8 +53,10 @@ class Records(Protocol):
     def written_for(self, citizen_id: str, organisation_id: str, predicate: Predicate) -> list[Record]:
         """All admitted newest versions of what one organisation wrote into one book."""
 
-    def front(self, citizen_id: str, predicate: Predicate, today: date) -> dict[str, Lines]:
-        """The lines of each section of the front page, as if the admitted records were all there are."""
+    def front(
+        self, citizen_id: str, predicate: Predicate, today: date, sections: Sections = SECTIONS
+    ) -> dict[str, Lines]:
+        """The lines of each section of a page, as if the admitted records were all there are."""
 
     def written_by(self, organisation_id: str, limit: int) -> list[tuple[str, str]]:
         """(citizen, record) of what the organisation wrote last, newest first."""

@@ -12,6 +12,8 @@ _LONGEST: Final = 300
 
 def concept_of(resource: Resource) -> Mapping[str, Any]:
     """The concept a resource is about, as its type says; empty for a type the book does not know."""
+    if isinstance(carried := medicine_in(resource), Mapping):
+        return carried
     kind = type_of(resource)
     return kind.about(resource) if kind is not None else {}
 
@@ -27,7 +29,7 @@ def line_of(resource: Resource) -> Words:
     called, place = kind.called, kind.place(resource)
     if place is not None:
         called = Words(f"{called.vi}, {place.vi}", f"{called.en}, {place.en}")
-    said = " ".join(each for each in (name_of(kind.about(resource)) or "", _found(resource)) if each)
+    said = " ".join(each for each in (name_of(concept_of(resource)) or "", _found(resource)) if each)
     return Words(*(f"{each}: {said}"[:_LONGEST] if said else each for each in called))
 
 
@@ -38,6 +40,15 @@ def _found(resource: Resource) -> str:
         for each in values_of(resource)
     )
     return "; ".join(told)
+
+
+def medicine_in(resource: Resource) -> Any:
+    """What a contained Medication says that it is, if a resource refers to one."""
+    reference = _at(resource.get("medicationReference"), "reference")
+    if not isinstance(reference, str) or not reference.startswith("#"):
+        return None
+    inside = (each for each in _list(resource.get("contained")) if each.get("id") == reference[1:])
+    return _at(next(inside, None), "code")
 
 
 def name_of(concept: Mapping[str, Any]) -> str | None:
@@ -68,6 +79,10 @@ def values_of(resource: Resource) -> Iterator[dict[str, Any]]:
         if value is not None or text:
             unit = quantity.get("unit") or quantity.get("code")
             yield {"name": name, "value": value, "unit": unit, "text": text}
+
+
+def _at(value: Any, key: str) -> Any:
+    return value.get(key) if isinstance(value, Mapping) else None
 
 
 def _list(value: Any) -> list[Any]:

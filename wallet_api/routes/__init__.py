@@ -23,6 +23,7 @@ from wallet_api.routes.fhir_consents import fhir_consents
 from wallet_api.routes.fhir_metadata import fhir_metadata
 from wallet_api.routes.fhir_patients import fhir_patients
 from wallet_api.routes.fhir_records import fhir_records
+from wallet_api.routes.fhir_summary import fhir_summary
 from wallet_api.routes.grants import grants
 from wallet_api.routes.guarded import GuardedBlueprint
 from wallet_api.routes.health import health
@@ -86,6 +87,7 @@ BLUEPRINTS: tuple[GuardedBlueprint, ...] = (
     fhir_metadata,
     fhir_patients,
     fhir_records,
+    fhir_summary,
     code_systems,
     proofs,
     directory,

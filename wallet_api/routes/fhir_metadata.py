@@ -19,7 +19,10 @@ _PATIENT: Final = {"name": "patient", "type": "reference", "documentation": "abs
 _ID: Final = {"name": "_id", "type": "token"}
 _SERVICE: Final = "http://terminology.hl7.org/CodeSystem/restful-security-service"
 _OAUTH: Final = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
-_EVERYTHING: Final = "http://hl7.org/fhir/OperationDefinition/Patient-everything"
+_OPERATIONS: Final = {
+    "everything": "http://hl7.org/fhir/OperationDefinition/Patient-everything",
+    "summary": "http://hl7.org/fhir/uv/ips/OperationDefinition/summary",
+}
 
 
 @fhir_metadata.route("/metadata")
@@ -71,7 +74,7 @@ def _resources() -> list[Json]:
         _resource("AuditEvent", ("search-type",), [_PATIENT]),
         _resource("Consent", ("search-type", "read", "create"), [_PATIENT]),
         _resource("Patient", ("search-type", "read"), [_ID])
-        | {"operation": [{"name": "everything", "definition": _EVERYTHING}]},
+        | {"operation": [{"name": name, "definition": url} for name, url in _OPERATIONS.items()]},
         *map(_kept, KINDS),
     ]
     return sorted(named, key=lambda each: str(each["type"]))

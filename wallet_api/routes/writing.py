@@ -19,7 +19,7 @@ from wallet_api.records.checkups.message import document_of
 from wallet_api.records.checkups.reading import read_check_ups
 from wallet_api.records.errors import IntakeNotFound
 from wallet_api.records.insurance.reading import read_visits
-from wallet_api.records.intake import IntakeService, Sender
+from wallet_api.records.intake import MAPPED, IntakeService, Sender
 from wallet_api.records.model import Intake
 from wallet_api.records.vaccinations import read_events
 from wallet_api.routes.blur import blur
@@ -73,7 +73,12 @@ class FhirIntake(MethodView):
     @takes(body=True, limit=INTAKE_LIMIT)
     @once
     def post(self) -> dict[str, Any]:
-        """A FHIR R4 Bundle about one person. Each entry is reported; sending it again changes nothing."""
+        """A FHIR R4 Bundle about one person. Each entry is reported; sending it again changes nothing.
+
+        A document (an International Patient Summary, say) is taken apart: its records are kept, `mapped`
+        counts what they name and what therefore goes along with them (medicines, who and where), and what
+        holds without a date of its own is filed under the document's (`undated`).
+        """
         report_id = act_id("intake")
         if (known := _reported(report_id)) is not None:
             return _intake_view(known)
@@ -172,7 +177,7 @@ def _received(intake: IntakeService, sender: Sender, number: int, part: Reading)
 
 
 def _logged(made: Intake) -> dict[str, Any]:
-    kept = sum(row.accepted for row in made.rows)
+    kept = sum(row.kept for row in made.rows)
     # Of whoever it is filed under: a row less for nobody would be told by the time it takes.
     about = {"intake": made.id}
     log_act(Action.RECORD_WRITTEN, made.book_id, reason="author", record_count=kept, detail=about)
@@ -186,14 +191,18 @@ def _sender() -> Sender:
 
 
 def _intake_view(made: Intake) -> dict[str, Any]:
-    accepted = sum(row.accepted for row in made.rows)
+    kept = sum(row.kept for row in made.rows)
+    mapped = sum(row.code == MAPPED for row in made.rows)
+    refused = sum(not row.accepted for row in made.rows)
     said = [field_text(row.code, row.message or "") or None for row in made.rows]
     return {
         "id": made.id,
         "format": made.format,
         "edition": made.edition,
         "received_at": made.received_at,
-        "accepted": accepted,
-        "rejected": len(made.rows) - accepted,
+        "accepted": kept,
+        "mapped": mapped,
+        "unused": len(made.rows) - kept - mapped - refused,
+        "rejected": refused,
         "rows": [vars(row) | {"message": text} for row, text in zip(made.rows, said, strict=True)],
     }

@@ -2,7 +2,8 @@
 
 Which record stands on which line is sealed: it tells what is wrong with somebody. How many records begin in
 each month is in clear, like the days themselves, so that a page of the timeline knows how far it must look.
-A book without such a document is older than front pages: it is read whole, and gets one at its next writing.
+A book without such a document is older than front pages, or its document than the rules of today: it is read
+whole, and gets a new one at its next writing.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from wallet_api.infra.crypto.envelope import CitizenCipher, Place
 from wallet_api.infra.mongo import Index
 from wallet_api.records.errors import StaleRecord
 from wallet_api.records.front import Front, packed, unpacked
+from wallet_api.records.front_rules import RULES
 from wallet_api.records.model import Position, Record
 from wallet_api.stores.bulk import insert_new
 
@@ -40,13 +42,19 @@ class MongoFronts:
         self._records = db["records"]
         self._cipher = cipher
 
-    def get(self, citizen_id: str, session: ClientSession | None = None) -> tuple[Front, int] | None:
-        """The front page of a book with its version, if it has one."""
+    def get(self, citizen_id: str) -> Front | None:
+        """The front page of a book, if it has one by the rules of today."""
+        return self._held(citizen_id, None)[0]
+
+    def _held(self, citizen_id: str, session: ClientSession | None) -> tuple[Front | None, int]:
+        """The front page and the version of its document; 0: there is none."""
         found = self._fronts.find_one({"_id": citizen_id}, session=session)
         if found is None:
-            return None
+            return None, 0
+        # Opened even if it is of other rules: filing takes the same work for either.
         sections = self._cipher.open_json(place_of(found), found["content"])
-        return unpacked(sections, found["months"]), found["version"]
+        current = found.get("rules") == RULES
+        return unpacked(sections, found["months"]) if current else None, found["version"]
 
     def follow(
         self,
@@ -60,13 +68,14 @@ class MongoFronts:
         Raises:
             StaleRecord: somebody else changed the book meanwhile.
         """
-        held = self.get(citizen_id, session)
+        held, version = self._held(citizen_id, session)
         # A look into either: how long filing takes must not tell who has a book already.
-        known = self._is_fresh(citizen_id, written, session) if held is None else not self._decoy(session)
-        front = folded(Front() if held is None else held[0], written) if known else None
+        known = not self._decoy(session) if version else self._is_fresh(citizen_id, written, session)
+        empty = Front() if version == 0 else None
+        front = folded(held or empty, written) if known else None
         if front is None:
             front = Front.of(map(opened, self._records.find({"citizen_id": citizen_id}, session=session)))
-        self.put(citizen_id, front, 1 if held is None else held[1] + 1, session)
+        self.put(citizen_id, front, version + 1, session)
 
     def _is_fresh(self, citizen_id: str, written: Sequence[Written], session: ClientSession | None) -> bool:
         """Whether a book held nothing before this was written into it."""
@@ -106,7 +115,7 @@ class MongoFronts:
     def _document(self, citizen_id: str, front: Front, version: int) -> Document:
         made: Document = {"_id": citizen_id, "citizen_id": citizen_id, "version": version}
         made["content"] = self._cipher.seal_json(place_of(made), packed(front))
-        return made | {"months": front.months}
+        return made | {"months": front.months, "rules": RULES}
 
 
 def place_of(found: Mapping[str, Any]) -> Place:
@@ -115,12 +124,15 @@ def place_of(found: Mapping[str, Any]) -> Place:
     return Place(whose, _CLINICAL, COLLECTION, whose, "content", found["version"])
 
 
-def folded(front: Front, written: Iterable[Written]) -> Front | None:
-    """The front page with what is new folded in; None for a correction, after which the whole book tells.
+def folded(front: Front | None, written: Iterable[Written]) -> Front | None:
+    """The front page with what is new folded in; None for a correction, after which the whole book tells, or
+    where there is none to fold into.
 
     Always then, though it is not always needed: else the work would tell the sender whether others wrote of
     the same.
     """
+    if front is None:
+        return None
     for before, after in written:
         if before is not None:
             return None

@@ -9,7 +9,7 @@ uses an index only for a flat first stage; MongoDB merges the two stages into on
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -22,8 +22,8 @@ from wallet_api.infra.crypto.blind import BlindIndex
 from wallet_api.infra.crypto.envelope import CitizenCipher, Place
 from wallet_api.infra.mongo import Index, transaction
 from wallet_api.records.errors import StaleRecord
-from wallet_api.records.front import Lines, Pointer, front_lines, lines_of
-from wallet_api.records.front_rules import CATEGORIES as ON_FRONT
+from wallet_api.records.front import Lines, Sections, front_lines, lines_of
+from wallet_api.records.front_rules import SECTIONS
 from wallet_api.records.model import Filter, PartialDate, Position, Record, Source
 from wallet_api.stores.book_fronts import MongoFronts, first_day_for
 from wallet_api.stores.bulk import insert_new
@@ -215,21 +215,25 @@ class MongoRecords:
         ]
         return [self._record(each) for each in self._records.aggregate(stages)]
 
-    def front(self, citizen_id: str, predicate: Predicate, today: date) -> dict[str, Lines]:
-        """The front page over the admitted records. Costs the same for any book of which all is admitted."""
-        held = self._fronts.get(citizen_id)
-        if held is not None:
-            allowed, chosen = _categories(predicate), held[0].chosen(today, _categories(predicate))
-            # Where all that stands there is admitted, it stands there of the admitted records as well.
-            if self._all_admitted(citizen_id, held[0].pointers(allowed), predicate):
-                shown = {one.record_id for each in chosen.values() for one in each.pointers}
+    def front(
+        self, citizen_id: str, predicate: Predicate, today: date, sections: Sections = SECTIONS
+    ) -> dict[str, Lines]:
+        """The lines of a page over the admitted records. Costs the same for any book of which all is
+        admitted."""
+        front, allowed = self._fronts.get(citizen_id), _categories(predicate)
+        if front is not None:
+            chosen = front.chosen(today, allowed, sections)
+            # Where all that it rests on is admitted, the same stands there of the admitted records alone.
+            shown = {one.record_id for each in chosen.values() for one in each.pointers}
+            rest = {one.record_id for each in chosen.values() for one in each.rests_on} - shown
+            if self._all_admitted(citizen_id, rest, predicate):
                 found = self._admitted(citizen_id, shown, predicate)
-                if len(found) == len(shown):  # none was hidden since
-                    return lines_of(chosen, found)
-        return front_lines(self.of_categories(citizen_id, sorted(ON_FRONT), predicate), today)
+                if len(found) == len(shown):
+                    return lines_of(chosen, found, sections)
+        wanted = sorted({name for section in sections.values() for name in section.categories})
+        return front_lines(self.of_categories(citizen_id, wanted, predicate), today, sections)
 
-    def _all_admitted(self, citizen_id: str, pointers: Iterable[Pointer], predicate: Predicate) -> bool:
-        ids = {one.record_id for one in pointers}
+    def _all_admitted(self, citizen_id: str, ids: set[str], predicate: Predicate) -> bool:
         counted = {"$group": {"_id": None, "count": {"$sum": 1}}}
         stages = [*self.get_pipeline(citizen_id, sorted(ids), predicate), counted]
         found = list(self._records.aggregate(stages)) if ids else [{"count": 0}]

@@ -206,9 +206,9 @@ def _fill_books(
         made = services.book.intake.receive_bundle(
             Sender(known.id, None, known.licence.write_categories), bundle
         )
-        accepted = sum(row.accepted for row in made.rows)
-        tell(f"{accepted} records from {known.name_en}")
-        if accepted < len(made.rows) or made.citizen_id is None:
+        kept = sum(row.kept for row in made.rows)
+        tell(f"{kept} records from {known.name_en}")
+        if not all(row.accepted for row in made.rows) or made.citizen_id is None:
             raise ValueError("a demo book was not taken in whole")
         services.log.append(
             AuditEvent(
@@ -222,6 +222,6 @@ def _fill_books(
                 citizen_id=made.citizen_id,
                 organisation_id=known.id,
                 client_id=provider_client(sender),
-                record_count=accepted,
+                record_count=kept,
             )
         )

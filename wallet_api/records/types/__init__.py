@@ -59,7 +59,8 @@ class RecordType:
 
     `category` picks the category of a valid resource, one of `categories`; `occurred` the date text it is
     filed under (None when it has none); `faults` checks the codes that the FHIR structure alone does not
-    demand.
+    demand. `lasting`: it holds until told otherwise, so without a date of its own it holds on the day of the
+    document telling it.
     """
 
     resource_type: str
@@ -87,6 +88,7 @@ class RecordType:
     """The same as something that its source took back."""
     measured: bool = False
     """Whether it may be a value of a series."""
+    lasting: bool = False
 
 
 @cache

@@ -7,6 +7,12 @@ from typing import Any, Final
 
 from wallet_api.records.types import Fault, Resource
 
+ABSENT_UNKNOWN: Final = (
+    "http://hl7.org/fhir/uv/ips/CodeSystem/absent-unknown-uv-ips",
+    "http://terminology.hl7.org/CodeSystem/absent-unknown-uv-ips",
+)
+"""Where the International Patient Summary says that nothing is known, or that there is no information."""
+
 
 def first_of(*paths: str) -> Callable[[Resource], str | None]:
     """A reader of the first of these fields (dots go deeper) that is set."""
@@ -57,6 +63,27 @@ _VERIFICATIONS: Final = {
     "AllergyIntolerance": "allergyintolerance-verification",
     "Condition": "condition-ver-status",
 }
+
+
+def says_nothing(resource: Resource) -> Fault | None:
+    """A fault for an entry that stands in a summary for want of anything to say; "none known" is not one."""
+    for field in ("code", "vaccineCode", "medicationCodeableConcept"):
+        concept = resource.get(field)
+        for system, code in codings(concept if isinstance(concept, dict) else None):
+            if system in ABSENT_UNKNOWN and code.startswith("no-") and code.endswith("-info"):
+                return Fault(f"/{field}", "no_information")
+    return None
+
+
+def unknown_modifier(resource: Resource) -> Fault | None:
+    """A fault where something that is not understood changes what the resource means.
+
+    FHIR R4 2.4.0.3: whoever processes a resource must not overlook a modifier extension.
+    """
+    for field in ("modifierExtension", "implicitRules"):
+        if resource.get(field):
+            return Fault(f"/{field}", "unknown_modifier")
+    return None
 
 
 def needs_code(resource: Resource, field: str) -> list[Fault]:

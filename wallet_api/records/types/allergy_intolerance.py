@@ -13,10 +13,11 @@ def _faults(resource: Resource) -> list[Fault]:
 TYPE = RecordType(
     "AllergyIntolerance",
     always("allergy"),
-    first_of("recordedDate", "onsetDateTime"),
+    first_of("recordedDate", "onsetDateTime", "onsetPeriod.start", "lastOccurrence"),
     _faults,
     Words("Dị ứng", "Allergy"),
     frozenset({"allergy"}),
     subject="patient",
     in_error=taken_back,
+    lasting=True,
 )

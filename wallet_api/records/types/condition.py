@@ -19,9 +19,10 @@ def _faults(resource: Resource) -> list[Fault]:
 TYPE = RecordType(
     "Condition",
     always("condition"),
-    first_of("onsetDateTime", "recordedDate"),
+    first_of("onsetDateTime", "onsetPeriod.start", "recordedDate", "abatementDateTime"),
     _faults,
     Words("Chẩn đoán", "Diagnosis"),
     frozenset({"condition"}),
     in_error=taken_back,
+    lasting=True,
 )

@@ -30,5 +30,6 @@ TYPE = RecordType(
     _faults,
     Words("Đơn thuốc", "Prescription"),
     frozenset({"medication"}),
+    lasting=True,
     about=concept_in("medicationCodeableConcept"),
 )

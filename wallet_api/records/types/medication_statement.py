@@ -31,4 +31,5 @@ TYPE = RecordType(
     Words("Thuốc đang dùng", "Medicine taken"),
     frozenset({"medication"}),
     about=concept_in("medicationCodeableConcept"),
+    lasting=True,
 )

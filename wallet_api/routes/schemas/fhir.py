@@ -66,6 +66,7 @@ CONSENT_BODY: dict[str, Any] = {
     },
 }
 AUDIT_EVENTS = _resource("Bundle", "A page of AuditEvents; the `next` link, if there is one, leads on.")
+DOCUMENT = _resource("Bundle", "An International Patient Summary: a Bundle of type document.")
 CAPABILITIES = _resource("CapabilityStatement", "What this FHIR side can do.")
 RESOURCE: dict[str, Any] = {
     "type": "object",

@@ -107,7 +107,9 @@ class IntakeSchema(ReplySchema):
         metadata={"description": "the decision a visit file was written after: 4210, 130, 4750 or 3176"},
     )
     received_at = Instant()
-    accepted = fields.Integer()
+    accepted = fields.Integer(metadata={"description": "entries that are records now"})
+    mapped = fields.Integer(metadata={"description": "no records themselves: others took them along"})
+    unused = fields.Integer(metadata={"description": "no records themselves, and no record names them"})
     rejected = fields.Integer()
     rows = fields.List(fields.Nested(IntakeRowSchema))
 

@@ -1,0 +1,1 @@
+"""The International Patient Summary, coming in and going out."""
