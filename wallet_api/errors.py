@@ -61,6 +61,8 @@ STATUS: dict[type[Exception], int] = {
     consent.AccessRefused: 404,
     records.RecordNotFound: 404,
     records.StaleRecord: 412,
+    records.ResyncRequired: 410,
+    records.BookBusy: 503,
     records.SessionRefused: 403,
     records.BundleRefused: 422,
     records.IntakeNotFound: 404,

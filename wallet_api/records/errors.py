@@ -23,6 +23,18 @@ class StaleRecord(RecordError):
     code = "stale_version"
 
 
+class ResyncRequired(RecordError):
+    """What a reader holds of a book cannot be brought up to date by changes: it is fetched anew (410)."""
+
+    code = "resync_required"
+
+
+class BookBusy(RecordError):
+    """The book changed at every try to read it as of one instant; asking again helps (503)."""
+
+    code = "unavailable"
+
+
 class SessionRefused(RecordError):
     """The access session named is not one of this organisation's, or is over (403)."""
 

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from consent.predicate import Predicate
 from notifications.model import DueItem
 from notifications.reminders import Reminder
+from wallet_api.records.changes import History
 from wallet_api.records.front import Lines
 from wallet_api.records.model import Filter, Intake, PartialDate, Position, Record
 
@@ -54,6 +55,15 @@ class Records(Protocol):
 
     def front(self, citizen_id: str, predicate: Predicate, today: date) -> dict[str, Lines]:
         """The lines of each section of the front page, as if the admitted records were all there are."""
+
+    def history(self, citizen_id: str) -> History:
+        """The latest changes of a book. One read."""
+
+    def admitted(self, citizen_id: str, record_ids: Sequence[str], predicate: Predicate) -> dict[str, Record]:
+        """Those of these records that the predicate admits."""
+
+    def following(self, citizen_id: str, after: str, predicate: Predicate, limit: int) -> list[Record]:
+        """At most `limit` admitted records whose ids come after one, in the order of ids."""
 
     def written_by(self, organisation_id: str, limit: int) -> list[tuple[str, str]]:
         """(citizen, record) of what the organisation wrote last, newest first."""

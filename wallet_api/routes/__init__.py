@@ -6,6 +6,7 @@ from flask import Blueprint
 
 from wallet_api.routes.accounts import accounts
 from wallet_api.routes.breaches import breaches
+from wallet_api.routes.changes import changes
 from wallet_api.routes.citizens import citizens
 from wallet_api.routes.co_consents import co_consents
 from wallet_api.routes.consents import consents
@@ -48,6 +49,7 @@ BLUEPRINTS: tuple[GuardedBlueprint, ...] = (
     log_proofs,
     family,
     records,
+    changes,
     pages,
     consents,
     co_consents,

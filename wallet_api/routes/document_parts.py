@@ -180,6 +180,7 @@ PROBLEMS: Mapping[int, Problem] = {
     403: Problem("Forbidden", "forbidden", "This caller may not; `code` says why."),
     404: Problem("NotFound", "not_found", "Foreign, hidden and absent alike: there is nothing to see here."),
     409: Problem("Conflict", "conflict", "The state of things does not allow it; `code` says why."),
+    410: Problem("Gone", "resync_required", "What is at hand cannot be brought up to date: begin anew."),
     412: Problem("Stale", "stale_version", "Changed since it was read: read it again."),
     413: Problem("TooLarge", "body_too_large", "The body is larger than this operation takes."),
     415: Problem(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from consent.access import AccessService
 from consent.asking import AskingBook
@@ -106,7 +106,8 @@ def _assemble(settings: Settings, db: Db, keys: KeyStore, now: Callable[[], date
     cipher, blind = CitizenCipher(MongoCitizenKeys(db), keys, now), BlindIndex(keys)
     folders = [CheckpointFolder(each) for each in settings.checkpoint_dirs]
     log = AccessLog(MongoAuditLog(db), now, CheckpointSigner(keys), folders)
-    records = MongoRecords(db, cipher, blind)
+    kept = timedelta(days=settings.sync_days)
+    records = MongoRecords(db, cipher, blind, now, kept)
     citizens = PlannedCitizens(MongoCitizens(db, cipher, blind))
     identity = _identity(settings, db, keys, cipher, citizens, log, now)
     reminding = build_reminding(settings, db, cipher, blind, identity, records, now)
@@ -127,7 +128,7 @@ def _assemble(settings: Settings, db: Db, keys: KeyStore, now: Callable[[], date
         record_id_with(blind),
         now,
     )
-    reading = ReaderParts(records, access, consents.note_hiding, tell_opened, plans, log, pages, now)
+    reading = ReaderParts(records, access, consents.note_hiding, tell_opened, plans, log, pages, now, kept)
     safety = SafetyDesk(MongoFlags(db, cipher), records)
     intake = IntakeParts(
         records=records,
