@@ -197,6 +197,10 @@ POST   /ops/rights-requests/<rights_id>/refusal                     200 R--R    
 GET    /ops/mismatches                                              200 R         R        A
 GET    /ops/mismatches/<dispute_id>                                 200 R--R      R--R     A--.
 POST   /ops/mismatches/<dispute_id>/decision                        200 R--R      R--R     A--.
+GET    /ops/parked-intakes                                          200 R         R        A
+GET    /ops/parked-intakes/<parked_id>                              200 R--R      R--R     A--.
+POST   /ops/parked-intakes/<parked_id>/release                      200 R--R      R--R     A--.
+POST   /ops/parked-intakes/<parked_id>/reject                       200 R--R      R--R     A--.
 GET    /ops/breaches                                                200 R         R        A
 POST   /ops/breaches                                                201 R         R        A
 GET    /ops/breaches/<breach_id>                                    200 R--R      R--R     A--.

@@ -58,6 +58,36 @@ class IntakeNotFound(RecordError):
     code = "not_found"
 
 
+class ParkedClosed(RecordError):
+    """What waited was decided already (409)."""
+
+    code = "parked_closed"
+
+
+class SecondLookNeeded(RecordError):
+    """The reviewer who proposed a person is not the one who has it filed (409)."""
+
+    code = "second_look_needed"
+
+
+class ReleaseDisagrees(RecordError):
+    """Another person was proposed before: it is open again, and both looks begin anew (409)."""
+
+    code = "release_disagrees"
+
+
+class NothingInCommon(RecordError):
+    """The person named has neither the number nor the birth date that was sent (409)."""
+
+    code = "nothing_in_common"
+
+
+class PersonNotMatched(RecordError):
+    """Nobody has this number together with this birth date (422)."""
+
+    code = "person_not_matched"
+
+
 class EntryRefused(RecordError):
     """What somebody entered about themselves cannot be kept; `pointer` says where, `fault` why (422)."""
 

@@ -15,6 +15,7 @@ from wallet_api.records.changes import History, Step, Touched
 from wallet_api.records.errors import StaleRecord
 from wallet_api.records.front import Lines, front_lines
 from wallet_api.records.model import Filter, Intake, Position, Record
+from wallet_api.records.parked import Parcel
 from wallet_api.records.ports import Unit
 
 T = TypeVar("T")
@@ -109,6 +110,7 @@ class MemoryRecords:
     def written_by(self, organisation_id: str, limit: int) -> list[tuple[str, str]]:
         """(citizen, record) of what the organisation wrote last, newest first."""
         found = [each for each in self._newest() if each.source.organisation_id == organisation_id]
+        found = [each for each in found if not each.late]
         found.sort(key=lambda each: each.recorded_at, reverse=True)
         return [(each.citizen_id, each.id) for each in found[:limit]]
 
@@ -190,7 +192,15 @@ class MemoryIntakes:
         found = self._kept.get(intake_id)
         return found if found is not None and found.organisation_id == organisation_id else None
 
-    def park(self, intake: Intake, body: bytes, unit: Unit = None, *, keep: bool = True) -> None:
+    def park(
+        self,
+        intake: Intake,
+        body: bytes,
+        unit: Unit = None,
+        *,
+        keep: bool = True,
+        parcel: Parcel | None = None,
+    ) -> None:
         """Keep what fits nobody."""
         if keep:
             self.parked[intake.id] = body

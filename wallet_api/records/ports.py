@@ -12,6 +12,7 @@ from notifications.reminders import Reminder
 from wallet_api.records.changes import History
 from wallet_api.records.front import Lines
 from wallet_api.records.model import Filter, Intake, PartialDate, Position, Record
+from wallet_api.records.parked import Parcel
 
 Unit = Any
 """An opaque transaction of the store; what takes the same unit happens together or not at all."""
@@ -89,7 +90,15 @@ class Intakes(Protocol):
     def get(self, organisation_id: str, intake_id: str) -> Intake | None:
         """One report of this organisation."""
 
-    def park(self, intake: Intake, body: bytes, unit: Unit = None, *, keep: bool = True) -> None:
+    def park(
+        self,
+        intake: Intake,
+        body: bytes,
+        unit: Unit = None,
+        *,
+        keep: bool = True,
+        parcel: Parcel | None = None,
+    ) -> None:
         """Keep, sealed, what could not be matched to a person: for review, never onto a person.
 
         Without `keep` nothing stays, for the same work: what fits somebody costs what fits nobody costs.

@@ -31,6 +31,7 @@ from wallet_api.routes.observing import observing
 from wallet_api.routes.ops import ops, registry
 from wallet_api.routes.organisations import organisations
 from wallet_api.routes.pages import pages
+from wallet_api.routes.parked import parked
 from wallet_api.routes.provider import provider
 from wallet_api.routes.public import code_systems, directory, proofs
 from wallet_api.routes.records import records
@@ -78,6 +79,7 @@ BLUEPRINTS: tuple[GuardedBlueprint, ...] = (
     correction_answers,
     disputes,
     mismatches,
+    parked,
     shares,
     share_links,
     reviews,

@@ -42,6 +42,7 @@ PATH_NAMES: Mapping[str, tuple[dict[str, Any], str]] = {
     "rights_id": (_ID, "The `id` of a rights request."),
     "correction_id": (_ID, "The `id` of a request to correct a record."),
     "dispute_id": (_ID, "The `id` of a dispute about a record."),
+    "parked_id": (_ID, "The `id` of something that fits nobody: that of its intake report."),
     "webhook_id": (_ID, "The `id` of a webhook."),
     "client_id": (_ID, "The `client_id` of an organisation's system."),
     "practitioner_id": (

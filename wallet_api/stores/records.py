@@ -255,12 +255,15 @@ class MongoRecords(BookVisibility):
 
     def written_by(self, organisation_id: str, limit: int) -> list[tuple[str, str]]:
         """(citizen, record) of what the organisation wrote last, newest first."""
-        rows = (
-            self._records.find({"organisation_id": organisation_id}, {"citizen_id": 1})
-            .sort("recorded_at", -1)
-            .limit(limit)
-        )
-        return [(each["citizen_id"], each["_id"]) for each in rows]
+        stages: list[Document] = [
+            {"$match": {"organisation_id": organisation_id}},
+            # Two stages: where somebody came later, the author goes on reading what it wrote of nobody.
+            {"$match": {"late": {"$nin": [True]}}},
+            {"$sort": {"recorded_at": -1}},
+            {"$limit": limit},
+            {"$project": {"citizen_id": 1}},
+        ]
+        return [(each["citizen_id"], each["_id"]) for each in self._records.aggregate(stages)]
 
     def _compiled(self, predicate: Predicate) -> Document:
         """The predicate in the database's words. Without a clause it is a query that matches nothing."""
@@ -311,6 +314,7 @@ class MongoRecords(BookVisibility):
             "labels": [self._blind.label_token(label) for label in sorted(record.labels)],
             "hidden_from": sorted(record.hidden_from),
             "self_reported": record.self_reported,
+            "late": record.late,
             "fingerprint": record.fingerprint,
             "content": self._cipher.seal_json(_place(record.citizen_id, record.id, record.version), sealed),
         }
@@ -337,6 +341,7 @@ class MongoRecords(BookVisibility):
             hidden_from=frozenset(found["hidden_from"]),
             self_reported=found["self_reported"],
             reason=content["reason"],
+            late=found.get("late", False),
         )
 
 
