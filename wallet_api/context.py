@@ -42,6 +42,7 @@ from wallet_api.infra.limits import Limits
 from wallet_api.records.intake import IntakeService
 from wallet_api.records.own_entries import OwnEntries
 from wallet_api.records.pages import PageCursors
+from wallet_api.records.parking import ParkingDesk
 from wallet_api.records.reader import Readers
 from wallet_api.records.safety import SafetyDesk
 from wallet_api.records.shared import SharedReader
@@ -150,6 +151,7 @@ class Services:
     rights: RightsDesk
     correcting: Correcting
     sharing: Sharing
+    parking: ParkingDesk
 
 
 def services() -> Services:

@@ -86,6 +86,7 @@ class Settings:
     webhook_hosts: tuple[str, ...] = ()
     lookup_blur: int = 0
     checkpoint_dirs: tuple[Path, ...] = ()
+    sync_days: int = 90
 
     @property
     def dev(self) -> bool:
@@ -154,6 +155,7 @@ def _read(env: Mapping[str, str], faults: list[str]) -> Settings:
         lookup_blur=_count("LOOKUP_BLUR", env.get("WALLET_LOOKUP_BLUR") or "20", 1000, faults),
         webhook_hosts=_hosts(env.get("WALLET_WEBHOOK_HOSTS"), faults),
         checkpoint_dirs=_paths(env.get("WALLET_CHECKPOINT_DIRS") or str(data / "checkpoints")),
+        sync_days=_count("SYNC_DAYS", env.get("WALLET_SYNC_DAYS") or "90", 366, faults, 1),
     )
 
 

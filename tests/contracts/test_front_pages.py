@@ -167,5 +167,6 @@ def test_a_front_page_kept_of_a_book_tells_no_disease(kept_db: Database[dict[str
     record = a_record(citizen_id=new_id(), resource={"resourceType": "Condition", "code": {"text": "lao"}})
     book.save([record], None)
     kept = kept_db[book_fronts.COLLECTION].find_one({"_id": record.citizen_id})
-    assert kept is not None and set(kept) == {"_id", "citizen_id", "version", "content", "months", "rules"}
+    plain = {"_id", "citizen_id", "version", "content", "months", "rules", "mark", "changes"}
+    assert kept is not None and set(kept) == plain
     assert record.id.encode() not in bytes(kept["content"])

@@ -27,6 +27,7 @@ PARTS: dict[str, tuple[str, ...]] = {
         "shares",
         "corrections",
         "disputes",
+        "changes",
         "pages",
         "log-proofs",
         "reminders",
@@ -59,6 +60,7 @@ PARTS: dict[str, tuple[str, ...]] = {
         "emergency-reviews",
         "overdue-erasures",
         "mismatches",
+        "parked",
     ),
     "public": ("share-links", "code-systems", "proofs", "oauth", "service", "fhir-metadata"),
 }

@@ -39,6 +39,7 @@ NEVER_ANSWERED = {
 ROOT = Path(edge.__file__).parent.parent
 # Where a code of one field or row stands among the arguments of what carries it.
 CARRIERS = {
+    "refuse_rows": 1,
     "Fault": 1,
     "wrong": 1,
     "tried": 1,

@@ -63,6 +63,7 @@ def requests(made: Granted) -> Iterator[tuple[str, Callable[[], Any]]]:
     page = found_in(world.get("/citizens/me/records?limit=1", an))
     record, cursor = page["items"][0]["id"], page["next_cursor"]
     log = found_in(world.get("/citizens/me/access-log?limit=1", an))["next_cursor"]
+    changes = found_in(world.get("/citizens/me/changes?limit=1", an))["next_since"]
     request = world.newest_request(an)
     session = made.session()
     theirs = found_in(made.read(session))["items"][0]["id"]
@@ -91,6 +92,8 @@ def requests(made: Granted) -> Iterator[tuple[str, Callable[[], Any]]]:
         "summary",
         "emergency-card",
         "series/718-7",
+        "changes",
+        f"changes?since={changes}",
         f"encounters/{visits[0]['id']}",
     ):
         yield path, lambda path=path: world.get(f"/citizens/me/{path}", an)  # type: ignore[misc]  # a default binds it

@@ -203,6 +203,14 @@ BODIES: dict[str, Body] = {
         "decision": "remove",
         "reason": "identity_differs",
     },
+    "POST /ops/parked-intakes/<parked_id>/release": lambda cast, meant: {
+        "citizen": {
+            "national_id": cast.people["citizen"].number,
+            "birth_date": cast.people["citizen"].born.isoformat(),
+        },
+        "evidence": "person_confirmed",
+    },
+    "POST /ops/parked-intakes/<parked_id>/reject": lambda cast, meant: {"reason": "test_data"},
     "POST /ops/breaches/<breach_id>/assessment": lambda cast, meant: ASSESSMENT,
     "POST /ops/breaches/<breach_id>/notification": lambda cast, meant: {
         "to": ["authority"],
@@ -425,7 +433,7 @@ class Matrix:
             headers["If-Match"] = self.cast.tag_of(target.path["organisation_id"])
         if row.path.startswith("/ops/rights-requests/<"):
             headers["If-Match"] = '"1"' if row.path.endswith("/acknowledgement") else '"2"'
-        if row.path.endswith(("<correction_id>/answer", "<dispute_id>/decision")):
+        if row.path.endswith(("<correction_id>/answer", "<dispute_id>/decision", "/release", "/reject")):
             headers["If-Match"] = '"1"'
         if row.path.startswith("/ops/breaches/<"):
             headers["If-Match"] = '"1"' if row.path.endswith("/assessment") else '"2"'

@@ -120,6 +120,7 @@ class Cast:
         for doctor in (self.hospital, self.left, self.other_hospital):
             self._ask_author(doctor.organisation_id)
         self._open_dispute()
+        self._park()
 
     # --- who calls -------------------------------------------------------------------------------------
 
@@ -184,6 +185,7 @@ class Cast:
             **self._link(exists),
             "purpose": "TREAT" if exists else "NO-SUCH-PURPOSE",
             "dispute_id": self.dispute if exists else new_id(),
+            "parked_id": self.parked if exists else new_id(),
         }
         if identity in PROVIDERS:
             named |= self._put_to(identity, position)
@@ -204,6 +206,8 @@ class Cast:
             self._add_webhook()
         if name == "dispute_id":
             self._open_dispute()
+        if name == "parked_id":
+            self._park()
         if name == "correction_id" and identity in PROVIDERS:
             self._ask_author((self.left if identity == "ex_doctor" else self.hospital).organisation_id)
         if name == "organisation_id" and "/ops/organisations/" in operation:
@@ -525,6 +529,11 @@ class Cast:
         record_id = found_in(self.world.get("/citizens/me/records", whose))["items"][0]["id"]
         said = NotMine(whose.id, record_id, "condition", self.asker.organisation_id, whose.id, "self")
         self.dispute = self._disputes.open(said, lambda _: None).id
+
+    def _park(self) -> None:
+        """Something about a person of the matrix whose birth date is another: it waits for a reviewer."""
+        about = bundle(self.people["citizen"], condition(new_id()), born="1971-01-01")
+        self.parked = str(self.world.send(self.asker, about)["id"])
 
     @property
     def _disputes(self) -> DisputeDesk:

@@ -35,6 +35,7 @@ class Action(StrEnum):
     INTAKE_RECEIVED = "intake:received"
     INTAKE_MATCHED = "intake:matched"
     INTAKE_QUEUED = "intake:queued"
+    INTAKE_READ = "intake:read"
     CONSENT_REQUESTED = "consent:requested"
     CONSENT_SEEN = "consent:seen"
     CONSENT_GRANTED = "consent:granted"

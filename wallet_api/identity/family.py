@@ -50,8 +50,12 @@ class Family:
 
         A minor's guardian loses it with the first second of the 18th birthday, Vietnamese time.
         """
-        day = vn_day(now)
-        return any(one.stands_on(day) for one in self._guardianships.for_pair(guardian_id, dependent_id))
+        return self.standing(guardian_id, dependent_id, now) is not None
+
+    def standing(self, guardian_id: str, dependent_id: str, now: datetime) -> Guardianship | None:
+        """The relation by which the guardian may act for the dependent at that instant. As `acts_for`."""
+        day, pair = vn_day(now), self._guardianships.for_pair(guardian_id, dependent_id)
+        return next((one for one in pair if one.stands_on(day)), None)
 
     def guardians_of(self, dependent_id: str, now: datetime) -> list[Guardianship]:
         """The relations by which somebody may act for them at that instant."""

@@ -17,7 +17,7 @@ from wallet_api.infra.migrations import Migration, MigrationError, Stage
 
 _FILE: Final = re.compile(r"(\d{4})_[a-z0-9_]+\.py")
 
-NEEDS: Final[Mapping[int, Stage]] = {1: Stage.EXPANDED, 2: Stage.EXPANDED, 3: Stage.EXPANDED}
+NEEDS: Final[Mapping[int, Stage]] = dict.fromkeys((1, 2, 3, 4), Stage.EXPANDED)
 """How far each migration must have come before this release starts. Raise one to BACKFILLED in the release
 that stops reading the old shape, and to CONTRACTED in none that must serve beside older code."""
 

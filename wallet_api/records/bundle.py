@@ -185,7 +185,7 @@ def read_entry(index: int, entry: Mapping[str, Any], person: Person, told: Telli
     resource, source_id, joined = _without_narrative(entry["resource"]), _source_id(entry), frozenset[int]()
     if fault := _not_filed(entry):
         return Entry(index, resource, source_id, fault=fault)
-    if resource.get("resourceType") not in {each.resource_type for each in record_types().values()}:
+    if str(resource.get("resourceType")) not in {each.resource_type for each in record_types().values()}:
         return _not_a_record(index, resource, source_id, told)
     if told is not None:
         resource, joined, fault = told.around.joined(index, resource)

@@ -23,6 +23,18 @@ class StaleRecord(RecordError):
     code = "stale_version"
 
 
+class ResyncRequired(RecordError):
+    """What a reader holds of a book cannot be brought up to date by changes: it is fetched anew (410)."""
+
+    code = "resync_required"
+
+
+class BookBusy(RecordError):
+    """The book changed at every try to read it as of one instant; asking again helps (503)."""
+
+    code = "unavailable"
+
+
 class SessionRefused(RecordError):
     """The access session named is not one of this organisation's, or is over (403)."""
 
@@ -44,6 +56,36 @@ class IntakeNotFound(RecordError):
     """No such intake of this organisation (404)."""
 
     code = "not_found"
+
+
+class ParkedClosed(RecordError):
+    """What waited was decided already (409)."""
+
+    code = "parked_closed"
+
+
+class SecondLookNeeded(RecordError):
+    """The reviewer who proposed a person is not the one who has it filed (409)."""
+
+    code = "second_look_needed"
+
+
+class ReleaseDisagrees(RecordError):
+    """Another person was proposed before: it is open again, and both looks begin anew (409)."""
+
+    code = "release_disagrees"
+
+
+class NothingInCommon(RecordError):
+    """The person named has neither the number nor the birth date that was sent (409)."""
+
+    code = "nothing_in_common"
+
+
+class PersonNotMatched(RecordError):
+    """Nobody has this number together with this birth date (422)."""
+
+    code = "person_not_matched"
 
 
 class EntryRefused(RecordError):

@@ -7,7 +7,7 @@ inside, what fits nobody is filed under somebody nobody is, and parked, sealed, 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, TypeVar
@@ -20,6 +20,7 @@ from wallet_api.records.bundle import Entry, Person, Reading, read_bundle
 from wallet_api.records.errors import BundleRefused, IntakeNotFound
 from wallet_api.records.labels import labels_of
 from wallet_api.records.model import Intake, Record, Row, Sent, Source
+from wallet_api.records.parked import Parcel
 from wallet_api.records.ports import Intakes, Match, OnRecorded, Records, Unit
 from wallet_api.records.types import type_of
 
@@ -55,6 +56,8 @@ class IntakeParts:
     now: Callable[[], datetime]
     hidden_for: Callable[[str, str, datetime], frozenset[str]] = lambda book, organisation, at: frozenset()
     """From whom what is filed now is hidden at once: safety flags."""
+    normal: Callable[[str, str], str] = lambda kind, value: value
+    """A number as it is compared."""
     settle: Callable[[str], None] = lambda book: None
     """Asked when all is filed: hides what a flag covers that came in between."""
 
@@ -81,7 +84,7 @@ class IntakeService:
         """The same for what was read already, in whatever format it came."""
         now, person, entries = self._parts.now(), said.person, said.entries
         nobody = self._nobody(sender, person)
-        citizen_id = self._whose(person, nobody)
+        citizen_id = self.whose(person, nobody)
         # Nobody's book takes what fits nobody, so that all the sender can see or measure is as for anybody.
         book = citizen_id or nobody
         source = Source(sender.organisation_id, sender.practitioner, said.format, now)
@@ -107,13 +110,16 @@ class IntakeService:
         filed = {row.index for row in rows if row.kept}
         taken = [entry for entry in entries if entry.index in filed]
         self._parts.prepare(book)
+        keys = self.park_keys(person.identifiers, [person.birth_date.text])
+        parcel = Parcel(person, sender.practitioner, tuple(taken), tuple(keys))
 
         def keep(unit: Unit) -> None:
             # All or nothing: a process that dies here leaves neither records nobody reported nor a body
             # parked twice.
-            self._parts.intakes.park(intake, said.body, unit, keep=citizen_id is None)
+            self._parts.intakes.park(intake, said.body, unit, keep=citizen_id is None, parcel=parcel)
             if taken or left:
-                self._file(book, taken, self._taken_back(book, left, sender, source, unit), source, unit)
+                back = self._taken_back(book, left, sender, source, unit)
+                self._file(book, taken, source, unit, left=back)
             self._parts.intakes.add(intake, unit)
 
         self._parts.in_unit(keep)
@@ -131,11 +137,28 @@ class IntakeService:
             raise IntakeNotFound(intake_id)
         return found
 
-    def _whose(self, person: Person, nobody: str) -> str | None:
-        # Every identifier given must lead to the same person; a contradiction is nobody.
+    def whose(self, person: Person, nobody: str) -> str | None:
+        """Whom it is about: every identifier given leads to the same person; a contradiction is nobody."""
         born, match = person.birth_date, self._parts.match
         found = {match(kind, value, born, nobody) for kind, value in person.identifiers}
         return found.pop() if len(found) == 1 else None
+
+    def park_keys(self, numbers: Iterable[tuple[str, str]], dates: Iterable[str]) -> list[str]:
+        """Names for what waits for a number together with a birth date; nobody computes them."""
+        said = [(kind, self._parts.normal(kind, value)) for kind, value in numbers]
+        return [self._parts.record_id("parked", *each, day) for day in dates for each in said]
+
+    def file_late(self, citizen_id: str, entries: list[Entry], source: Source, unit: Unit) -> None:
+        """File what waited, as it was received then. What the sender said since of the same stays."""
+        known = {self._record_id(entry, source, citizen_id) for entry in entries}
+        newer = {
+            each.id
+            for each in self._parts.records.newest(citizen_id, sorted(known), unit).values()
+            if each.source.received_at >= source.received_at
+        }
+        left = [each for each in entries if self._record_id(each, source, citizen_id) not in newer]
+        if left:
+            self._file(citizen_id, left, source, unit, late=True)
 
     def _nobody(self, sender: Sender, person: Person) -> str:
         """An id that nobody has, the same each time this sender says this of a person."""
@@ -227,8 +250,16 @@ class IntakeService:
         return self._parts.fingerprint(citizen_id, rfc8785.dumps(_jsonable(resource)))
 
     def _file(
-        self, citizen_id: str, entries: list[Entry], left: Sequence[Record], source: Source, unit: Unit
+        self,
+        citizen_id: str,
+        entries: list[Entry],
+        source: Source,
+        unit: Unit,
+        *,
+        left: Sequence[Record] = (),
+        late: bool = False,
     ) -> None:
+        at = self._parts.now() if late else source.received_at
         in_order = sorted(entries, key=lambda entry: entry.source_version)
         made = {self._record_id(entry, source, citizen_id): entry for entry in in_order}
         known = self._parts.records.newest(citizen_id, list(made), unit)
@@ -236,9 +267,11 @@ class IntakeService:
             *left,
             *(self._draft(citizen_id, each, made[each], known.get(each), source) for each in made),
         ]
-        hidden = self._parts.hidden_for(citizen_id, str(source.organisation_id), source.received_at)
+        hidden = self._parts.hidden_for(citizen_id, str(source.organisation_id), at)
         fresh = [
-            replace(draft, hidden_from=draft.hidden_from | hidden) for draft in drafts if draft is not None
+            replace(draft, hidden_from=draft.hidden_from | hidden, recorded_at=at, late=late)
+            for draft in drafts
+            if draft is not None
         ]
         if fresh:
             self._parts.records.save(fresh, unit)

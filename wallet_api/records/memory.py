@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from operator import gt, lt
 from threading import RLock
 from typing import TypeVar
 
 from consent.predicate import Predicate
+from wallet_api.infra.ids import new_id
+from wallet_api.records.changes import History, Step, Touched
 from wallet_api.records.errors import StaleRecord
 from wallet_api.records.front import Lines, Sections, front_lines
 from wallet_api.records.front_rules import SECTIONS
 from wallet_api.records.model import SENDINGS, Filter, Intake, Position, Record, Sent
+from wallet_api.records.parked import Parcel
 from wallet_api.records.ports import Unit
 
 T = TypeVar("T")
+_EVER = datetime.min.replace(tzinfo=UTC)
 
 
 class MemoryRecords:
@@ -27,22 +31,25 @@ class MemoryRecords:
         self._lock = RLock()
         self._chains: dict[str, tuple[Record, ...]] = {}
         """The versions of each record, newest first."""
+        self._histories: dict[str, History] = {}
 
     def in_unit(self, work: Callable[[Unit], T]) -> T:
         """Run `work`; if it fails, all is as it was."""
         with self._lock:
-            before = dict(self._chains)
+            before = dict(self._chains), dict(self._histories)
             try:
                 return work(None)
             except BaseException:
-                self._chains = before
+                self._chains, self._histories = before
                 raise
 
     def save(self, records: Sequence[Record], unit: Unit) -> None:
         """Keep each: version 1 as new, version n over n-1."""
         with self._lock:
             for record in records:
+                before = self._chains.get(record.id, ())
                 self._save(record)
+                self._note(record, before[0].hidden_from if before else None)
 
     def _save(self, record: Record) -> None:
         with self._lock:
@@ -108,6 +115,7 @@ class MemoryRecords:
     def written_by(self, organisation_id: str, limit: int) -> list[tuple[str, str]]:
         """(citizen, record) of what the organisation wrote last, newest first."""
         found = [each for each in self._newest() if each.source.organisation_id == organisation_id]
+        found = [each for each in found if not each.late]
         found.sort(key=lambda each: each.recorded_at, reverse=True)
         return [(each.citizen_id, each.id) for each in found[:limit]]
 
@@ -122,7 +130,26 @@ class MemoryRecords:
             kept = chain[0].hidden_from - {audience}
             newest = replace(chain[0], hidden_from=kept | {audience} if hidden else kept)
             self._chains[record_id] = (newest, *chain[1:])
+            if newest != chain[0]:
+                self._note(newest, chain[0].hidden_from)
             return True
+
+    def _note(self, record: Record, was: frozenset[str] | None) -> None:
+        step = Step(new_id(), record.recorded_at, (Touched(record.id, was, record.hidden_from),))
+        self._histories[record.citizen_id] = self.history(record.citizen_id).after(step, _EVER)
+
+    def history(self, citizen_id: str) -> History:
+        """The latest changes of a book."""
+        return self._histories.get(citizen_id, History(""))
+
+    def admitted(self, citizen_id: str, record_ids: Sequence[str], predicate: Predicate) -> dict[str, Record]:
+        """Those of these records that the predicate admits."""
+        return {each.id: each for each in self._admitted(citizen_id, predicate) if each.id in record_ids}
+
+    def following(self, citizen_id: str, after: str, predicate: Predicate, limit: int) -> list[Record]:
+        """At most `limit` admitted records whose ids come after one, in the order of ids."""
+        found = [each for each in self._admitted(citizen_id, predicate) if each.id > after]
+        return sorted(found, key=lambda each: each.id)[:limit]
 
     def hide_written(self, citizen_id: str, organisation_id: str, since: datetime, audience: str) -> None:
         """Hide all that the organisation filed from an instant on."""
@@ -176,7 +203,15 @@ class MemoryIntakes:
         found.sort(key=lambda each: each.received_at, reverse=True)
         return [row for each in found[:SENDINGS] for row in each.sent]
 
-    def park(self, intake: Intake, body: bytes, unit: Unit = None, *, keep: bool = True) -> None:
+    def park(
+        self,
+        intake: Intake,
+        body: bytes,
+        unit: Unit = None,
+        *,
+        keep: bool = True,
+        parcel: Parcel | None = None,
+    ) -> None:
         """Keep what fits nobody."""
         if keep:
             self.parked[intake.id] = body

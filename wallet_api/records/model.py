@@ -75,6 +75,8 @@ class Record:
     hidden_from: frozenset[str] = frozenset()
     self_reported: bool = False
     reason: str | None = None
+    late: bool = False
+    """Filed when it was found out whom it is about: its author reads back what it sent, not when that was."""
 
     def facts(self) -> RecordFacts:
         """What of this record may decide who sees it."""

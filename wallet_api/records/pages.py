@@ -10,6 +10,7 @@ from wallet_api.infra.crypto.cursors import CursorSealer
 from wallet_api.records.windows import Viewer
 
 CURSOR_LASTS = timedelta(hours=1)
+LASTING = timedelta(days=3660)
 
 
 def bound(listed: str, reader: Viewer, citizen_id: str, *asked: str) -> tuple[str, ...]:
@@ -39,3 +40,7 @@ class PageCursors:
     def next(self, state: Mapping[str, Any], binding: tuple[str, ...]) -> str:
         """The cursor to what comes after `state`."""
         return self._sealer.seal(state, bound_to=binding, expires=self._now() + CURSOR_LASTS)
+
+    def lasting(self, state: Mapping[str, Any], binding: tuple[str, ...]) -> str:
+        """A cursor that tells itself how long it is good for, so that too old is not the same as forged."""
+        return self._sealer.seal(state, bound_to=binding, expires=self._now() + LASTING)

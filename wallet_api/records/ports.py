@@ -9,9 +9,11 @@ from typing import Any, Protocol
 from consent.predicate import Predicate
 from notifications.model import DueItem
 from notifications.reminders import Reminder
+from wallet_api.records.changes import History
 from wallet_api.records.front import Lines, Sections
 from wallet_api.records.front_rules import SECTIONS
 from wallet_api.records.model import Filter, Intake, PartialDate, Position, Record, Sent
+from wallet_api.records.parked import Parcel
 
 Unit = Any
 """An opaque transaction of the store; what takes the same unit happens together or not at all."""
@@ -58,6 +60,15 @@ class Records(Protocol):
     ) -> dict[str, Lines]:
         """The lines of each section of a page, as if the admitted records were all there are."""
 
+    def history(self, citizen_id: str) -> History:
+        """The latest changes of a book. One read."""
+
+    def admitted(self, citizen_id: str, record_ids: Sequence[str], predicate: Predicate) -> dict[str, Record]:
+        """Those of these records that the predicate admits."""
+
+    def following(self, citizen_id: str, after: str, predicate: Predicate, limit: int) -> list[Record]:
+        """At most `limit` admitted records whose ids come after one, in the order of ids."""
+
     def written_by(self, organisation_id: str, limit: int) -> list[tuple[str, str]]:
         """(citizen, record) of what the organisation wrote last, newest first."""
 
@@ -85,7 +96,15 @@ class Intakes(Protocol):
     def sent_of(self, visit: str) -> list[Sent]:
         """The rows of what was sent of a visit before, those of the last 20 times, the newest first."""
 
-    def park(self, intake: Intake, body: bytes, unit: Unit = None, *, keep: bool = True) -> None:
+    def park(
+        self,
+        intake: Intake,
+        body: bytes,
+        unit: Unit = None,
+        *,
+        keep: bool = True,
+        parcel: Parcel | None = None,
+    ) -> None:
         """Keep, sealed, what could not be matched to a person: for review, never onto a person.
 
         Without `keep` nothing stays, for the same work: what fits somebody costs what fits nobody costs.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from consent.access import AccessService, AccessSession, Act, Fence, ReadRefused
 from consent.decision import Decision, decide_author
@@ -23,10 +23,12 @@ from wallet_api.audit.log import AccessLog
 from wallet_api.audit.model import Action
 from wallet_api.records.book_pages import BookPages
 from wallet_api.records.book_resources import BookResources
+from wallet_api.records.changes import KEPT
 from wallet_api.records.errors import RecordNotFound
 from wallet_api.records.model import Filter, Position, Record
 from wallet_api.records.pages import PageCursors, bound
 from wallet_api.records.ports import Plans, Records
+from wallet_api.records.sync import BookSync
 from wallet_api.records.windows import Viewer, Window, log_look, look_event, window_of_person
 
 PREVIEWED = 100
@@ -65,6 +67,8 @@ class ReaderParts:
     log: AccessLog
     cursors: PageCursors
     now: Callable[[], datetime]
+    kept: timedelta = KEPT
+    """How long a copy of a book can be brought up to date by changes."""
 
 
 class RecordReader:
@@ -150,6 +154,12 @@ class RecordReader:
 
 class PersonReader(RecordReader):
     """A citizen's window on the own book, or a guardian's on a dependent's."""
+
+    @property
+    def sync(self) -> BookSync:
+        """What changed in this book, for a copy that this viewer keeps."""
+        parts = self._parts
+        return BookSync(self._window, parts.records, parts.cursors, parts.log, parts.now, parts.kept)
 
     def forecast(self) -> Sequence[DueItem]:
         """What is due, over the records this viewer may see: to a guardian, a hidden dose was never given."""

@@ -6,6 +6,7 @@ from flask import Blueprint
 
 from wallet_api.routes.accounts import accounts
 from wallet_api.routes.breaches import breaches
+from wallet_api.routes.changes import changes
 from wallet_api.routes.citizens import citizens
 from wallet_api.routes.co_consents import co_consents
 from wallet_api.routes.consents import consents
@@ -33,6 +34,7 @@ from wallet_api.routes.observing import observing
 from wallet_api.routes.ops import ops, registry
 from wallet_api.routes.organisations import organisations
 from wallet_api.routes.pages import pages
+from wallet_api.routes.parked import parked
 from wallet_api.routes.provider import provider
 from wallet_api.routes.public import code_systems, directory, proofs
 from wallet_api.routes.records import records
@@ -51,6 +53,7 @@ BLUEPRINTS: tuple[GuardedBlueprint, ...] = (
     log_proofs,
     family,
     records,
+    changes,
     pages,
     consents,
     co_consents,
@@ -79,6 +82,7 @@ BLUEPRINTS: tuple[GuardedBlueprint, ...] = (
     correction_answers,
     disputes,
     mismatches,
+    parked,
     shares,
     share_links,
     reviews,

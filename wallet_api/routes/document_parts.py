@@ -44,6 +44,7 @@ PATH_NAMES: dict[str, tuple[dict[str, Any], str]] = {
     "rights_id": (_ID, "The `id` of a rights request."),
     "correction_id": (_ID, "The `id` of a request to correct a record."),
     "dispute_id": (_ID, "The `id` of a dispute about a record."),
+    "parked_id": (_ID, "The `id` of something that fits nobody: that of its intake report."),
     "webhook_id": (_ID, "The `id` of a webhook."),
     "client_id": (_ID, "The `client_id` of an organisation's system."),
     "practitioner_id": (
@@ -192,6 +193,7 @@ PROBLEMS: Mapping[int, Problem] = {
     404: Problem("NotFound", "not_found", "Foreign, hidden and absent alike: there is nothing to see here."),
     406: Problem("NotAcceptable", "not_acceptable", "Answers here are JSON; nothing else was accepted."),
     409: Problem("Conflict", "conflict", "The state of things does not allow it; `code` says why."),
+    410: Problem("Gone", "resync_required", "What is at hand cannot be brought up to date: begin anew."),
     412: Problem("Stale", "stale_version", "Changed since it was read: read it again."),
     413: Problem("TooLarge", "body_too_large", "The body is larger than this operation takes."),
     415: Problem(

@@ -35,6 +35,10 @@ _VERBS = {
         "vi": "chuyển dữ liệu nhận được sang chờ đối chiếu",
         "en": "put received data aside for review",
     },
+    "intake:read": {
+        "vi": "xem dữ liệu nhận được đang chờ đối chiếu",
+        "en": "looked at received data that waits for review",
+    },
     # consent
     "consent:requested": {"vi": "xin phép xem hồ sơ", "en": "asked for access"},
     "consent:seen": {
@@ -209,14 +213,14 @@ _REFUSED = {"vi": " (bị từ chối)", "en": " (refused)"}
 
 
 _OWN_AFFAIRS = ("rights:", "correction:", "dispute:")
-_HIDING = frozenset({Action.RECORD_HIDDEN, Action.RECORD_SHOWN})
+_HIDING = frozenset({Action.RECORD_HIDDEN, Action.RECORD_SHOWN, Action.INTAKE_MATCHED})
 
 
 def not_for_companions(event: AuditEvent) -> bool:
     """Whether a line would tell a companion what is not theirs to know.
 
-    That something was hidden; what was asked of the rights desk, said to be wrong or disputed by somebody
-    else; and links the person made.
+    That something was hidden; what was found to be the person's, for it may be hidden; what was asked of the
+    rights desk, said to be wrong or disputed by somebody else; and links the person made.
     """
     if str(event.action).startswith("share:") and event.detail.get("made_by") == "self":
         return True

@@ -9,19 +9,23 @@ whole, and gets a new one at its next writing.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 from itertools import groupby
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
 from wallet_api.infra.crypto.envelope import CitizenCipher, Place
+from wallet_api.infra.ids import new_id
 from wallet_api.infra.mongo import Index
+from wallet_api.records.changes import History, Step, Touched
 from wallet_api.records.errors import StaleRecord
 from wallet_api.records.front import Front, packed, unpacked
 from wallet_api.records.front_rules import RULES
 from wallet_api.records.model import Position, Record
+from wallet_api.stores.book_history import FIELDS, document_of, history_of
 from wallet_api.stores.bulk import insert_new
 
 Document = dict[str, Any]
@@ -29,32 +33,85 @@ Written = tuple[Record | None, Record]
 """What was written, and the version it was written over; None for a new record."""
 COLLECTION: Final = "book_fronts"
 _CLINICAL: Final = "clinical"
+_MARGIN: Final = timedelta(days=1)
+"""Kept longer than any reader's cursor is good for, whatever the clocks of two machines say."""
 
 # It has the collection made at the start, which no transaction could do; the key never changes.
 INDEXES = (Index(COLLECTION, ("citizen_id",)),)
 
 
+class Held(NamedTuple):
+    """What is kept of a book; `front` None: made by other rules. `mark` as it stands in the document, where
+    an older release wrote none."""
+
+    front: Front | None
+    version: int
+    history: History
+    mark: str | None
+
+
 class MongoFronts:
     """The front pages of all books. A session is that of the transaction that changes the book."""
 
-    def __init__(self, db: Database[Document], cipher: CitizenCipher) -> None:
+    def __init__(
+        self,
+        db: Database[Document],
+        cipher: CitizenCipher,
+        now: Callable[[], datetime],
+        kept: timedelta,
+    ) -> None:
         self._fronts = db[COLLECTION]
         self._records = db["records"]
         self._cipher = cipher
+        self._now = now
+        self._kept = kept
 
     def get(self, citizen_id: str) -> Front | None:
         """The front page of a book, if it has one by the rules of today."""
-        return self._held(citizen_id, None)[0]
+        held = self._held(citizen_id, None)
+        return None if held is None else held.front
 
-    def _held(self, citizen_id: str, session: ClientSession | None) -> tuple[Front | None, int]:
-        """The front page and the version of its document; 0: there is none."""
+    def _held(self, citizen_id: str, session: ClientSession | None) -> Held | None:
         found = self._fronts.find_one({"_id": citizen_id}, session=session)
         if found is None:
-            return None, 0
+            return None
         # Opened even if it is of other rules: filing takes the same work for either.
         sections = self._cipher.open_json(place_of(found), found["content"])
         current = found.get("rules") == RULES
-        return unpacked(sections, found["months"]) if current else None, found["version"]
+        front = unpacked(sections, found["months"]) if current else None
+        return Held(front, found["version"], history_of(citizen_id, found), found.get("mark"))
+
+    def history(self, citizen_id: str) -> History:
+        """The latest changes of a book. One read."""
+        return history_of(citizen_id, self._fronts.find_one({"_id": citizen_id}, FIELDS))
+
+    def turned(
+        self,
+        citizen_id: str,
+        touched: Sequence[Touched],
+        opened: Callable[[Document], Record],
+        session: ClientSession,
+    ) -> None:
+        """Note from whom records are hidden from now on, in the transaction that hides or shows them.
+
+        Raises:
+            StaleRecord: somebody else changed the book meanwhile.
+        """
+        found = self._fronts.find_one({"_id": citizen_id}, FIELDS | {"mark": 1}, session=session)
+        history = self._after(history_of(citizen_id, found), touched)
+        if found is None:
+            front = Front.of(map(opened, self._records.find({"citizen_id": citizen_id}, session=session)))
+            self.put(citizen_id, front, history, None, session)
+            return
+        # What is on the front page does not depend on who may see it: the sealed part stays as it is.
+        same = {"_id": citizen_id, "version": found["version"], "mark": found.get("mark")}
+        changed = {"mark": history.mark, "changes": document_of(history)}
+        if self._fronts.update_one(same, {"$set": changed}, session=session).modified_count != 1:
+            raise StaleRecord(citizen_id)
+
+    def _after(self, history: History, touched: Iterable[Touched]) -> History:
+        now = self._now()
+        return history.after(Step(new_id(), now, tuple(touched)), now - self._kept - _MARGIN)
 
     def follow(
         self,
@@ -68,14 +125,14 @@ class MongoFronts:
         Raises:
             StaleRecord: somebody else changed the book meanwhile.
         """
-        held, version = self._held(citizen_id, session)
+        held = self._held(citizen_id, session)
         # A look into either: how long filing takes must not tell who has a book already.
-        known = not self._decoy(session) if version else self._is_fresh(citizen_id, written, session)
-        empty = Front() if version == 0 else None
-        front = folded(held or empty, written) if known else None
+        known = self._is_fresh(citizen_id, written, session) if held is None else not self._decoy(session)
+        front = folded(Front() if held is None else held.front, written) if known else None
         if front is None:
             front = Front.of(map(opened, self._records.find({"citizen_id": citizen_id}, session=session)))
-        self.put(citizen_id, front, version + 1, session)
+        history = history_of(citizen_id, None) if held is None else held.history
+        self.put(citizen_id, front, self._after(history, map(_touched, written)), held, session)
 
     def _is_fresh(self, citizen_id: str, written: Sequence[Written], session: ClientSession | None) -> bool:
         """Whether a book held nothing before this was written into it."""
@@ -85,14 +142,24 @@ class MongoFronts:
     def _decoy(self, session: ClientSession | None) -> bool:
         return self._records.find_one({"citizen_id": ""}, {"_id": 1}, session=session) is not None
 
-    def put(self, citizen_id: str, front: Front, version: int, session: ClientSession | None) -> None:
-        """Keep version 1, or version n over n-1.
+    def put(
+        self,
+        citizen_id: str,
+        front: Front,
+        history: History,
+        held: Held | None,
+        session: ClientSession | None,
+    ) -> None:
+        """Keep a first version, or the next over what was held.
 
         Raises:
             StaleRecord: somebody else changed the book meanwhile.
         """
+        version = 1 if held is None else held.version + 1
         made = self._document(citizen_id, front, version)
-        before = {"_id": citizen_id, "version": version - 1}
+        made |= {"mark": history.mark, "changes": document_of(history)}
+        mark = None if held is None else held.mark
+        before = {"_id": citizen_id, "version": version - 1, "mark": mark}
         try:
             # One command for either: which it was must not tell who has a book already.
             done = self._fronts.replace_one(before, made, upsert=version == 1, session=session)
@@ -116,6 +183,11 @@ class MongoFronts:
         made: Document = {"_id": citizen_id, "citizen_id": citizen_id, "version": version}
         made["content"] = self._cipher.seal_json(place_of(made), packed(front))
         return made | {"months": front.months, "rules": RULES}
+
+
+def _touched(written: Written) -> Touched:
+    before, after = written
+    return Touched(after.id, None if before is None else before.hidden_from, after.hidden_from)
 
 
 def place_of(found: Mapping[str, Any]) -> Place:

@@ -12,6 +12,8 @@ from pymongo.database import Database
 from wallet_api.infra.crypto.envelope import CitizenCipher, Place
 from wallet_api.infra.mongo import Index
 from wallet_api.records.model import SENDINGS, Intake, Row, Sent
+from wallet_api.records.parked import Parcel
+from wallet_api.stores.parked import parked_row
 
 Document = dict[str, Any]
 
@@ -57,7 +59,13 @@ class MongoIntakes:
         return [Sent(**row) for each in found for row in each["sent"]]
 
     def park(
-        self, intake: Intake, body: bytes, unit: ClientSession | None = None, *, keep: bool = True
+        self,
+        intake: Intake,
+        body: bytes,
+        unit: ClientSession | None = None,
+        *,
+        keep: bool = True,
+        parcel: Parcel | None = None,
     ) -> None:
         """Keep, sealed, what fits nobody. Without `keep` the same command finds nothing to update."""
         place = Place(intake.organisation_id, "organisation", "parked_intakes", intake.id, "body", 1)
@@ -66,6 +74,7 @@ class MongoIntakes:
             "received_at": intake.received_at,
             "body": self._cipher.seal(place, body),
         }
+        row |= {} if parcel is None else parked_row(self._cipher, intake, parcel)
         self._parked.update_one({"_id": intake.id}, {"$setOnInsert": row}, upsert=keep, session=unit)
 
 

@@ -11,24 +11,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError
 
 from consent.predicate import Clause, Predicate
+from wallet_api.infra.clock import system_now
 from wallet_api.infra.crypto.blind import BlindIndex
 from wallet_api.infra.crypto.envelope import CitizenCipher, Place
-from wallet_api.infra.mongo import Index, transaction
+from wallet_api.infra.mongo import Index
+from wallet_api.records.changes import KEPT
 from wallet_api.records.errors import StaleRecord
 from wallet_api.records.front import Lines, Sections, front_lines, lines_of
 from wallet_api.records.front_rules import SECTIONS
 from wallet_api.records.model import Filter, PartialDate, Position, Record, Source
 from wallet_api.stores.book_fronts import MongoFronts, first_day_for
+from wallet_api.stores.book_visibility import BookVisibility
 from wallet_api.stores.bulk import insert_new
 
-T = TypeVar("T")
 Document = dict[str, Any]
 RETENTION_CLASS = "clinical"
 _DUPLICATE = 11000
@@ -42,20 +44,24 @@ INDEXES = (
 )
 
 
-class MongoRecords:
-    """`records.ports.Records` over pymongo; a unit is a client session in a transaction."""
+class MongoRecords(BookVisibility):
+    """`records.ports.Records` over pymongo; a unit is a client session in a transaction.
 
-    def __init__(self, db: Database[Document], cipher: CitizenCipher, blind: BlindIndex) -> None:
-        self._db = db
-        self._records = db["records"]
+    `kept`: how long the changes of a book are told one by one.
+    """
+
+    def __init__(
+        self,
+        db: Database[Document],
+        cipher: CitizenCipher,
+        blind: BlindIndex,
+        now: Callable[[], datetime] = system_now,
+        kept: timedelta = KEPT,
+    ) -> None:
+        super().__init__(db, MongoFronts(db, cipher, now, kept), self._record)
         self._versions = db["record_versions"]
-        self._fronts = MongoFronts(db, cipher)
         self._cipher = cipher
         self._blind = blind
-
-    def in_unit(self, work: Callable[[ClientSession], T]) -> T:
-        """Run `work` in one transaction."""
-        return transaction(self._db, work)
 
     def save(self, records: Sequence[Record], unit: ClientSession | None) -> None:
         """Keep version 1, or put version n over n-1, which moves to the versions; front pages follow."""
@@ -227,7 +233,7 @@ class MongoRecords:
             shown = {one.record_id for each in chosen.values() for one in each.pointers}
             rest = {one.record_id for each in chosen.values() for one in each.rests_on} - shown
             if self._all_admitted(citizen_id, rest, predicate):
-                found = self._admitted(citizen_id, shown, predicate)
+                found = self.admitted(citizen_id, sorted(shown), predicate)
                 if len(found) == len(shown):
                     return lines_of(chosen, found, sections)
         wanted = sorted({name for section in sections.values() for name in section.categories})
@@ -239,47 +245,33 @@ class MongoRecords:
         found = list(self._records.aggregate(stages)) if ids else [{"count": 0}]
         return bool(found) and found[0]["count"] == len(ids)
 
-    def _admitted(self, citizen_id: str, ids: set[str], predicate: Predicate) -> dict[str, Record]:
-        stages = self.get_pipeline(citizen_id, sorted(ids), predicate)
-        found = self._records.aggregate(stages) if ids else ()
+    def admitted(self, citizen_id: str, record_ids: Sequence[str], predicate: Predicate) -> dict[str, Record]:
+        """Those of these records that the predicate admits."""
+        stages = self.get_pipeline(citizen_id, record_ids, predicate)
+        found = self._records.aggregate(stages) if record_ids else ()
         return {each["_id"]: self._record(each) for each in found}
 
-    def set_hidden(
-        self,
-        citizen_id: str,
-        record_id: str,
-        audience: str,
-        *,
-        hidden: bool,
-        unit: ClientSession | None = None,
-    ) -> bool:
-        """Hide the record from an audience, or show it again."""
-        change = {"$addToSet" if hidden else "$pull": {"hidden_from": audience}}
-        done = self._records.update_one({"citizen_id": citizen_id, "_id": record_id}, change, session=unit)
-        return done.matched_count == 1
-
-    def hide_written(self, citizen_id: str, organisation_id: str, since: datetime, audience: str) -> None:
-        """Hide all that the organisation filed from an instant on. Reads the whole book: flags are rare."""
-        written = {"organisation_id": organisation_id, "received_at": {"$gte": since}}
-        self._records.update_many(
-            {"citizen_id": citizen_id, **written}, {"$addToSet": {"hidden_from": audience}}
-        )
-
-    def show_written(self, citizen_id: str, organisation_id: str, audience: str) -> None:
-        """Show it again."""
-        self._records.update_many(
-            {"citizen_id": citizen_id, "organisation_id": organisation_id},
-            {"$pull": {"hidden_from": audience}},
-        )
+    def following(self, citizen_id: str, after: str, predicate: Predicate, limit: int) -> list[Record]:
+        """At most `limit` admitted records whose ids come after one, in their order; reads the whole book."""
+        stages: list[Document] = [
+            {"$match": {"citizen_id": citizen_id}},
+            {"$match": _all_of({"_id": {"$gt": after}}, self._compiled(predicate))},
+            {"$sort": {"_id": 1}},
+            {"$limit": limit},
+        ]
+        return [self._record(each) for each in self._records.aggregate(stages)]
 
     def written_by(self, organisation_id: str, limit: int) -> list[tuple[str, str]]:
         """(citizen, record) of what the organisation wrote last, newest first."""
-        rows = (
-            self._records.find({"organisation_id": organisation_id}, {"citizen_id": 1})
-            .sort("recorded_at", -1)
-            .limit(limit)
-        )
-        return [(each["citizen_id"], each["_id"]) for each in rows]
+        stages: list[Document] = [
+            {"$match": {"organisation_id": organisation_id}},
+            # Two stages: where somebody came later, the author goes on reading what it wrote of nobody.
+            {"$match": {"late": {"$nin": [True]}}},
+            {"$sort": {"recorded_at": -1}},
+            {"$limit": limit},
+            {"$project": {"citizen_id": 1}},
+        ]
+        return [(each["citizen_id"], each["_id"]) for each in self._records.aggregate(stages)]
 
     def _compiled(self, predicate: Predicate) -> Document:
         """The predicate in the database's words. Without a clause it is a query that matches nothing."""
@@ -330,6 +322,7 @@ class MongoRecords:
             "labels": [self._blind.label_token(label) for label in sorted(record.labels)],
             "hidden_from": sorted(record.hidden_from),
             "self_reported": record.self_reported,
+            "late": record.late,
             "fingerprint": record.fingerprint,
             "content": self._cipher.seal_json(_place(record.citizen_id, record.id, record.version), sealed),
         }
@@ -356,6 +349,7 @@ class MongoRecords:
             hidden_from=frozenset(found["hidden_from"]),
             self_reported=found["self_reported"],
             reason=content["reason"],
+            late=found.get("late", False),
         )
 
 

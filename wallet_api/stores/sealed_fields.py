@@ -142,6 +142,8 @@ SEALED: Final[tuple[SealedField, ...]] = (
     SealedField(book_fronts.COLLECTION, "content", book_fronts.place_of),
     SealedField("consent_requests", "reason", _sent("consent_requests", "reason")),
     SealedField("parked_intakes", "body", _sent("parked_intakes", "body")),
+    SealedField("parked_intakes", "person", _sent("parked_intakes", "person")),
+    SealedField("parked_intakes", "parcel", _sent("parked_intakes", "parcel")),
     SealedField("inbox", "content", _plain("inbox", "recipient_id")),
     SealedField("devices", "content", _plain("devices", "citizen_id", "version")),
     SealedField("reminder_preferences", "content", _plain("reminder_preferences", "_id", "revision")),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from consent.access import AccessService
 from consent.asking import AskingBook
@@ -17,6 +17,7 @@ from wallet_api.audit.export import CheckpointFolder
 from wallet_api.audit.log import AccessLog
 from wallet_api.breaches.register import BreachRegister
 from wallet_api.context import Book, Services
+from wallet_api.identity.identifiers import look_up_key
 from wallet_api.identity.service import Identity, IdentityStores, build_identity
 from wallet_api.infra.clock import clock_from
 from wallet_api.infra.crypto.blind import BlindIndex
@@ -32,6 +33,7 @@ from wallet_api.infra.readiness import Readiness
 from wallet_api.records.intake import IntakeParts, IntakeService
 from wallet_api.records.own_entries import OwnEntries, OwnParts
 from wallet_api.records.pages import PageCursors
+from wallet_api.records.parking import ParkingDesk, ParkingParts
 from wallet_api.records.reader import ReaderParts, Readers
 from wallet_api.records.safety import SafetyDesk
 from wallet_api.settings import Settings
@@ -50,6 +52,7 @@ from wallet_api.stores.intakes import MongoIntakes
 from wallet_api.stores.key_witnesses import check_keys
 from wallet_api.stores.oauth_clients import MongoClients
 from wallet_api.stores.organisations import MongoOrganisations, MongoRosters
+from wallet_api.stores.parked import MongoParked
 from wallet_api.stores.preferences import MongoPreferences
 from wallet_api.stores.readiness import MongoProbe
 from wallet_api.stores.records import MongoRecords
@@ -66,6 +69,7 @@ from wallet_api.wiring.intake_books import match_with, prepare_with
 from wallet_api.wiring.licences import LicenceWindow
 from wallet_api.wiring.limits import build_limits
 from wallet_api.wiring.opened_book import OpenedTeller
+from wallet_api.wiring.parking import owner_with, settle_with
 from wallet_api.wiring.record_ids import fingerprint_with, record_id_with
 from wallet_api.wiring.reminding import PlannedCitizens, build_reminding
 from wallet_api.wiring.rights import build_rights
@@ -106,7 +110,8 @@ def _assemble(settings: Settings, db: Db, keys: KeyStore, now: Callable[[], date
     cipher, blind = CitizenCipher(MongoCitizenKeys(db), keys, now), BlindIndex(keys)
     folders = [CheckpointFolder(each) for each in settings.checkpoint_dirs]
     log = AccessLog(MongoAuditLog(db), now, CheckpointSigner(keys), folders)
-    records = MongoRecords(db, cipher, blind)
+    kept = timedelta(days=settings.sync_days)
+    records = MongoRecords(db, cipher, blind, now, kept)
     citizens = PlannedCitizens(MongoCitizens(db, cipher, blind))
     identity = _identity(settings, db, keys, cipher, citizens, log, now)
     reminding = build_reminding(settings, db, cipher, blind, identity, records, now)
@@ -127,7 +132,7 @@ def _assemble(settings: Settings, db: Db, keys: KeyStore, now: Callable[[], date
         record_id_with(blind),
         now,
     )
-    reading = ReaderParts(records, access, consents.note_hiding, tell_opened, plans, log, pages, now)
+    reading = ReaderParts(records, access, consents.note_hiding, tell_opened, plans, log, pages, now, kept)
     safety = SafetyDesk(MongoFlags(db, cipher), records)
     intake = IntakeParts(
         records=records,
@@ -140,8 +145,14 @@ def _assemble(settings: Settings, db: Db, keys: KeyStore, now: Callable[[], date
         fingerprint=fingerprint_with(blind),
         now=now,
         hidden_for=safety.hidden_for,
+        normal=look_up_key,  # type: ignore[arg-type]  # the bundle reader names the kinds
         settle=safety.settle,
     )
+    taking = IntakeService(intake)
+    parking = ParkingDesk(
+        ParkingParts(MongoParked(db, cipher), intake, taking, owner_with(identity.people), now)
+    )
+    citizens.settle = settle_with(parking, identity.people, log, now)
     own = OwnParts(
         records=records,
         prepare=intake.prepare,
@@ -183,7 +194,7 @@ def _assemble(settings: Settings, db: Db, keys: KeyStore, now: Callable[[], date
         ),
         visit_codes=VisitCodeService(MongoVisitCodes(db), lambda code: blind.of("visit_code", code), now),
         receipt_signing=lambda: _receipt_signing(keys),
-        book=Book(Readers(reading), IntakeService(intake), OwnEntries(own)),
+        book=Book(Readers(reading), taking, OwnEntries(own)),
         reminding=reminding,
         limits=build_limits(settings, db, blind),
         turns=MongoTurns(db),
@@ -202,6 +213,7 @@ def _assemble(settings: Settings, db: Db, keys: KeyStore, now: Callable[[], date
             now,
         ),
         sharing=build_sharing(db, cipher, identity, records, log, now),
+        parking=parking,
     )
 
 

@@ -126,23 +126,29 @@ class RevivingDevices(MongoDevices):
 class PlannedCitizens:
     """`CitizenStore` that has every new citizen planned, so that nobody is forgotten.
 
-    `after` is set by the wiring: planning needs people, and people need this store. It puts a citizen down
+    `after` and `settle`, which files what waited for them, are set by the wiring: both need people, and
+    people need this store. It puts a citizen down
     for review before it plans them, so that one whose plan fails is found by the next run of the day.
     """
 
     def __init__(self, inner: CitizenStore) -> None:
         self._inner = inner
         self.after: Callable[[str], object] = lambda citizen_id: None
+        self.settle: Callable[[str], object] = lambda citizen_id: None
 
     def create(self, citizen: Citizen) -> None:
         """Keep a new citizen, then plan them. A plan that fails is logged and keeps nobody out."""
         self._inner.create(citizen)
-        _quietly("plan_failed", self.after, citizen.id)
+        self._follow(citizen.id)
 
     def save(self, citizen: Citizen, *, expected: int) -> None:
         """Keep a changed citizen, then plan them: a corrected birth date changes what is due."""
         self._inner.save(citizen, expected=expected)
-        _quietly("plan_failed", self.after, citizen.id)
+        self._follow(citizen.id)
+
+    def _follow(self, citizen_id: str) -> None:
+        _quietly("plan_failed", self.after, citizen_id)
+        _quietly("late_match_failed", self.settle, citizen_id)
 
     def get(self, citizen_id: str) -> Citizen | None:
         """One citizen."""

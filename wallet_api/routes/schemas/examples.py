@@ -181,4 +181,9 @@ CORRECTION_ANSWER: Final[Example] = {
     "refusal": "record_is_right",
     "note": "Đã đối chiếu với bệnh án giấy.",
 }
+PARKED_RELEASE: Final[Example] = {
+    "citizen": {"national_id": "001190999001", "birth_date": "1990-05-04"},
+    "evidence": "civil_status_register",
+}
+PARKED_REJECT: Final[Example] = {"reason": "identity_not_proven"}
 MISMATCH_DECISION: Final[Example] = {"decision": "remove", "reason": "identity_differs"}

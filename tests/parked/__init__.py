@@ -1,0 +1,1 @@
+"""What was sent about nobody the wallet knows: who waits, who decides, and whose it becomes."""
