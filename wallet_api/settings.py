@@ -86,6 +86,7 @@ class Settings:
     webhook_hosts: tuple[str, ...] = ()
     lookup_blur: int = 0
     checkpoint_dirs: tuple[Path, ...] = ()
+    export_hours: int = 24
 
     @property
     def dev(self) -> bool:
@@ -153,6 +154,7 @@ def _read(env: Mapping[str, str], faults: list[str]) -> Settings:
         otlp_endpoint=env.get("WALLET_OTLP_ENDPOINT") or "",
         lookup_blur=_count("LOOKUP_BLUR", env.get("WALLET_LOOKUP_BLUR") or "20", 1000, faults),
         webhook_hosts=_hosts(env.get("WALLET_WEBHOOK_HOSTS"), faults),
+        export_hours=_count("EXPORT_HOURS", env.get("WALLET_EXPORT_HOURS") or "24", 168, faults, 1),
         checkpoint_dirs=_paths(env.get("WALLET_CHECKPOINT_DIRS") or str(data / "checkpoints")),
     )
 
