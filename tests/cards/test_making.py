@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -13,7 +14,9 @@ from tests.fhir import labelled
 from tests.world import Json, Person, World, bundle, condition, found_in, immunization
 from wallet_api.infra.crypto.framing import from_base64url
 from wallet_api.infra.ids import new_id
-from wallet_api.records.health_card import LONGEST_JWS, MOST_DOSES
+from wallet_api.records.card_doses import Wanted
+from wallet_api.records.health_card import LONGEST_JWS, MOST_DOSES, is_told
+from wallet_api.records.model import Filter
 
 
 def dose_of(world: World, who: Person, cvx: str) -> str:
@@ -95,7 +98,7 @@ def test_doses_that_do_not_fit_one_code_are_told_on_further_cards(world: World) 
     assert len({one for each in cards for one in each["record_ids"]}) == len(days)
 
 
-def test_a_card_leaves_out_what_is_hidden_restricted_said_by_oneself_or_without_a_code(world: World) -> None:
+def test_a_card_leaves_out_what_is_hidden_restricted_or_without_a_code(world: World) -> None:
     an, doctor = world.person(), world.doctor()
     secret = labelled(immunization("i2", "05"), "HIV")
     own_code = immunization("i3") | {"vaccineCode": {"text": "Sởi"}}
@@ -112,6 +115,16 @@ def test_a_card_leaves_out_what_is_hidden_restricted_said_by_oneself_or_without_
             (fault,) = found_in(found)["errors"]
             assert (fault["pointer"], fault["code"]) == ("/record_ids/1", "dose_untold")
     assert told(made(world, an, record_ids=[dose_of(world, an, "08")])) == ["08"]
+
+
+def test_what_somebody_says_of_themselves_is_not_signed(world: World) -> None:
+    an = world.person()
+    world.send(world.doctor(), bundle(an, immunization()))
+    predicate = Wanted(an.id, "self", None).predicate
+    (told,) = world.services.card_doses._records.page(an.id, predicate, Filter(), None, 10)
+    assert is_told(told)
+    assert not is_told(replace(told, self_reported=True))
+    assert not is_told(replace(told, resource=dict(told.resource) | {"status": "entered-in-error"}))
 
 
 def test_a_disputed_dose_is_on_no_card(world: World) -> None:

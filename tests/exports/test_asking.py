@@ -12,6 +12,7 @@ from tests.pages.resources import visit
 from tests.rights.steps import asked as rights_asked
 from tests.rights.steps import completed
 from tests.world import Json, Person, World, bundle, condition, found_in, immunization, without_request_id
+from wallet_api.audit.errors import LogUnavailable
 from wallet_api.exports.desk import MOST_KEPT
 from wallet_api.exports.model import LEASE, MOST_TRIES
 from wallet_api.infra.ids import new_id
@@ -201,7 +202,7 @@ def test_the_file_is_sealed_where_it_lies(world: World) -> None:
     assert "Viêm" not in stored and "Hường" not in stored and "resourceType" not in stored
 
 
-def test_a_guardianship_that_ends_before_making_making_or_fetching_gives_nothing(
+def test_a_guardianship_that_ends_before_making_while_making_or_before_fetching_gives_nothing(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     family = world.services.identity.family
@@ -335,8 +336,6 @@ def test_a_file_that_grows_too_large_is_not_made(world: World, monkeypatch: pyte
 
 
 def test_a_log_that_cannot_be_written_makes_no_file(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    from wallet_api.audit.errors import LogUnavailable
-
     work(world)
     an = filled(world)
     export_id = asked(world, an)

@@ -24,7 +24,7 @@ from wallet_api.exports.model import MOST_TRIES, Export, Relation
 MOST_KEPT: Final = 5
 """How many files of one book one person may have waiting or ready: our own choice."""
 LARGEST: Final = 64 * 2**20
-"""Bytes of the largest file that is made: our own choice, some fifty times a book of 2,000 records."""
+"""Bytes of the largest file that is made: our own choice, over a hundred times the PDF of 2,000 records."""
 PART: Final = 2**20
 """Bytes sealed together: a document of the database holds sixteen times as many."""
 
@@ -53,8 +53,8 @@ class Exports(Protocol):
     def part(self, export: Export, number: int) -> bytes:
         """One part of a file that is ready; ExportNotFound when it is gone."""
 
-    def drop_parts(self, export: Export, *, but_last_try: bool = False) -> None:
-        """Delete what was made: all of it, or what earlier tries left."""
+    def drop_parts(self, export: Export, tries: int) -> None:
+        """Delete what the first so many tries have made."""
 
     def remove(self, export: Export) -> None:
         """Delete the export and all its parts."""
@@ -156,10 +156,11 @@ class ExportDesk:
         if kept is None or kept.over_at(self._now()) or self._standing.restricted(export.citizen_id):
             return False
         whose, by = export.citizen_id, export.made_by
-        if self._standing.may_have(whose, by, export.relation):
-            ids = frozenset(self._exports.part(kept, 0).decode().split())
-            if self._maker.still_shown(export, ids):
-                return True
+        with suppress(ExportNotFound):
+            if self._standing.may_have(whose, by, export.relation):
+                ids = frozenset(self._exports.part(kept, 0).decode().split())
+                if self._maker.still_shown(export, ids):
+                    return True
         self._exports.remove(kept)
         return False
 
@@ -190,20 +191,15 @@ class ExportDesk:
             self._check(taken)
             making.close(self._maker.make(taken, making))
             self._check(taken)
+            done = making.export.done(making.parts, making.size)
+            self._exports.save(done, expected=making.export.version)
         except ExportEnded as why:
             return self._give_up(making.export, why.reason)
         except StaleExport:
-            self._exports.drop_parts(making.export)
+            # It was taken away, or another worker has it by now: of this try nothing may stay.
+            self._exports.drop_parts(taken, taken.tries)
             return None
-        try:
-            done = making.export.done(making.parts, making.size)
-            self._exports.save(done, expected=making.export.version)
-        except StaleExport:
-            # Taken away at the last moment, or another worker has it: nothing of this try may stay.
-            if self._exports.get(taken.id) is None:
-                self._exports.drop_parts(making.export)
-            return None
-        self._exports.drop_parts(done, but_last_try=True)
+        self._exports.drop_parts(done, done.tries - 1)
         return done
 
     def _check(self, export: Export) -> None:
@@ -214,12 +210,14 @@ class ExportDesk:
             raise ExportEnded("ended")
 
     def _give_up(self, export: Export, reason: str) -> Export | None:
-        self._exports.drop_parts(export)
-        with suppress(StaleExport):
-            failed = export.failed(reason)
+        failed = export.failed(reason)
+        try:
             self._exports.save(failed, expected=export.version)
-            return failed
-        return None
+        except StaleExport:
+            return None
+        finally:
+            self._exports.drop_parts(export, export.tries)
+        return failed
 
 
 class _Making:

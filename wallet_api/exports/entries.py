@@ -89,7 +89,8 @@ def _details(record: Record, organisation: str | None, locale: Locale) -> Iterat
         value = found["text"] or f"{_number(found['value'], locale)} {found['unit'] or ''}".strip()
         yield f"{found['name']}: {value}" if found["name"] else value
     for label, path in _DETAILS.get(str(resource.get("resourceType")), ()):
-        told = "; ".join(dict.fromkeys(_texts(resource, path.split("."), locale)))
+        parts = dict.fromkeys(_texts(resource, path.split("."), locale))
+        told = "; ".join(said.get(f"code_{each}", each) for each in parts)
         if told:
             yield f"{said[label]}: {told}"
     for each in _texts(resource, ["note", "text"], locale):

@@ -6,7 +6,7 @@ import threading
 from datetime import datetime
 
 from wallet_api.exports.errors import ExportNotFound, StaleExport
-from wallet_api.exports.model import Export
+from wallet_api.exports.model import MOST_TRIES, Export
 
 
 class MemoryExports:
@@ -59,15 +59,14 @@ class MemoryExports:
         except KeyError as why:
             raise ExportNotFound(export.id) from why
 
-    def drop_parts(self, export: Export, *, but_last_try: bool = False) -> None:
-        """Delete what was made."""
+    def drop_parts(self, export: Export, tries: int) -> None:
+        """Delete what the first so many tries have made."""
         with self._lock:
-            for key in [key for key in self._parts if key[0] == export.id]:
-                if not but_last_try or key[1] < export.tries:
-                    del self._parts[key]
+            for key in [key for key in self._parts if key[0] == export.id and key[1] <= tries]:
+                del self._parts[key]
 
     def remove(self, export: Export) -> None:
         """Delete the export and all its parts."""
         with self._lock:
             self._rows.pop(export.id, None)
-        self.drop_parts(export)
+        self.drop_parts(export, MOST_TRIES)

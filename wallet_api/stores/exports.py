@@ -13,7 +13,7 @@ from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
 from wallet_api.exports.errors import ExportNotFound, StaleExport
-from wallet_api.exports.model import Export
+from wallet_api.exports.model import MOST_TRIES, Export
 from wallet_api.infra.crypto.envelope import CitizenCipher, Place
 from wallet_api.infra.crypto.errors import SealBroken
 from wallet_api.infra.mongo import Index
@@ -107,15 +107,14 @@ class MongoExports:
         except SealBroken as why:  # its owner was erased
             raise ExportNotFound(export.id) from why
 
-    def drop_parts(self, export: Export, *, but_last_try: bool = False) -> None:
-        """Delete what was made."""
-        earlier = {"try": {"$lt": export.tries}} if but_last_try else {}
-        self._parts.delete_many({"export_id": export.id} | earlier)
+    def drop_parts(self, export: Export, tries: int) -> None:
+        """Delete what the first so many tries have made."""
+        self._parts.delete_many({"export_id": export.id, "try": {"$lte": tries}})
 
     def remove(self, export: Export) -> None:
         """Delete the export and all its parts: the export first, so that no worker goes on with it."""
         self._exports.delete_one({"_id": export.id})
-        self.drop_parts(export)
+        self.drop_parts(export, MOST_TRIES)
 
     def _document(self, export: Export) -> Document:
         document: Document = {"_id": export.id, "open": export.open, "kept": export.state != "failed"}
