@@ -290,7 +290,7 @@ class World:
         data = raw if raw is not None else (None if body is None else json.dumps(body).encode())
         url = (
             path
-            if path.startswith(("/api/", "/oauth", "/fhir", "/.well", "/healthz", "/readyz"))
+            if path.startswith(("/api/", "/oauth", "/fhir", "/.well", "/cards/", "/healthz", "/readyz"))
             else f"/api/v1{path}"
         )
         more: Json = {"content_type": kind} if data is not None else {}

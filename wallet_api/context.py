@@ -29,6 +29,7 @@ from wallet_api.corrections.model import Correction, Dispute
 from wallet_api.events.duties import ErasureService
 from wallet_api.events.feed import Feed
 from wallet_api.events.webhooks import WebhookRegister, WebhookSender
+from wallet_api.exports.desk import ExportDesk
 from wallet_api.identity.evidence import EvidenceStore
 from wallet_api.identity.model import Caller
 from wallet_api.identity.service import Identity
@@ -39,6 +40,7 @@ from wallet_api.infra.crypto.keystore import KeyStore
 from wallet_api.infra.crypto.refs import References
 from wallet_api.infra.idempotency import Turns
 from wallet_api.infra.limits import Limits
+from wallet_api.records.card_doses import CardDoses
 from wallet_api.records.intake import IntakeService
 from wallet_api.records.own_entries import OwnEntries
 from wallet_api.records.pages import PageCursors
@@ -152,6 +154,8 @@ class Services:
     correcting: Correcting
     sharing: Sharing
     parking: ParkingDesk
+    card_doses: CardDoses
+    exports: ExportDesk
 
 
 def services() -> Services:

@@ -18,6 +18,7 @@ from wallet_api.audit import errors as audit
 from wallet_api.breaches import errors as breaches
 from wallet_api.corrections import errors as corrections
 from wallet_api.events import errors as events
+from wallet_api.exports import errors as exports
 from wallet_api.identity import errors as identity
 from wallet_api.infra import metrics
 from wallet_api.infra.crypto import errors as crypto
@@ -75,6 +76,9 @@ STATUS: dict[type[Exception], int] = {
     records.PersonNotMatched: 422,
     records.EntryRefused: 422,
     records.NotSelfReported: 409,
+    records.CardRefused: 422,
+    records.NoDoses: 409,
+    records.BookChanged: 503,
     identity.TokenRefused: 401,
     identity.StepUpNeeded: 401,
     identity.CitizenUnknown: 404,
@@ -134,6 +138,10 @@ STATUS: dict[type[Exception], int] = {
     shares.ShareOutOfBounds: 422,
     shares.TooManyShares: 409,
     shares.SharingRestricted: 409,
+    exports.ExportNotFound: 404,
+    exports.ExportNotReady: 409,
+    exports.TooManyExports: 409,
+    exports.ExportRestricted: 409,
     crypto.BadReference: 404,
     crypto.BadCursor: 400,
     crypto.KeyUnavailable: 503,
@@ -314,7 +322,7 @@ def _where(why: Exception) -> list[dict[str, str]]:
         return [{"pointer": f"/{why.field}", "code": "range", "message": ""}]
     if isinstance(why, ConsentUnreadable):
         return [{"pointer": each.place, "code": each.code, "message": ""} for each in why.faults]
-    if isinstance(why, records.BundleRefused | records.EntryRefused):
+    if isinstance(why, records.BundleRefused | records.EntryRefused | records.CardRefused):
         return [{"pointer": why.pointer, "code": why.fault, "message": ""}]
     return [{"pointer": "", "code": why.fault, "message": ""}] if isinstance(why, MalformedBody) else []
 

@@ -87,6 +87,7 @@ class Settings:
     lookup_blur: int = 0
     checkpoint_dirs: tuple[Path, ...] = ()
     sync_days: int = 90
+    export_hours: int = 24
 
     @property
     def dev(self) -> bool:
@@ -154,6 +155,7 @@ def _read(env: Mapping[str, str], faults: list[str]) -> Settings:
         otlp_endpoint=env.get("WALLET_OTLP_ENDPOINT") or "",
         lookup_blur=_count("LOOKUP_BLUR", env.get("WALLET_LOOKUP_BLUR") or "20", 1000, faults),
         webhook_hosts=_hosts(env.get("WALLET_WEBHOOK_HOSTS"), faults),
+        export_hours=_count("EXPORT_HOURS", env.get("WALLET_EXPORT_HOURS") or "24", 168, faults, 1),
         checkpoint_dirs=_paths(env.get("WALLET_CHECKPOINT_DIRS") or str(data / "checkpoints")),
         sync_days=_count("SYNC_DAYS", env.get("WALLET_SYNC_DAYS") or "90", 366, faults, 1),
     )

@@ -27,8 +27,9 @@ WAKE_TASK: Final = "wallet.wake"
 DELIVER_TASK: Final = "wallet.deliver_shard"
 SWEEP_TASK: Final = "wallet.sweep"
 EVENTS_TASK: Final = "wallet.push_events"
+EXPORTS_TASK: Final = "wallet.make_exports"
 
-EVERY: Final = {WAKE_TASK: 3.0, EVENTS_TASK: 5.0, TODAY_TASK: 15.0, SWEEP_TASK: 30.0}
+EVERY: Final = {EXPORTS_TASK: 2.0, WAKE_TASK: 3.0, EVENTS_TASK: 5.0, TODAY_TASK: 15.0, SWEEP_TASK: 30.0}
 """Seconds from one call of the beat to the next. Not the send times: those are in the outbox."""
 
 _BATCHES_A_TASK: Final = 20  # then another shard has its turn
@@ -92,6 +93,13 @@ def _register(app: Celery, services: Services, sender: Delivery) -> None:
     def push_events() -> None:
         """Push to webhooks what they were not sent yet."""
         _push_events(services)
+
+    @app.task(shared=False, name=EXPORTS_TASK)
+    def make_exports() -> None:
+        """Make the file that has waited longest. One at a time: reminders wait meanwhile."""
+        made = services.exports.make_next()
+        if made is not None:
+            say("export_made", state=made.state)
 
     @app.task(shared=False, name=SWEEP_TASK)
     def sweep() -> None:

@@ -30,6 +30,8 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "rights.RightsRequests"): examples.RIGHTS_REQUEST,
     ("POST", "corrections.Corrections"): examples.CORRECTION,
     ("POST", "shares.ShareLinks"): examples.SHARE,
+    ("POST", "health-cards.HealthCards"): examples.HEALTH_CARD,
+    ("POST", "exports.ExportOrders"): examples.EXPORT,
     ("POST", "co-consents.CoApproval"): {"notice": {"version": "1", "locale": "vi"}},
     ("POST", "co-consents.Resumption"): {"notice": {"version": "1", "locale": "vi"}},
     ("POST", "family.Family"): {

@@ -325,6 +325,7 @@ def test_a_store_admits_exactly_what_the_predicate_admits(
         after = Position(page[-1].occurred_on.first_day.isoformat(), page[-1].id)
     assert found == expected
     assert full_book.count("citizen", predicate) == Counter(each.category for each in admitted)
+    assert full_book.admitted_ids("citizen", predicate) == {each.id for each in admitted}
     some = RECORDS[len(found) % len(RECORDS)]
     got = full_book.get("citizen", some.id, predicate)
     assert (got is not None) == (some in admitted)

@@ -25,6 +25,8 @@ PARTS: dict[str, tuple[str, ...]] = {
         "erasures",
         "rights",
         "shares",
+        "health-cards",
+        "exports",
         "corrections",
         "disputes",
         "changes",
@@ -62,7 +64,7 @@ PARTS: dict[str, tuple[str, ...]] = {
         "mismatches",
         "parked",
     ),
-    "public": ("share-links", "code-systems", "proofs", "oauth", "service", "fhir-metadata"),
+    "public": ("share-links", "code-systems", "proofs", "card-issuer", "oauth", "service", "fhir-metadata"),
 }
 """Tags of the document, by who is sent to them."""
 DAILY: dict[str, tuple[str, ...]] = {

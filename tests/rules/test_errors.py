@@ -24,11 +24,14 @@ PACKAGES = {
     "wallet_api.identity.errors": "IdentityError",
     "wallet_api.infra.crypto.errors": "CryptoError",
     "wallet_api.records.errors": "RecordError",
+    "wallet_api.exports.errors": "ExportError",
 }
 NEVER_ANSWERED = {
     "BadProgramme": "a programme file that cannot be read stops the start",
     "BadTemplate": "a text file that cannot be read stops the start",
     "BadChannel": "the worker's own set-up is wrong; no request sees it",
+    "StaleExport": "a file was taken away while it was made: the worker sees it, no request does",
+    "ExportEnded": "a file ceased to be somebody's while it was made: the worker sees it, no request does",
     "LeaseLost": "another worker has taken a batch over; the worker that lost it sees it, no request does",
     "BadCheckpoint": "raised by the verifier on the command line",
     "KekInUse": "raised by key work on the command line",
@@ -44,6 +47,7 @@ CARRIERS = {
     "wrong": 1,
     "tried": 1,
     "BundleRefused": 1,
+    "CardRefused": 1,
     "EntryRefused": 1,
     "MalformedBody": 0,
     "Row": 2,

@@ -99,6 +99,12 @@ def requests(made: Granted) -> Iterator[tuple[str, Callable[[], Any]]]:
         yield path, lambda path=path: world.get(f"/citizens/me/{path}", an)  # type: ignore[misc]  # a default binds it
     own = {"kind": "body_weight", "occurred_on": "2026", "value": 60}
     yield "entering", lambda: world.post("/citizens/me/records", an, own)
+    yield "cards", lambda: world.post("/citizens/me/cards", an, {"kind": "immunization"})
+    order = found_in(world.post("/citizens/me/exports", an, {"format": "fhir"}))["id"]
+    yield "ordering a file", lambda: world.post("/citizens/me/exports", an, {"format": "fhir"})
+    while world.services.exports.make_next() is not None:
+        pass
+    yield "fetching a file", lambda: world.get(f"/citizens/me/exports/{order}/file", an)
     yield "opening", made.open
     yield "reading", lambda: made.read(session)
     yield "reading one", lambda: made.read(session, path=f"/{theirs}")

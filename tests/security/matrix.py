@@ -185,6 +185,8 @@ BODIES: dict[str, Body] = {
         "kind": "summary",
         "expires_at": (cast.world.now() + timedelta(days=1)).isoformat(),
     },
+    "POST /citizens/<citizen>/cards": lambda cast, meant: {"kind": "immunization"},
+    "POST /citizens/<citizen>/exports": lambda cast, meant: {"format": "fhir"},
     "POST /share-links/<link>": lambda cast, meant: {"recipient": "BS. Thử"},
     "POST /ops/rights-requests/<rights_id>/acknowledgement": lambda cast, meant: {"with_others": False},
     "POST /ops/rights-requests/<rights_id>/extension": lambda cast, meant: {"note": "x"},

@@ -26,6 +26,7 @@ from wallet_api.corrections.desk import Asked as Correcting
 from wallet_api.corrections.disputes import DisputeDesk, NotMine
 from wallet_api.corrections.model import Answer
 from wallet_api.corrections.model import EvidenceFile as EvidenceSent
+from wallet_api.exports.model import Export
 from wallet_api.identity.errors import OrganisationUnknown
 from wallet_api.identity.evidence import EvidenceFile
 from wallet_api.identity.family import Claim
@@ -97,12 +98,14 @@ class Cast:
         self.entries: dict[str, str] = {}
         self.rights: dict[str, str] = {}
         self.shares: dict[str, str] = {}
+        self.exports: dict[str, str] = {}
         self.file_of_citizen = ""
         self.corrections: dict[str, tuple[str, str]] = {}
         for name in books:
             self._fill(self.people[name])
         if "girl" in books:
             self._hide("girl")
+            self._export(self.people["girl"])  # made before, it would hold what is hidden from its reader
         self.given = self._given()
         self.intakes = self._intakes()
         self.never = Absent("001088999999")
@@ -218,6 +221,8 @@ class Cast:
             self._raise_flag()
         if name == "share_id" and identity in CITIZENS:
             self._share(self.people[_OWN[identity]])
+        if name == "export_id" and identity in CITIZENS:
+            self._export(self.people[_OWN[identity]])
         if name == "guardianship_id":
             self._claim(self.people[_OWN.get(identity, "citizen")])
         if identity not in CITIZENS:
@@ -243,6 +248,7 @@ class Cast:
         found |= {"guardianship_id": self.claims[who.id], "entry_ref": self.entries[who.id]}
         found |= {"rights_id": self.rights[who.id], "correction_id": self.corrections[who.id][0]}
         found |= {"share_id": self.shares[who.id], "visit_id": self.visits[who.id]}
+        found |= {"export_id": self.exports[who.id]}
         return found | {"installation_id": self.apps[who.id], "message_id": self.messages[who.id]}
 
     def _held(self, holder: str, position: int) -> Target:
@@ -291,6 +297,7 @@ class Cast:
             step(whose)
         self._copied(whose)
         self._share(whose)
+        self._export(whose)
         self._read_log(whose)
         self._correct(whose)
 
@@ -435,6 +442,30 @@ class Cast:
         )
         self.shares[whose.id] = self.world.services.sharing.desk.make(wish, lambda _: None).id
         return link
+
+    def _export(self, whose: Person) -> None:
+        """A file that lies ready for whoever reads this book: the person, or the guardian of a child."""
+        reader = {self.people["baby"].id: "guardian", self.people["girl"].id: "companion"}.get(whose.id)
+        now = self.world.now()
+        wish = Export(
+            id=new_id(),
+            citizen_id=whose.id,
+            made_by=whose.id if reader is None else self.people[reader].id,
+            relation="self" if reader is None else "guardian",
+            client_id="app",
+            format="fhir",
+            scope="book",
+            encounter_id=None,
+            locale="vi",
+            asked_at=now,
+            expires_at=now + timedelta(days=1),
+            due_at=now,
+        )
+        if whose.id in self.exports:  # only so many lie ready at once
+            self.world.db["exports"].delete_many({"citizen_id": whose.id})
+        self.exports[whose.id] = self.world.services.exports.ask(wish).id
+        while self.world.services.exports.make_next() is not None:
+            pass
 
     def _share_id(self, link: str) -> str:
         with self.world.app.app_context():
@@ -607,6 +638,7 @@ _OWN = {"citizen": "citizen", "guardian": "baby", "companion": "girl"}
 _THINGS = (
     *("record_id", "request_id", "grant_id", "session_id", "installation_id", "message_id"),
     *("guardianship_id", "entry_ref", "rights_id", "correction_id", "share_id", "visit_id"),
+    "export_id",
 )
 
 

@@ -109,6 +109,9 @@ class Idle:
     def due(self, limit: int) -> Sequence[Any]:
         return ()
 
+    def make_next(self) -> None:
+        return None
+
 
 @dataclass(frozen=True)
 class Services:
@@ -118,6 +121,7 @@ class Services:
     emergencies: Idle = field(default_factory=Idle)
     rights: Idle = field(default_factory=Idle)
     telling: Idle = field(default_factory=Idle)
+    exports: Idle = field(default_factory=Idle)
 
 
 def build(settings: Settings, mode: str = "send") -> Services:

@@ -72,6 +72,7 @@ BUDGETS: Mapping[str, Budget] = _table(
     Budget("device", 10, _DAY),
     Budget("visit_code", 20, _HOUR),
     Budget("share", 20, _HOUR),
+    Budget("export", 10, _HOUR),
     Budget("family_claim", 5, _DAY, closed=True),
     Budget("family_file", 20, _DAY),
     Budget("correction_file", 20, _DAY),

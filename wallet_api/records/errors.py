@@ -99,6 +99,29 @@ class EntryRefused(RecordError):
         self.fault = fault
 
 
+class CardRefused(RecordError):
+    """What is wanted on a health card cannot stand there; `pointer` says where, `fault` why (422)."""
+
+    code = "card_refused"
+
+    def __init__(self, pointer: str, fault: str) -> None:
+        super().__init__(f"{pointer}: {fault}")
+        self.pointer = pointer
+        self.fault = fault
+
+
+class NoDoses(RecordError):
+    """Nothing this reader may show stands on a health card (409)."""
+
+    code = "no_doses"
+
+
+class BookChanged(RecordError):
+    """What was read is no more what may be shown; it may be asked for again (503)."""
+
+    code = "unavailable"
+
+
 class NotSelfReported(RecordError):
     """Only what somebody entered themselves can be changed by them (409)."""
 

@@ -95,6 +95,10 @@ class MemoryRecords:
         """How many records of each category the predicate admits."""
         return dict(Counter(each.category for each in self._admitted(citizen_id, predicate)))
 
+    def admitted_ids(self, citizen_id: str, predicate: Predicate) -> frozenset[str]:
+        """The ids of all admitted records."""
+        return frozenset(each.id for each in self._admitted(citizen_id, predicate))
+
     def of_categories(
         self, citizen_id: str, categories: Sequence[str], predicate: Predicate, unit: Unit = None
     ) -> list[Record]:

@@ -47,6 +47,9 @@ class Records(Protocol):
     def count(self, citizen_id: str, predicate: Predicate) -> dict[str, int]:
         """How many records of each category the predicate admits."""
 
+    def admitted_ids(self, citizen_id: str, predicate: Predicate) -> frozenset[str]:
+        """The ids of all admitted records: for asking once more whether what was read may still be seen."""
+
     def of_categories(
         self, citizen_id: str, categories: Sequence[str], predicate: Predicate, unit: Unit = None
     ) -> list[Record]:

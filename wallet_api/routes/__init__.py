@@ -17,6 +17,7 @@ from wallet_api.routes.emergency import emergency
 from wallet_api.routes.emergency_reviews import reviews
 from wallet_api.routes.erasures import erasures, holders, overdue
 from wallet_api.routes.events import events
+from wallet_api.routes.exports import exports
 from wallet_api.routes.family import family
 from wallet_api.routes.family_desk import family_desk
 from wallet_api.routes.fhir_audit_events import fhir_audit_events
@@ -28,6 +29,7 @@ from wallet_api.routes.fhir_summary import fhir_summary
 from wallet_api.routes.grants import grants
 from wallet_api.routes.guarded import GuardedBlueprint
 from wallet_api.routes.health import health
+from wallet_api.routes.health_cards import card_issuer, health_cards
 from wallet_api.routes.log_proofs import log_proofs
 from wallet_api.routes.mismatches import mismatches
 from wallet_api.routes.observing import observing
@@ -85,6 +87,8 @@ BLUEPRINTS: tuple[GuardedBlueprint, ...] = (
     parked,
     shares,
     share_links,
+    health_cards,
+    exports,
     reviews,
     fhir_consents,
     fhir_audit_events,
@@ -94,6 +98,7 @@ BLUEPRINTS: tuple[GuardedBlueprint, ...] = (
     fhir_summary,
     code_systems,
     proofs,
+    card_issuer,
     directory,
 )
 PLAIN_BLUEPRINTS: tuple[Blueprint, ...] = (health, observing)
@@ -112,6 +117,7 @@ PUBLIC: dict[str, str] = {
     "proofs.CardKeys": "published public keys",
     "proofs.EventKeys": "published public keys",
     "proofs.CheckpointKeys": "published public keys",
+    "card-issuer.HealthCardKeys": "published public keys",
     "share-links.Manifest": "whoever holds a share link; guarded by its 256 bits, a passcode and counts",
     "share-links.SharedFile": "what a manifest names; guarded likewise, and by a sealed ticket",
     "api-docs.openapi_json": "documentation",

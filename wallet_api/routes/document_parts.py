@@ -54,6 +54,7 @@ PATH_NAMES: dict[str, tuple[dict[str, Any], str]] = {
     "emergency_id": (_ID, "The `id` of an emergency access and of its review."),
     "record_id": (_ID, "The `id` of a record."),
     "share_id": (_ID, "The `id` of a share link."),
+    "export_id": (_ID, "The `id` of an export."),
     "link": (
         {"type": "string", "pattern": "^[A-Za-z0-9_-]{43}$", "minLength": 43, "maxLength": 43},
         "The last part of the `url` in a share link.",

@@ -32,6 +32,7 @@ OWNED: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     },
     "rights": {"correction_files": ("citizen_id",)},
     "shares": {"shares": ("citizen_id",)},
+    "exports": {"exports": ("citizen_id",), "export_parts": ("citizen_id",)},
     "profile": {
         "citizens": ("_id",),
         "guardianships": ("dependent_id", "guardian_id"),

@@ -199,6 +199,15 @@ class MongoRecords(BookVisibility):
         )
         return {each["_id"]: each["count"] for each in found}
 
+    def admitted_ids(self, citizen_id: str, predicate: Predicate) -> frozenset[str]:
+        """The ids of all admitted records; the whole book is looked through, and nothing of it opened."""
+        stages = [
+            {"$match": {"citizen_id": citizen_id}},
+            {"$match": self._compiled(predicate)},
+            {"$project": {"_id": 1}},
+        ]
+        return frozenset(each["_id"] for each in self._records.aggregate(stages))
+
     def of_categories(
         self,
         citizen_id: str,

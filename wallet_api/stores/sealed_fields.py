@@ -19,6 +19,10 @@ from wallet_api.stores.corrections import COLLECTION as CORRECTIONS
 from wallet_api.stores.corrections import FILES as CORRECTION_FILES
 from wallet_api.stores.corrections import file_place as correction_file_place
 from wallet_api.stores.corrections import place_of as correction_place
+from wallet_api.stores.exports import COLLECTION as EXPORTS
+from wallet_api.stores.exports import PARTS as EXPORT_PARTS
+from wallet_api.stores.exports import part_place as export_part_place
+from wallet_api.stores.exports import place_of as export_place
 from wallet_api.stores.reminding import RETENTION_CLASS as REMINDERS
 from wallet_api.stores.rights import COLLECTION as RIGHTS
 from wallet_api.stores.rights import place_of as rights_place
@@ -169,6 +173,8 @@ SEALED: Final[tuple[SealedField, ...]] = (
     SealedField(CORRECTIONS, "content", correction_place),
     SealedField(CORRECTION_FILES, "sealed", correction_file_place),
     SealedField(SHARES, "content", share_place),
+    SealedField(EXPORTS, "content", export_place),
+    SealedField(EXPORT_PARTS, "content", export_part_place),
     SealedField(
         "breaches",
         "content",

@@ -30,6 +30,7 @@ from wallet_api.infra.ids import new_id
 from wallet_api.infra.logs import say
 from wallet_api.infra.mongo import Db, connect, end_left_transactions
 from wallet_api.infra.readiness import Readiness
+from wallet_api.records.card_doses import CardDoses
 from wallet_api.records.intake import IntakeParts, IntakeService
 from wallet_api.records.own_entries import OwnEntries, OwnParts
 from wallet_api.records.pages import PageCursors
@@ -65,6 +66,7 @@ from wallet_api.wiring.care import BookCare, FamilyRecipients, SeenPlans
 from wallet_api.wiring.corrections import build_correcting
 from wallet_api.wiring.emergencies import build_emergencies
 from wallet_api.wiring.events import build_telling
+from wallet_api.wiring.exports import build_exports
 from wallet_api.wiring.intake_books import match_with, prepare_with
 from wallet_api.wiring.licences import LicenceWindow
 from wallet_api.wiring.limits import build_limits
@@ -214,6 +216,8 @@ def _assemble(settings: Settings, db: Db, keys: KeyStore, now: Callable[[], date
         ),
         sharing=build_sharing(db, cipher, identity, records, log, now),
         parking=parking,
+        card_doses=CardDoses(records, log, now),
+        exports=build_exports(settings, db, cipher, keys, identity, records, log, now),
     )
 
 

@@ -79,6 +79,13 @@ class Cast:
         path.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
         return path
 
+    def leave_file(self, name: str, content: bytes) -> Path:
+        """The same for a file as it was fetched."""
+        PROOFS.mkdir(parents=True, exist_ok=True)
+        path = PROOFS / name
+        path.write_bytes(content)
+        return path
+
     def _listen(self) -> None:
         heard: list[tuple[Http, str]] = [
             (self.citizen, "citizen app"),

@@ -67,11 +67,18 @@ class Http:
         reply = self._session.request(
             method, urljoin(self.base, path), timeout=PATIENCE, allow_redirects=False, **more
         )
-        plain = "json" not in reply.headers.get("Content-Type", "")
-        body = reply.text if plain or not reply.content else reply.json()
+        body: Any = _body(reply)
         answer = Answered(method, path, reply.status_code, body, reply.headers)
         self.heard(answer)
         return answer
+
+
+def _body(reply: requests.Response) -> Any:
+    """JSON as what it says, a PDF as its bytes, the rest as text."""
+    kind = reply.headers.get("Content-Type", "")
+    if kind == "application/pdf":
+        return reply.content
+    return reply.json() if "json" in kind and reply.content else reply.text
 
 
 class _Bearer(Http):
@@ -88,6 +95,14 @@ class _Bearer(Http):
         if answer.status == 401 and answer.code == "invalid_token" and self.renew():
             return self._with_token(method, path, **more)
         return answer
+
+    def quietly(self, method: str, path: str) -> Answered:
+        """The same for a question that is asked again and again: nobody hears of it."""
+        heard, self.heard = self.heard, lambda answer: None
+        try:
+            return self.call(method, path)
+        finally:
+            self.heard = heard
 
     def renew(self) -> bool:
         """Get a fresh access token without a person; says whether that worked. By itself a client cannot."""

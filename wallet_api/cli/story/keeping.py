@@ -1,4 +1,5 @@
-"""The book in An's hands: a wrong value is corrected, a link shows it to a stranger, a card works offline."""
+"""The book in An's hands: a wrong value is corrected, a link shows it to a stranger, cards and paper verify
+offline."""
 
 from __future__ import annotations
 
@@ -14,6 +15,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from wallet_api.cli.story.arriving import visit_file
 from wallet_api.cli.story.cast import Act, Cast
 from wallet_api.cli.story.clients import Answered, Http
+from wallet_api.exports import verifier
 from wallet_api.infra.clock import vn_day
 from wallet_api.infra.crypto.framing import from_base64url
 
@@ -107,4 +109,60 @@ def a_card_works_offline(cast: Cast) -> None:
     cast.journal.must(False, "a changed card must not verify.")
 
 
-ACTS: tuple[Act, ...] = (a_wrong_value_is_corrected, a_link_shows_what_may_be_seen, a_card_works_offline)
+def a_vaccination_card_is_scanned(cast: Cast) -> None:
+    """A SMART Health Card: read from the digits of its QR code, checked with the issuer's published keys."""
+    cast.journal.step("A card of An's vaccinations, in one QR code, for any verifier of SMART Health Cards")
+    cast.citizen.sign_in("an")  # what leaves the book asks for a fresh sign-in
+    made = cast.journal.answered(
+        cast.citizen.call("POST", f"{_MINE}/cards", json={"kind": "immunization"}), 201
+    )
+    digits = made["cards"][0]["qr"].removeprefix("shc:/")
+    card = "".join(chr(int(digits[at : at + 2]) + 45) for at in range(0, len(digits), 2))
+    issuer = json.loads(zlib.decompress(from_base64url(card.split(".")[1]), -zlib.MAX_WBITS))["iss"]
+    cast.journal.must(issuer == made["issuer"], "the card must name its issuer.")
+    scanner = Http(cast.wallet.url)
+    scanner.heard = cast.journal.heard("any scanner")
+    found = scanner.send("GET", f"{urlsplit(issuer).path}/.well-known/jwks.json")
+    keys = jwt.PyJWKSet.from_dict(cast.journal.answered(found, 200))
+    signed = jwt.PyJWS().decode(card, keys[jwt.get_unverified_header(card)["kid"]], algorithms=["ES256"])
+    told = json.loads(zlib.decompress(signed, -zlib.MAX_WBITS))
+    entries = told["vc"]["credentialSubject"]["fhirBundle"]["entry"]
+    doses = [each["resource"]["occurrenceDateTime"] for each in entries[1:]]
+    cast.journal.note(digits=len(digits), vaccinations=doses)
+    cast.journal.must(bool(doses), "the card must tell a vaccination.")
+
+
+def a_printed_book_verifies_offline(cast: Cast) -> None:
+    """The book as PDF, made by the worker and checked with the verifier of one file."""
+    cast.journal.step("The book on paper: the worker makes a PDF, its signature covers every byte")
+    order = cast.journal.answered(cast.citizen.call("POST", f"{_MINE}/exports", json={"format": "pdf"}), 202)
+    path = f"{_MINE}/exports/{order['id']}"
+
+    def ready() -> bool:
+        found: bool = cast.citizen.quietly("GET", path).body["state"] == "ready"
+        return found
+
+    cast.journal.soon("the PDF", ready)
+    pdf = cast.journal.answered(cast.citizen.call("GET", f"{path}/file"), 200)
+    keys = cast.journal.answered(cast.citizen.send("GET", "/.well-known/card-jwks.json"), 200)
+    said = verifier.check(pdf, keys)
+    cast.journal.note(kept_at=cast.leave_file("book.pdf", pdf), entries=said["count"])
+    cast.leave_proof("card-keys.json", keys)
+    changed = bytearray(pdf)
+    changed[len(changed) // 2] ^= 1
+    try:
+        verifier.check(bytes(changed), keys)
+    except verifier.NotProven:
+        cast.journal.note(a_changed_byte="refused")
+    else:
+        cast.journal.must(False, "a changed file must not verify.")
+    cast.journal.answered(cast.citizen.call("DELETE", path), 204)
+
+
+ACTS: tuple[Act, ...] = (
+    a_wrong_value_is_corrected,
+    a_link_shows_what_may_be_seen,
+    a_card_works_offline,
+    a_vaccination_card_is_scanned,
+    a_printed_book_verifies_offline,
+)

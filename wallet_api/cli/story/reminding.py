@@ -158,11 +158,7 @@ def _measles_rubella(cast: Cast) -> dict[str, Any]:
 
 
 def _quietly(cast: Cast, path: str) -> Any:
-    heard, cast.citizen.heard = cast.citizen.heard, lambda answer: None
-    try:
-        return cast.journal.answered(cast.citizen.call("GET", path), 200)
-    finally:
-        cast.citizen.heard = heard
+    return cast.journal.answered(cast.citizen.quietly("GET", path), 200)
 
 
 def _message(cast: Cast) -> dict[str, Any] | None:

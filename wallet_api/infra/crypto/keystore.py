@@ -33,7 +33,15 @@ from wallet_api.infra.crypto.shelf import FileShelf, KeyShelf, MemoryShelf
 
 SecretName = Literal["index", "reference", "cursor", "label", "etag"]
 SigningUse = Literal[
-    "token", "receipt", "card", "event", "vneid_client", "ops_client", "checkpoint", "backup"
+    "token",
+    "receipt",
+    "card",
+    "health_card",
+    "event",
+    "vneid_client",
+    "ops_client",
+    "checkpoint",
+    "backup",
 ]
 
 SECRETS: Final[tuple[SecretName, ...]] = ("index", "reference", "cursor", "label", "etag")
@@ -41,6 +49,7 @@ ALGORITHMS: Final[dict[SigningUse, str]] = {
     "token": "ES256",
     "receipt": "ES256",
     "card": "ES256",
+    "health_card": "ES256",
     "event": "ES256",
     "vneid_client": "ES256",
     "ops_client": "ES256",

@@ -53,6 +53,8 @@ SHARE: Final[Example] = {
     "use_limit": 3,
     "passcode": "khong-de-doan",
 }
+HEALTH_CARD: Final[Example] = {"kind": "immunization"}
+EXPORT: Final[Example] = {"format": "pdf"}
 MANIFEST: Final[Example] = {"recipient": "BS. Ví Dụ, Phòng khám Ví Dụ", "passcode": "khong-de-doan"}
 PREFERENCES: Final[Example] = {"opted_out": [], "from_hour": 8, "to_hour": 20, "locale": "vi"}
 DEVICE: Final[Example] = {

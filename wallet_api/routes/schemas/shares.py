@@ -36,9 +36,9 @@ _DEMANDED = {"records": "record_ids", "categories": "categories"}
 class RecordId(fields.String):
     """The id of a record."""
 
-    def __init__(self) -> None:
+    def __init__(self, **options: Any) -> None:
         super().__init__(
-            validate=validate.Regexp(ID_PATTERN), metadata={"json_schema": {"pattern": ID_PATTERN}}
+            validate=validate.Regexp(ID_PATTERN), metadata={"json_schema": {"pattern": ID_PATTERN}}, **options
         )
 
 
