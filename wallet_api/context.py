@@ -29,6 +29,7 @@ from wallet_api.corrections.model import Correction, Dispute
 from wallet_api.events.duties import ErasureService
 from wallet_api.events.feed import Feed
 from wallet_api.events.webhooks import WebhookRegister, WebhookSender
+from wallet_api.identity.births import BirthDesk
 from wallet_api.identity.evidence import EvidenceStore
 from wallet_api.identity.model import Caller
 from wallet_api.identity.service import Identity
@@ -133,6 +134,7 @@ class Services:
     log: AccessLog
     identity: Identity
     evidence: EvidenceStore
+    births: BirthDesk
     safety: SafetyDesk
     consent: CoConsentService
     assisted: AssistedConsentService

@@ -42,6 +42,7 @@ PARTS: dict[str, tuple[str, ...]] = {
         "events",
         "holders",
         "flagging",
+        "births",
         "correction-answers",
     ),
     "ops": (
@@ -50,6 +51,7 @@ PARTS: dict[str, tuple[str, ...]] = {
         "organisations",
         "webhooks",
         "accounts",
+        "numbers",
         "breaches",
         "family-desk",
         "rights-desk",

@@ -130,6 +130,7 @@ GET    /provider/consent-requests/<request_ref>                     200 A.A.   -
 POST   /provider/consent-requests/<request_ref>/assent-attestation  202 A.A.   -.A.      PPPP
 POST   /provider/assisted-consents                                  201 AAAA   AAAA      PPPP
 GET    /provider/assisted-consents/<assisted_ref>/print             200 A.A.   -.A.      PPPP
+POST   /provider/births                                             201 AAAA   AAAA      PPPP
 POST   /provider/safety-flags                                       201 A.A.   -.A.      PPPP
 POST   /provider/access-sessions                                    201 A.E.   -.E.      P.P.
 GET    /provider/citizens/<citizen_ref>/records                     200 A.E.   -.E.      P.P.
@@ -177,6 +178,8 @@ POST   /ops/guardianships/<guardianship_id>/refusal                 200 A--.    
 POST   /ops/guardianships/<guardianship_id>/end                     200 A--.      R--R     R--R
 POST   /ops/safety-flags                                            201 R--R      R--R     A--.
 DELETE /ops/safety-flags/<flag_id>                                  204 R--R      R--R     A--.
+POST   /ops/births                                                  201 A         R        R
+POST   /ops/number-links                                            201 A--.      R--R     R--R
 POST   /ops/account-changes                                         201 A--.      R--R     R--R
 GET    /ops/emergency-reviews                                       200 R         R        A
 POST   /ops/emergency-reviews/<emergency_id>/decision               200 R--R      R--R     A--.

@@ -67,6 +67,8 @@ class Action(StrEnum):
     ACCOUNT_CREATED = "account:created"
     ACCOUNT_CHANGED = "account:changed"
     ACCOUNT_CLOSED = "account:closed"
+    BIRTH_REGISTERED = "birth:registered"
+    NUMBER_LINKED = "number:linked"
     GUARDIANSHIP_CLAIMED = "guardianship:claimed"
     GUARDIANSHIP_STARTED = "guardianship:started"
     GUARDIANSHIP_ENDED = "guardianship:ended"

@@ -8,7 +8,7 @@ from typing import Literal
 
 CallerKind = Literal["citizen", "provider", "ops"]
 ClientKind = Literal["app", "provider", "ops"]
-IdentifierKind = Literal["national_id", "insurance_number"]
+IdentifierKind = Literal["national_id", "insurance_number", "birth_reference"]
 Sex = Literal["male", "female", "other", "unknown"]
 Role = Literal["operator", "reviewer", "registrar"]
 Relation = Literal["minor", "adult"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Blueprint
 
 from wallet_api.routes.accounts import accounts
+from wallet_api.routes.births import births, numbers
 from wallet_api.routes.breaches import breaches
 from wallet_api.routes.citizens import citizens
 from wallet_api.routes.co_consents import co_consents
@@ -68,6 +69,8 @@ BLUEPRINTS: tuple[GuardedBlueprint, ...] = (
     webhooks,
     overdue,
     accounts,
+    births,
+    numbers,
     erasures,
     breaches,
     rights,

@@ -67,7 +67,7 @@ class AccountChanges(MethodView):
 
 
 def _known(national_id: str) -> str:
-    found = services().identity.people.resolve("national_id", national_id)
+    found = services().identity.people.whose("national_id", national_id)
     if found is None:
         log_act(Action.ACCOUNT_CHANGED, None, reason="unknown_number", refused=True)
         raise CitizenUnknown("no such citizen")

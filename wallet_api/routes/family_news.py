@@ -1,4 +1,4 @@
-"""Messages to the people concerned: of guardianships asked for, begun and ended, and of a consent heard."""
+"""Messages to the people concerned: of guardianships, births, numbers, and of a consent heard."""
 
 from __future__ import annotations
 
@@ -45,6 +45,30 @@ _TEXTS = {
         "en": (
             "A guardianship has ended",
             "What that guardian had consented to for the child is suspended until it is confirmed again.",
+        ),
+    },
+    "birth_registered": {
+        "vi": (
+            "Con của bạn đã có sổ sức khỏe",
+            "Một cơ sở y tế đã đăng ký con bạn và ghi nhận bạn là người giám hộ. Nếu không đúng, hãy báo cho "
+            "đường dây hỗ trợ.",
+        ),
+        "en": (
+            "Your child has a health book",
+            "A health facility registered your child and recorded you as its guardian. If that is not so, "
+            "tell the help line.",
+        ),
+    },
+    "number_linked": {
+        "vi": (
+            "Số định danh cá nhân đã được cập nhật",
+            "Một số định danh cá nhân đã được gắn vào sổ sức khỏe trong gia đình bạn. Mọi hồ sơ vẫn được giữ "
+            "nguyên. Nếu không đúng, hãy báo cho đường dây hỗ trợ.",
+        ),
+        "en": (
+            "A personal number was updated",
+            "A personal number was linked to a health book in your family. All records stay as they were. If "
+            "that is not so, tell the help line.",
         ),
     },
     "assisted_consent": {

@@ -98,6 +98,11 @@ _VERBS = {
     "account:created": {"vi": "tạo tài khoản", "en": "created the account"},
     "account:changed": {"vi": "thay đổi thông tin tài khoản", "en": "changed the account"},
     "account:closed": {"vi": "đóng tài khoản", "en": "closed the account"},
+    "birth:registered": {"vi": "đăng ký trẻ sơ sinh", "en": "registered a newborn"},
+    "number:linked": {
+        "vi": "gắn số định danh cá nhân vào sổ",
+        "en": "linked a personal number to the book",
+    },
     "guardianship:claimed": {"vi": "đề nghị làm người giám hộ", "en": "asked to be a guardian"},
     "guardianship:started": {"vi": "xác nhận một quan hệ giám hộ", "en": "confirmed a guardianship"},
     "guardianship:ended": {"vi": "chấm dứt một quan hệ giám hộ", "en": "ended a guardianship"},

@@ -33,6 +33,7 @@ OWNED: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     "rights": {"correction_files": ("citizen_id",)},
     "shares": {"shares": ("citizen_id",)},
     "profile": {
+        "births": ("_id",),
         "citizens": ("_id",),
         "guardianships": ("dependent_id", "guardian_id"),
         "guardianship_evidence": ("owner_id",),

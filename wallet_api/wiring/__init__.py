@@ -17,6 +17,7 @@ from wallet_api.audit.export import CheckpointFolder
 from wallet_api.audit.log import AccessLog
 from wallet_api.breaches.register import BreachRegister
 from wallet_api.context import Book, Services
+from wallet_api.identity.births import BirthDesk
 from wallet_api.identity.service import Identity, IdentityStores, build_identity
 from wallet_api.infra.clock import clock_from
 from wallet_api.infra.crypto.blind import BlindIndex
@@ -37,6 +38,7 @@ from wallet_api.records.safety import SafetyDesk
 from wallet_api.settings import Settings
 from wallet_api.stores.askings import MongoAskings
 from wallet_api.stores.audit_log import MongoAuditLog
+from wallet_api.stores.births import MongoBirths
 from wallet_api.stores.breaches import MongoBreaches
 from wallet_api.stores.citizen_keys import MongoCitizenKeys
 from wallet_api.stores.consents import MongoConsents
@@ -129,10 +131,11 @@ def _assemble(settings: Settings, db: Db, keys: KeyStore, now: Callable[[], date
     )
     reading = ReaderParts(records, access, consents.note_hiding, tell_opened, plans, log, pages, now)
     safety = SafetyDesk(MongoFlags(db, cipher), records)
+    births = BirthDesk(MongoBirths(db, cipher), identity.people, identity.family, blind.label_token, now)
     intake = IntakeParts(
         records=records,
         intakes=MongoIntakes(db, cipher),
-        match=match_with(identity.people, cipher.keys),
+        match=match_with(identity.people, cipher.keys, births.reference),
         prepare=prepare_with(cipher.keys),
         in_unit=records.in_unit,
         on_recorded=reminding.planning.replan,
@@ -165,6 +168,7 @@ def _assemble(settings: Settings, db: Db, keys: KeyStore, now: Callable[[], date
         log=log,
         identity=identity,
         evidence=MongoEvidence(db, cipher),
+        births=births,
         safety=safety,
         consent=consent,
         assisted=AssistedConsentService(consents, licences, now, new_id),
