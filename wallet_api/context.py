@@ -30,6 +30,7 @@ from wallet_api.events.duties import ErasureService
 from wallet_api.events.feed import Feed
 from wallet_api.events.webhooks import WebhookRegister, WebhookSender
 from wallet_api.identity.births import BirthDesk
+from wallet_api.identity.deaths import DeathDesk
 from wallet_api.identity.evidence import EvidenceStore
 from wallet_api.identity.model import Caller
 from wallet_api.identity.service import Identity
@@ -135,6 +136,7 @@ class Services:
     identity: Identity
     evidence: EvidenceStore
     births: BirthDesk
+    deaths: DeathDesk
     safety: SafetyDesk
     consent: CoConsentService
     assisted: AssistedConsentService

@@ -52,6 +52,8 @@ PARTS: dict[str, tuple[str, ...]] = {
         "webhooks",
         "accounts",
         "numbers",
+        "death-reports",
+        "death-reviews",
         "breaches",
         "family-desk",
         "rights-desk",

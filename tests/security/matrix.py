@@ -36,6 +36,7 @@ NOT_THINGS = {
     "code",
     "purpose",
     "breach_id",
+    "death_id",
     "emergency_id",
     "webhook_id",
     "client_id",
@@ -125,6 +126,14 @@ BODIES: dict[str, Body] = {
     ),
     "POST /provider/births": lambda cast, meant: _birth(cast, meant["person"].number, meant["person"].born),
     "POST /ops/births": lambda cast, meant: _birth(cast, NOBODYS, date(1999, 4, 1)),
+    "POST /ops/deaths": lambda cast, meant: {
+        "national_id": meant["mortal"],
+        "birth_date": cast.mortal.born.isoformat(),
+        "died_on": vn_day(cast.world.now()).isoformat(),
+        "evidence_kind": "death_certificate",
+        "paper_number": "KT-1",
+    },
+    "POST /ops/deaths/<death_id>/decision": lambda cast, meant: {"decision": "confirm"},
     "POST /ops/number-links": lambda cast, meant: {
         "person": {"national_id": meant["number"]},
         "birth_date": cast.people["citizen"].born.isoformat(),

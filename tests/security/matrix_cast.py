@@ -29,6 +29,7 @@ from wallet_api.corrections.model import EvidenceFile as EvidenceSent
 from wallet_api.identity.errors import OrganisationUnknown
 from wallet_api.identity.evidence import EvidenceFile
 from wallet_api.identity.family import Claim
+from wallet_api.infra.clock import vn_day
 from wallet_api.infra.crypto.framing import to_base64url
 from wallet_api.infra.ids import id_from_bytes, new_id
 from wallet_api.records.safety import SafetyFlag
@@ -120,6 +121,8 @@ class Cast:
         for doctor in (self.hospital, self.left, self.other_hospital):
             self._ask_author(doctor.organisation_id)
         self._open_dispute()
+        self.mortal = world.person()
+        self._report_death()
 
     # --- who calls -------------------------------------------------------------------------------------
 
@@ -184,12 +187,14 @@ class Cast:
             **self._link(exists),
             "purpose": "TREAT" if exists else "NO-SUCH-PURPOSE",
             "dispute_id": self.dispute if exists else new_id(),
+            "death_id": self.death if exists else new_id(),
         }
         if identity in PROVIDERS:
             named |= self._put_to(identity, position)
         meant = held.meant | {"guardian_id": self.people["citizen"].id, "dependent_id": self._ward(exists)}
         meant["number"] = self.people["citizen"].number if exists else NOBODYS
         meant["record_id"] = book["record_id"]
+        meant["mortal"] = self.mortal.number if exists else NOBODYS
         if identity in OPS:
             named["rights_id"] = self.case if exists else new_id()
         return Target(book | held.path | named, meant)
@@ -204,6 +209,8 @@ class Cast:
             self._add_webhook()
         if name == "dispute_id":
             self._open_dispute()
+        if name == "death_id":
+            self._report_death()
         if name == "correction_id" and identity in PROVIDERS:
             self._ask_author((self.left if identity == "ex_doctor" else self.hospital).organisation_id)
         if name == "organisation_id" and "/ops/organisations/" in operation:
@@ -525,6 +532,12 @@ class Cast:
         record_id = found_in(self.world.get("/citizens/me/records", whose))["items"][0]["id"]
         said = NotMine(whose.id, record_id, "condition", self.asker.organisation_id, whose.id, "self")
         self.dispute = self._disputes.open(said, lambda _: None).id
+
+    def _report_death(self) -> None:
+        """A death that waits for a reviewer."""
+        whose, today = self.world.person(), vn_day(self.world.now())
+        deaths = self.world.services.deaths
+        self.death = deaths.report(new_id(), whose.id, today, "death_certificate", "KT-1", "somebody").id
 
     @property
     def _disputes(self) -> DisputeDesk:

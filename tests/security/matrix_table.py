@@ -180,6 +180,10 @@ POST   /ops/safety-flags                                            201 R--R    
 DELETE /ops/safety-flags/<flag_id>                                  204 R--R      R--R     A--.
 POST   /ops/births                                                  201 A         R        R
 POST   /ops/number-links                                            201 A--.      R--R     R--R
+POST   /ops/deaths                                                  201 A--.      R--R     R--R
+GET    /ops/deaths                                                  200 R         R        A
+GET    /ops/deaths/<death_id>                                       200 R--R      R--R     A--.
+POST   /ops/deaths/<death_id>/decision                              200 R--R      R--R     A--.
 POST   /ops/account-changes                                         201 A--.      R--R     R--R
 GET    /ops/emergency-reviews                                       200 R         R        A
 POST   /ops/emergency-reviews/<emergency_id>/decision               200 R--R      R--R     A--.

@@ -183,6 +183,12 @@ class People:
         """Note that the person died: their sessions end, nobody signs in as them. Raises as `lock`."""
         self._shut_out(citizen_id, deceased_on=day)
 
+    def record_alive(self, citizen_id: str) -> None:
+        """Take back that the person died. What ended with it is not begun again. Raises as `lock`."""
+        found = self.citizen(citizen_id)
+        if found.deceased_on is not None:
+            self._save(replace(found, deceased_on=None), found)
+
     def lock(self, citizen_id: str) -> None:
         """Keep everybody from signing in as this person, say after a phone was lost; their sessions end.
 

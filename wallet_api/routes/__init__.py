@@ -12,6 +12,7 @@ from wallet_api.routes.co_consents import co_consents
 from wallet_api.routes.consents import consents
 from wallet_api.routes.correction_answers import correction_answers
 from wallet_api.routes.corrections import corrections
+from wallet_api.routes.deaths import death_reports, death_reviews
 from wallet_api.routes.disputes import disputes
 from wallet_api.routes.emergency import emergency
 from wallet_api.routes.emergency_reviews import reviews
@@ -71,6 +72,8 @@ BLUEPRINTS: tuple[GuardedBlueprint, ...] = (
     accounts,
     births,
     numbers,
+    death_reports,
+    death_reviews,
     erasures,
     breaches,
     rights,

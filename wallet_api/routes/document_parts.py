@@ -41,6 +41,7 @@ PATH_NAMES: Mapping[str, tuple[dict[str, Any], str]] = {
     "breach_id": (_ID, "The `id` of an entry of the register of breaches."),
     "rights_id": (_ID, "The `id` of a rights request."),
     "correction_id": (_ID, "The `id` of a request to correct a record."),
+    "death_id": (_ID, "The `id` of a report of a death."),
     "dispute_id": (_ID, "The `id` of a dispute about a record."),
     "webhook_id": (_ID, "The `id` of a webhook."),
     "client_id": (_ID, "The `client_id` of an organisation's system."),

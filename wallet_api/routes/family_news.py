@@ -71,6 +71,42 @@ _TEXTS = {
             "that is not so, tell the help line.",
         ),
     },
+    "death_reported": {
+        "vi": (
+            "Có người báo rằng bạn đã qua đời",
+            "Một báo tử về bạn đang chờ xác nhận. Nếu không đúng, hãy báo ngay cho đường dây hỗ trợ; chưa có "
+            "gì thay đổi.",
+        ),
+        "en": (
+            "Somebody reported that you died",
+            "A report of your death waits to be confirmed. If that is not so, tell the help line at once; "
+            "nothing has changed yet.",
+        ),
+    },
+    "death_reversed": {
+        "vi": (
+            "Ghi nhận tử vong đã được hủy",
+            "Việc ghi nhận nhầm đã được hủy. Sổ sức khỏe, sự đồng ý, giám hộ và lời nhắc được khôi phục như "
+            "trước. Hãy đăng nhập lại trên các thiết bị của bạn.",
+        ),
+        "en": (
+            "The record of a death was taken back",
+            "It was a mistake. The health book, consents, guardianships and reminders are as they were. "
+            "Sign in again on your devices.",
+        ),
+    },
+    "guardian_died": {
+        "vi": (
+            "Một người giám hộ đã qua đời",
+            "Quan hệ giám hộ đó đã chấm dứt. Nếu trẻ không còn người giám hộ, hãy liên hệ trạm y tế hoặc "
+            "đường dây hỗ trợ.",
+        ),
+        "en": (
+            "A guardian has died",
+            "That guardianship has ended. If a child is left without a guardian, tell your health station or "
+            "the help line.",
+        ),
+    },
     "assisted_consent": {
         "vi": (
             "Nhân viên y tế đã ghi nhận sự đồng ý của bạn",

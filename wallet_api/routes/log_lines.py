@@ -103,6 +103,13 @@ _VERBS = {
         "vi": "gắn số định danh cá nhân vào sổ",
         "en": "linked a personal number to the book",
     },
+    "death:reported": {"vi": "báo tử, chờ xác nhận", "en": "reported a death, to be confirmed"},
+    "death:read": {"vi": "xem một hồ sơ báo tử", "en": "looked at a report of a death"},
+    "death:refused": {"vi": "không chấp nhận một báo tử", "en": "did not accept a report of a death"},
+    "death:reversed": {
+        "vi": "hủy việc ghi nhận tử vong; mọi thứ được khôi phục",
+        "en": "took back that the person died; everything is restored",
+    },
     "guardianship:claimed": {"vi": "đề nghị làm người giám hộ", "en": "asked to be a guardian"},
     "guardianship:started": {"vi": "xác nhận một quan hệ giám hộ", "en": "confirmed a guardianship"},
     "guardianship:ended": {"vi": "chấm dứt một quan hệ giám hộ", "en": "ended a guardianship"},

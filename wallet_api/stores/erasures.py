@@ -35,6 +35,7 @@ OWNED: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     "profile": {
         "births": ("_id",),
         "citizens": ("_id",),
+        "deaths": ("citizen_id",),
         "guardianships": ("dependent_id", "guardian_id"),
         "guardianship_evidence": ("owner_id",),
         "safety_flags": ("citizen_id",),

@@ -62,6 +62,7 @@ from wallet_api.stores.sign_ins import MongoCodes, MongoJtis, MongoLoginAttempts
 from wallet_api.stores.visit_codes import MongoVisitCodes
 from wallet_api.wiring.care import BookCare, FamilyRecipients, SeenPlans
 from wallet_api.wiring.corrections import build_correcting
+from wallet_api.wiring.deaths import build_deaths
 from wallet_api.wiring.emergencies import build_emergencies
 from wallet_api.wiring.events import build_telling
 from wallet_api.wiring.intake_books import match_with, prepare_with
@@ -169,6 +170,7 @@ def _assemble(settings: Settings, db: Db, keys: KeyStore, now: Callable[[], date
         identity=identity,
         evidence=MongoEvidence(db, cipher),
         births=births,
+        deaths=build_deaths(db, cipher, identity, consent, reminding.planning.replan, now),
         safety=safety,
         consent=consent,
         assisted=AssistedConsentService(consents, licences, now, new_id),

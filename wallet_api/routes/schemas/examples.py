@@ -122,6 +122,14 @@ NUMBER_LINK: Final[Example] = {
     "national_id": "001326998877",
     "evidence_kind": "birth_certificate",
 }
+DEATH: Final[Example] = {
+    "national_id": "001140998877",
+    "birth_date": "1940-03-01",
+    "died_on": "2026-11-01",
+    "evidence_kind": "death_certificate",
+    "paper_number": "KT-2026-000045",
+}
+DEATH_DECISION: Final[Example] = {"decision": "confirm"}
 CLAIM: Final[Example] = {
     "dependent": {"national_id": "001324999001"},
     "birth_date": "2024-02-01",
