@@ -15,6 +15,7 @@ from wallet_api.context import log_act, services
 from wallet_api.identity.errors import CitizenUnknown
 from wallet_api.routes.guarded import GuardedBlueprint, ops_only
 from wallet_api.routes.idempotency import once
+from wallet_api.routes.phones import forget_phones
 from wallet_api.routes.schemas import examples
 from wallet_api.routes.schemas.accounts import AccountChangeForm, AccountChangeSchema
 
@@ -39,7 +40,7 @@ class AccountChanges(MethodView):
     @accounts.alt_response(409)
     @once
     def post(self, form: dict[str, Any]) -> dict[str, Any]:
-        """Lock an account, which ends its sessions at once, or unlock it.
+        """Lock an account, which ends its sessions and pushes to its phones at once, or unlock it.
 
         Doing it again changes nothing. Records and consents stay as they are.
         """
@@ -52,6 +53,7 @@ class AccountChanges(MethodView):
         else:
             people.lock(citizen_id)
             log_act(Action.ACCOUNT_CHANGED, citizen_id, reason=reason)
+            forget_phones(citizen_id)
         return {"change": change}
 
 
