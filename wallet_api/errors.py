@@ -84,6 +84,8 @@ STATUS: dict[type[Exception], int] = {
     identity.DeathUnknown: 404,
     identity.DeathStepRefused: 409,
     identity.SecondPersonNeeded: 409,
+    identity.HeirUnknown: 404,
+    identity.HeirStepRefused: 409,
     identity.EvidenceRefused: 422,
     identity.EvidenceUnknown: 404,
     identity.OrganisationUnknown: 404,

@@ -1,4 +1,4 @@
-"""Both stores of births and deaths keep the same promises; steps that are none change nothing."""
+"""Both stores of births, deaths and heirs keep the same promises; steps that are none change nothing."""
 
 from __future__ import annotations
 
@@ -17,19 +17,37 @@ from pymongo.database import Database
 
 from tests.plans import plan_stages
 from wallet_api.identity.births import Birth, BirthStore, MemoryBirths
-from wallet_api.identity.deaths import Death, DeathDesk, DeathStore, Line, MemoryDeaths, Stopped, years_after
-from wallet_api.identity.errors import DeathStepRefused, SecondPersonNeeded, StaleVersion, Taken
+from wallet_api.identity.deaths import (
+    RULES,
+    Death,
+    DeathDesk,
+    DeathStore,
+    Line,
+    MemoryDeaths,
+    Stopped,
+    years_after,
+)
+from wallet_api.identity.errors import (
+    DeathStepRefused,
+    HeirStepRefused,
+    SecondPersonNeeded,
+    StaleVersion,
+    Taken,
+)
+from wallet_api.identity.heirs import Heir, HeirStore, MemoryHeirs
 from wallet_api.infra.crypto.envelope import CitizenCipher
 from wallet_api.infra.crypto.keystore import FileKeyStore
 from wallet_api.infra.crypto.wrapped_keys import MemoryWrappedKeys
 from wallet_api.infra.ids import new_id
 from wallet_api.infra.mongo import ensure_indexes, open_database
-from wallet_api.stores import births, deaths
+from wallet_api.stores import births, deaths, heirs
 from wallet_api.stores.births import MongoBirths
 from wallet_api.stores.deaths import MongoDeaths
+from wallet_api.stores.heirs import MongoHeirs
 
 NOW = datetime(2026, 11, 3, 3, tzinfo=UTC)
 Stores = tuple[BirthStore, DeathStore, Database[dict[str, Any]] | None]
+Heirs = tuple[HeirStore, Database[dict[str, Any]] | None]
 
 
 @pytest.fixture(params=["memory", "embedded", "mongodb"])
@@ -51,6 +69,63 @@ def stores(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stores]:
     if request.param == "mongodb":
         db.client.drop_database(db.name)
     db.client.close()
+
+
+@pytest.fixture(params=["memory", "embedded"])
+def heirs_kept(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Heirs]:
+    if request.param == "memory":
+        yield MemoryHeirs(), None
+        return
+    db = open_database(request.getfixturevalue("embedded_uri"), f"test_{new_id()}")
+    ensure_indexes(db, heirs.INDEXES)
+    keys = FileKeyStore(tmp_path / "keys", create=True)
+    keys.prepare(NOW)
+    yield MongoHeirs(db, CitizenCipher(MemoryWrappedKeys(), keys, lambda: NOW)), db
+    db.client.close()
+
+
+def test_heirs_come_back_and_are_found_by_death_and_by_person(heirs_kept: Heirs) -> None:
+    kept, db = heirs_kept
+    death, who = new_id(), new_id()
+    told = [
+        Heir(
+            id=new_id(),
+            death_id=death,
+            citizen_id="d",
+            heir_id=who,
+            relation="child",
+            evidence_kind="will",
+            history=(Line("propose", "registrar", NOW + timedelta(minutes=n)),),
+        )
+        for n in range(2)
+    ]
+    for each in reversed(told):
+        kept.add(each)
+    with pytest.raises(Taken):
+        kept.add(told[0])
+    assert kept.of_death(death) == told == kept.of_person(who)
+    assert kept.of_death(new_id()) == [] and kept.get(new_id()) is None
+    given = told[0].decided("give", "reviewer", NOW)
+    kept.save(given, expected=1)
+    assert kept.get(given.id) == given
+    with pytest.raises(StaleVersion):
+        kept.save(given, expected=1)
+    if db is not None:
+        assert "child" not in str(db["heirs"].find_one({"_id": given.id}))
+        for question in ({"death_id": death}, {"heir_id": who}, {"citizen_id": "d"}):
+            assert any(stage.startswith("IXSCAN") for stage in plan_stages(db["heirs"], question))
+
+
+def test_an_heir_looks_until_the_very_instant() -> None:
+    line = Line("propose", "registrar", NOW)
+    heir = Heir(new_id(), new_id(), new_id(), new_id(), "child", "will", (line,))
+    assert not heir.stands_at(NOW)
+    given = heir.decided("give", "reviewer", NOW)
+    last = NOW + timedelta(days=RULES.heir_days)
+    assert given.stands_at(last - timedelta(microseconds=1)) and not given.stands_at(last)
+    for decision, state in (("give", "given"), ("end", "proposed"), ("refuse", "given")):
+        with pytest.raises(HeirStepRefused):
+            replace(heir, state=state).decided(decision, "reviewer", NOW)  # type: ignore[arg-type]
 
 
 def dead(whose: str = "", minutes: int = 0, **over: Any) -> Death:

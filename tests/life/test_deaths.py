@@ -134,6 +134,21 @@ def test_what_somebody_ended_meanwhile_stays_ended(world: World) -> None:
     assert consent.grant(an.id, held.id).state == "withdrawn"
 
 
+def test_custody_that_was_ended_meanwhile_is_not_put_back(world: World) -> None:
+    doctor, mother = world.doctor(), world.person()
+    child = world.child_of(mother)
+    for_child = world.grant(doctor, child)
+    death = die(world, mother)
+    (relation,) = world.services.identity.family.of(child.id)
+    ended = world.post(
+        f"/ops/guardianships/{relation.id}/end", world.ops("registrar"), {"reason": "custody_order"}
+    )
+    assert ended.status_code == 200
+    revive(world, death)
+    assert world.get(f"/citizens/{child.id}", world.signed_in(mother)).status_code == 404
+    assert for_child.open().status_code == 403
+
+
 def test_nobody_acts_for_the_dead_and_the_dead_act_for_nobody(world: World) -> None:
     mother, father = world.person(), world.person()
     child = world.child_of(mother)

@@ -37,6 +37,7 @@ NOT_THINGS = {
     "purpose",
     "breach_id",
     "death_id",
+    "heir_id",
     "emergency_id",
     "webhook_id",
     "client_id",
@@ -134,6 +135,13 @@ BODIES: dict[str, Body] = {
         "paper_number": "KT-1",
     },
     "POST /ops/deaths/<death_id>/decision": lambda cast, meant: {"decision": "confirm"},
+    "POST /ops/deaths/<death_id>/heirs": lambda cast, meant: {
+        "national_id": cast.people["citizen"].number,
+        "birth_date": cast.people["citizen"].born.isoformat(),
+        "relation": "child",
+        "evidence_kind": "birth_certificate",
+    },
+    "POST /ops/deaths/<death_id>/heirs/<heir_id>/decision": lambda cast, meant: {"decision": "give"},
     "POST /ops/number-links": lambda cast, meant: {
         "person": {"national_id": meant["number"]},
         "birth_date": cast.people["citizen"].born.isoformat(),

@@ -98,6 +98,7 @@ class Cast:
         self.entries: dict[str, str] = {}
         self.rights: dict[str, str] = {}
         self.shares: dict[str, str] = {}
+        self.bequests: dict[str, str] = {}
         self.file_of_citizen = ""
         self.corrections: dict[str, tuple[str, str]] = {}
         for name in books:
@@ -122,7 +123,8 @@ class Cast:
             self._ask_author(doctor.organisation_id)
         self._open_dispute()
         self.mortal = world.person()
-        self._report_death()
+        self.heir = new_id()
+        self._report_death("")
 
     # --- who calls -------------------------------------------------------------------------------------
 
@@ -188,6 +190,7 @@ class Cast:
             "purpose": "TREAT" if exists else "NO-SUCH-PURPOSE",
             "dispute_id": self.dispute if exists else new_id(),
             "death_id": self.death if exists else new_id(),
+            "heir_id": self.heir if exists else new_id(),
         }
         if identity in PROVIDERS:
             named |= self._put_to(identity, position)
@@ -210,7 +213,7 @@ class Cast:
         if name == "dispute_id":
             self._open_dispute()
         if name == "death_id":
-            self._report_death()
+            self._report_death(operation)
         if name == "correction_id" and identity in PROVIDERS:
             self._ask_author((self.left if identity == "ex_doctor" else self.hospital).organisation_id)
         if name == "organisation_id" and "/ops/organisations/" in operation:
@@ -246,6 +249,7 @@ class Cast:
         found |= {"guardianship_id": self.claims[who.id], "entry_ref": self.entries[who.id]}
         found |= {"rights_id": self.rights[who.id], "correction_id": self.corrections[who.id][0]}
         found |= {"share_id": self.shares[who.id], "visit_id": self.visits[who.id]}
+        found |= {"bequest_id": self.bequests[who.id]}
         return found | {"installation_id": self.apps[who.id], "message_id": self.messages[who.id]}
 
     def _held(self, holder: str, position: int) -> Target:
@@ -293,6 +297,7 @@ class Cast:
         for step in (self._ask, self._grant, self._message, self._app, self._session, self._claim):
             step(whose)
         self._copied(whose)
+        self._bequeath(whose)
         self._share(whose)
         self._read_log(whose)
         self._correct(whose)
@@ -533,11 +538,27 @@ class Cast:
         said = NotMine(whose.id, record_id, "condition", self.asker.organisation_id, whose.id, "self")
         self.dispute = self._disputes.open(said, lambda _: None).id
 
-    def _report_death(self) -> None:
-        """A death that waits for a reviewer."""
+    def _report_death(self, operation: str) -> None:
+        """A death that waits for a reviewer; for what concerns heirs, one with an heir who waits."""
         whose, today = self.world.person(), vn_day(self.world.now())
         deaths = self.world.services.deaths
         self.death = deaths.report(new_id(), whose.id, today, "death_certificate", "KT-1", "somebody").id
+        if "/heirs" in operation:
+            deaths.decide(self.death, "confirm", "reviewer", None)
+            self.heir = self._heir(self.people["citizen"])
+
+    def _heir(self, whose: Person) -> str:
+        """Somebody as an heir of who died last; proposed."""
+        kit, made = self.world.services, new_id()
+        death, paper = kit.deaths.get(self.death), "birth_certificate"
+        return kit.heirs.propose(made, death, whose.id, "child", paper, "somebody").id
+
+    def _bequeath(self, whose: Person) -> None:
+        """What somebody may see of a book whose owner died."""
+        self._report_death("/heirs")
+        given, kit = self._heir(whose), self.world.services
+        self.bequests[whose.id] = given
+        kit.heirs.decide(kit.deaths.get(self.death), given, "give", "reviewer")
 
     @property
     def _disputes(self) -> DisputeDesk:
@@ -610,7 +631,7 @@ class Held:
 _OWN = {"citizen": "citizen", "guardian": "baby", "companion": "girl"}
 _THINGS = (
     *("record_id", "request_id", "grant_id", "session_id", "installation_id", "message_id"),
-    *("guardianship_id", "entry_ref", "rights_id", "correction_id", "share_id", "visit_id"),
+    *("guardianship_id", "entry_ref", "rights_id", "correction_id", "share_id", "visit_id", "bequest_id"),
 )
 
 

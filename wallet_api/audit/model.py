@@ -73,6 +73,8 @@ class Action(StrEnum):
     DEATH_READ = "death:read"
     DEATH_REFUSED = "death:refused"
     DEATH_REVERSED = "death:reversed"
+    HEIR_PROPOSED = "heir:proposed"
+    HEIR_DECIDED = "heir:decided"
     GUARDIANSHIP_CLAIMED = "guardianship:claimed"
     GUARDIANSHIP_STARTED = "guardianship:started"
     GUARDIANSHIP_ENDED = "guardianship:ended"

@@ -119,6 +119,18 @@ class SecondPersonNeeded(IdentityError):
     code: ClassVar[str] = "second_person_needed"
 
 
+class HeirUnknown(IdentityError):
+    """No such heir, or none for whoever asks (404)."""
+
+    code: ClassVar[str] = "heir_not_found"
+
+
+class HeirStepRefused(IdentityError):
+    """There is no such step from this state, or the death is not confirmed (409)."""
+
+    code: ClassVar[str] = "heir_step_refused"
+
+
 class EvidenceRefused(IdentityError):
     """No JPEG, PNG or PDF, too large, or one file more than there may be (422)."""
 

@@ -203,15 +203,17 @@ class Family:
     def end(self, guardianship_id: str, reason: str | None = None) -> Guardianship:
         """End it now, whatever its dates; ending one that is over changes nothing.
 
+        One that a death ended takes this reason too, so that it stays ended if the death was a mistake.
+
         Raises:
             GuardianshipUnknown: there is no such relation.
             StaleVersion: somebody else changed it first.
         """
         found = self._get(guardianship_id)
-        if found.over:
-            return found
-        today = vn_day(self._now())
-        return self._save(replace(found, state="ended", valid_to=today, reason=reason), found)
+        if not found.over or (found.reason == BY_DEATH and reason not in (None, BY_DEATH)):
+            today = vn_day(self._now())
+            return self._save(replace(found, state="ended", valid_to=today, reason=reason), found)
+        return found
 
     def end_by_death(self, guardianship_id: str) -> bool:
         """End it because one of the two died, its days kept, so that it can be put back; False: over already.

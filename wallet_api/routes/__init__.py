@@ -26,6 +26,7 @@ from wallet_api.routes.fhir_metadata import fhir_metadata
 from wallet_api.routes.grants import grants
 from wallet_api.routes.guarded import GuardedBlueprint
 from wallet_api.routes.health import health
+from wallet_api.routes.heirs import bequests, heir_reports, heir_reviews
 from wallet_api.routes.log_proofs import log_proofs
 from wallet_api.routes.mismatches import mismatches
 from wallet_api.routes.observing import observing
@@ -74,6 +75,9 @@ BLUEPRINTS: tuple[GuardedBlueprint, ...] = (
     numbers,
     death_reports,
     death_reviews,
+    heir_reports,
+    heir_reviews,
+    bequests,
     erasures,
     breaches,
     rights,

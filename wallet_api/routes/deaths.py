@@ -30,6 +30,7 @@ from wallet_api.routes.schemas.deaths import (
     case_view,
     death_view,
 )
+from wallet_api.routes.schemas.heirs import heir_view
 
 death_reports = GuardedBlueprint(
     "death-reports",
@@ -207,7 +208,8 @@ def _case(found: Death) -> dict[str, Any]:
         {"citizen_id": each, "guardians": len(kit.identity.family.guardians_of(each, now))}
         for each in sorted(wards)
     ]
-    return case_view(found, person, left)
+    heirs = [heir_view(each) for each in kit.heirs.of_death(found.id)]
+    return case_view(found, person, left, heirs)
 
 
 def _fault(pointer: str, code: str) -> dict[str, str]:

@@ -42,6 +42,8 @@ PATH_NAMES: Mapping[str, tuple[dict[str, Any], str]] = {
     "rights_id": (_ID, "The `id` of a rights request."),
     "correction_id": (_ID, "The `id` of a request to correct a record."),
     "death_id": (_ID, "The `id` of a report of a death."),
+    "heir_id": (_ID, "The `id` of a proposed heir."),
+    "bequest_id": (_ID, "The `id` of a row of the bequests."),
     "dispute_id": (_ID, "The `id` of a dispute about a record."),
     "webhook_id": (_ID, "The `id` of a webhook."),
     "client_id": (_ID, "The `client_id` of an organisation's system."),

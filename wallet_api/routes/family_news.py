@@ -107,6 +107,24 @@ _TEXTS = {
             "the help line.",
         ),
     },
+    "heir_given": {
+        "vi": (
+            "Bạn được xem bản tóm tắt của người thân đã mất",
+            "Đề nghị của bạn đã được xác minh. Bản tóm tắt xem được trong thời hạn ghi ở mục Thừa kế.",
+        ),
+        "en": (
+            "You may see the summary of a relative who died",
+            "What you asked for was verified. The summary is under Bequests until the day shown there.",
+        ),
+    },
+    "heir_refused": {
+        "vi": ("Đề nghị xem bản tóm tắt không được chấp nhận", "Hãy liên hệ nơi đã nhận đề nghị của bạn."),
+        "en": ("A summary was not given", "Ask where you handed in what you asked for."),
+    },
+    "heir_ended": {
+        "vi": ("Quyền xem một bản tóm tắt đã chấm dứt", "Hãy liên hệ đường dây hỗ trợ nếu bạn có thắc mắc."),
+        "en": ("A summary can no longer be seen", "Ask the help line if you have questions."),
+    },
     "assisted_consent": {
         "vi": (
             "Nhân viên y tế đã ghi nhận sự đồng ý của bạn",

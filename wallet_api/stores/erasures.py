@@ -36,6 +36,7 @@ OWNED: Final[dict[str, dict[str, tuple[str, ...]]]] = {
         "births": ("_id",),
         "citizens": ("_id",),
         "deaths": ("citizen_id",),
+        "heirs": ("citizen_id", "heir_id"),
         "guardianships": ("dependent_id", "guardian_id"),
         "guardianship_evidence": ("owner_id",),
         "safety_flags": ("citizen_id",),

@@ -18,6 +18,7 @@ from wallet_api.audit.log import AccessLog
 from wallet_api.breaches.register import BreachRegister
 from wallet_api.context import Book, Services
 from wallet_api.identity.births import BirthDesk
+from wallet_api.identity.heirs import HeirDesk
 from wallet_api.identity.service import Identity, IdentityStores, build_identity
 from wallet_api.infra.clock import clock_from
 from wallet_api.infra.crypto.blind import BlindIndex
@@ -45,6 +46,7 @@ from wallet_api.stores.consents import MongoConsents
 from wallet_api.stores.emergencies import MongoEmergencies
 from wallet_api.stores.guardianship_evidence import MongoEvidence
 from wallet_api.stores.guardianships import MongoGuardianships
+from wallet_api.stores.heirs import MongoHeirs
 from wallet_api.stores.idempotency import MongoTurns
 from wallet_api.stores.identities import MongoCitizens, MongoReviews
 from wallet_api.stores.inbox import MongoInbox
@@ -146,6 +148,7 @@ def _assemble(settings: Settings, db: Db, keys: KeyStore, now: Callable[[], date
         hidden_for=safety.hidden_for,
         settle=safety.settle,
     )
+    deaths = build_deaths(db, cipher, identity, consent, reminding.planning.replan, now)
     own = OwnParts(
         records=records,
         prepare=intake.prepare,
@@ -170,7 +173,8 @@ def _assemble(settings: Settings, db: Db, keys: KeyStore, now: Callable[[], date
         identity=identity,
         evidence=MongoEvidence(db, cipher),
         births=births,
-        deaths=build_deaths(db, cipher, identity, consent, reminding.planning.replan, now),
+        deaths=deaths,
+        heirs=HeirDesk(MongoHeirs(db, cipher), identity.people, deaths.get, now),
         safety=safety,
         consent=consent,
         assisted=AssistedConsentService(consents, licences, now, new_id),

@@ -85,13 +85,16 @@ class WalletEffects:
             except Taken:
                 continue  # somebody recorded the relation anew meanwhile: it stands
         for each in death.grants:
-            self._resume(each, death.history[-1].by)
+            self._resume(each, death.citizen_id, death.history[-1].by)
 
-    def _resume(self, stopped: Stopped, by: str) -> None:
+    def _resume(self, stopped: Stopped, signer: str, by: str) -> None:
         try:
             grant = self.consent.grant(stopped.citizen_id, stopped.grant_id)
         except GrantNotFound:
             return
+        ward = stopped.citizen_id != signer
+        if ward and not self.identity.family.acts_for(signer, stopped.citizen_id, self.now()):
+            return  # custody ended meanwhile, and with it what was signed
         last = grant.history[-1]
         if (last.event, last.reason) not in {
             ("consent:grant:suspended", why) for why in (DIED, GUARDIAN_DIED)

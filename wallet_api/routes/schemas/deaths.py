@@ -17,6 +17,7 @@ from wallet_api.routes.schemas.base import (
     Text,
     page_of,
 )
+from wallet_api.routes.schemas.heirs import HeirSchema
 
 LISTS = (*get_args(DeathState), "due")
 
@@ -85,6 +86,7 @@ class DeathCaseSchema(DeathSchema):
     evidence_kind = Code(RULES.evidence_kinds)
     paper_number = fields.String()
     wards = fields.List(fields.Nested(WardSchema))
+    heirs = fields.List(fields.Nested(HeirSchema))
     history = fields.List(fields.Nested(StepSchema))
 
 
@@ -97,8 +99,10 @@ def death_view(found: Death) -> dict[str, Any]:
     return {name: getattr(found, name) for name in names} | {"reported_at": found.history[0].at}
 
 
-def case_view(found: Death, person: dict[str, Any], wards: list[dict[str, Any]]) -> dict[str, Any]:
+def case_view(
+    found: Death, person: dict[str, Any], wards: list[dict[str, Any]], heirs: list[dict[str, Any]]
+) -> dict[str, Any]:
     """A report with what a reviewer compares."""
     names = ("died_on", "evidence_kind", "paper_number", "history")
     more = {name: getattr(found, name) for name in names}
-    return death_view(found) | more | {"person": person, "wards": wards}
+    return death_view(found) | more | {"person": person, "wards": wards, "heirs": heirs}

@@ -130,6 +130,13 @@ DEATH: Final[Example] = {
     "paper_number": "KT-2026-000045",
 }
 DEATH_DECISION: Final[Example] = {"decision": "confirm"}
+HEIR: Final[Example] = {
+    "national_id": "001170998877",
+    "birth_date": "1970-05-01",
+    "relation": "child",
+    "evidence_kind": "birth_certificate",
+}
+HEIR_DECISION: Final[Example] = {"decision": "give"}
 CLAIM: Final[Example] = {
     "dependent": {"national_id": "001324999001"},
     "birth_date": "2024-02-01",
