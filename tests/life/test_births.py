@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import itertools
 import re
+import time
 from dataclasses import replace
 from datetime import date, timedelta
+from types import SimpleNamespace
 
 import pytest
 
@@ -27,6 +29,7 @@ from tests.vaccination_events import event_of
 from tests.world import Doctor, Json, Person, World, found_in
 from wallet_api.identity import births
 from wallet_api.records import bundle
+from wallet_api.routes import blur
 
 _SERIAL = itertools.count(1)
 
@@ -240,6 +243,18 @@ def test_a_malformed_reference_or_number_of_a_mother_is_refused(world: World, st
         sent = dose(world, system, value)
         answer = world.post("/provider/intake/fhir-bundles", station, sent, kind="application/fhir+json")
         assert answer.status_code == 422, answer.get_data(as_text=True)
+
+
+def test_a_facilitys_answer_takes_as_long_whoever_the_mother_is(
+    world: World, station: Doctor, mother: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr(blur, "time", SimpleNamespace(sleep=waits.append, monotonic=time.monotonic))
+    register(world, station, mother)
+    assert waits == [], "off where nothing is to be hidden"
+    monkeypatch.setattr(type(world.services.settings), "lookup_blur", property(lambda _: 5.0), raising=False)
+    register(world, station, mother, 2)
+    assert len(waits) == 2 and 0.0 <= waits[0] <= births.RULES.answer_ms / 1000
 
 
 def test_records_and_identity_agree_on_how_many_may_be_born_at_once() -> None:

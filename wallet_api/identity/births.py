@@ -27,11 +27,13 @@ from wallet_api.infra.crypto.framing import framed, from_base64url
 
 @dataclass(frozen=True)
 class BirthRules:
-    """`newborn_days`: until which age a birth is registered here, in Vietnamese days."""
+    """`newborn_days`: until which age a birth is registered here, in Vietnamese days. `answer_ms`: how long a
+    facility waits for its answer at least, so that the time does not tell whether the mother is known."""
 
     source: str
     valid_from: str
     newborn_days: int
+    answer_ms: int
     most_born: int
     youngest_mother: int
     paper_kinds: tuple[str, ...]
