@@ -147,6 +147,8 @@ def test_custody_that_was_ended_meanwhile_is_not_put_back(world: World) -> None:
     revive(world, death)
     assert world.get(f"/citizens/{child.id}", world.signed_in(mother)).status_code == 404
     assert for_child.open().status_code == 403
+    told = [row["action"] for row in logged(world.db, child.id)]
+    assert "consent:resumed" not in told and told.count("guardianship:started") == 0
 
 
 def test_nobody_acts_for_the_dead_and_the_dead_act_for_nobody(world: World) -> None:
@@ -183,6 +185,7 @@ def test_who_reported_does_not_decide(world: World) -> None:
     assert decide(world, made, "confirm").status_code == 200
     answer = decide(world, made, "reverse", both, "person_lives")
     assert found_in(answer)["code"] == "second_person_needed"
+    assert "death:reversed" not in [row["action"] for row in logged(world.db, an.id)]
 
 
 def test_steps_that_are_none_are_refused(world: World) -> None:

@@ -92,6 +92,7 @@ def test_nothing_is_shown_before_a_second_person_has_given_it(world: World, gran
     assert summary(world, heir, heir_id).status_code == 404
     own = decide(world, death, heir_id, "give", both)
     assert (own.status_code, found_in(own)["code"]) == (409, "second_person_needed")
+    assert "heir:decided" not in [row["action"] for row in logged(world.db, grandmother.id)]
     assert found_in(decide(world, death, heir_id, "refuse"))["state"] == "refused"
     late = decide(world, death, heir_id, "give")
     assert (late.status_code, found_in(late)["code"]) == (409, "heir_step_refused")

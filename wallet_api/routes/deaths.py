@@ -136,7 +136,8 @@ class DeathDecisions(MethodView):
             raise Refusal("invalid_fields", 422, [_fault("/reason", "not_listed")])
         kit, by = services(), caller().subject_id
         before = kit.deaths.get(death_id)
-        if decision == "reverse":
+        if decision == "reverse" and before.state != "reversed":
+            before.decided(decision, by, kit.now(), reason)  # what is refused is not said to be done
             # Logged before it is in force: nothing is opened that the log does not tell of.
             log_act(Action.DEATH_REVERSED, before.citizen_id, reason=reason)
         decided = kit.deaths.decide(death_id, decision, by, reason)
@@ -169,6 +170,8 @@ def _follow(found: Death) -> None:
     for each in found.grants:
         action = Action.CONSENT_SUSPENDED if died else Action.CONSENT_RESUMED
         grant = services().consent.grant(each.citizen_id, each.grant_id)
+        if grant.state != ("suspended" if died else "granted"):
+            continue  # it had ended by itself, or somebody ended it
         log_act(
             action,
             each.citizen_id,
@@ -178,6 +181,8 @@ def _follow(found: Death) -> None:
             purpose=grant.scope.purpose,
         )
     for relation in _relations(found):
+        if relation.state != ("ended" if died else "active"):
+            continue
         action = Action.GUARDIANSHIP_ENDED if died else Action.GUARDIANSHIP_STARTED
         log_act(action, relation.dependent_id, reason="death" if died else "death_reversed")
         tell(*_news(relation, whose, died=died))

@@ -98,6 +98,7 @@ class HeirDecisions(MethodView):
         if again() is not None and found.state == _DECIDED[decision]:
             return heir_view(found)
         if decision == "give":
+            found.decided(decision, caller().subject_id, kit.now())  # what is refused is not said to be done
             # Logged before it is in force: nothing is opened that the log does not tell of.
             log_act(Action.HEIR_DECIDED, death.citizen_id, reason=decision)
         decided = kit.heirs.decide(death, heir_id, decision, caller().subject_id)
