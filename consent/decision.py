@@ -17,6 +17,7 @@ from consent.predicate import (
     author_eyes,
     granted_eyes,
     guardian_eyes,
+    heir_eyes,
     own_eyes,
     shared_eyes,
 )
@@ -26,6 +27,7 @@ Reason = Literal[
     "guardian",
     "author",
     "shared",
+    "heir",
     "granted",
     "not_guardian",
     "blocked",
@@ -131,6 +133,11 @@ def decide_own() -> Decision:
 def decide_guardian(*, acts_for: bool) -> Decision:
     """Somebody reading another's book: only a guardian of today may, without what is hidden."""
     return Decision(True, "guardian", (), guardian_eyes()) if acts_for else Decision(reason="not_guardian")
+
+
+def decide_heir() -> Decision:
+    """An heir whose relation two people of ops have verified, looking while it holds."""
+    return Decision(True, "heir", (), heir_eyes())
 
 
 def decide_shared(wanted: Clause, *, by_guardian: bool) -> Decision:

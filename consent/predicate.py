@@ -86,6 +86,11 @@ def guardian_eyes() -> Predicate:
     return Predicate((Clause(None, _ALWAYS, None),), COMPANIONS | QUARANTINE)
 
 
+def heir_eyes() -> Predicate:
+    """An heir: what no label restricts and the person had hidden from nobody, family or providers."""
+    return Predicate((Clause(None, _ALWAYS, frozenset()),), COMPANIONS | QUARANTINE | {PROVIDERS})
+
+
 def shared_eyes(wanted: Clause, *, by_guardian: bool) -> Predicate:
     """Whoever holds a share link: what is wanted, without what is hidden from every provider, or may be a
     stranger's.

@@ -30,7 +30,10 @@ from wallet_api.events.duties import ErasureService
 from wallet_api.events.feed import Feed
 from wallet_api.events.webhooks import WebhookRegister, WebhookSender
 from wallet_api.exports.desk import ExportDesk
+from wallet_api.identity.births import BirthDesk
+from wallet_api.identity.deaths import DeathDesk
 from wallet_api.identity.evidence import EvidenceStore
+from wallet_api.identity.heirs import HeirDesk
 from wallet_api.identity.model import Caller
 from wallet_api.identity.service import Identity
 from wallet_api.infra.crypto.blind import BlindIndex
@@ -136,6 +139,9 @@ class Services:
     log: AccessLog
     identity: Identity
     evidence: EvidenceStore
+    births: BirthDesk
+    deaths: DeathDesk
+    heirs: HeirDesk
     safety: SafetyDesk
     consent: CoConsentService
     assisted: AssistedConsentService

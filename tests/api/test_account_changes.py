@@ -1,8 +1,7 @@
-"""Locked, unlocked, died: who signs in no more does so at once, and each change leaves its row."""
+"""Locked, unlocked: who signs in no more does so at once, and each change leaves its row."""
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,10 +9,9 @@ import pytest
 from tests.logged import logged
 from tests.world import Json, Person, World, found_in
 from wallet_api.audit.errors import LogUnavailable
-from wallet_api.identity.errors import AccountClosed, AccountLocked
+from wallet_api.identity.errors import AccountLocked
 from wallet_api.identity.model import Account
 from wallet_api.identity.people import People, PersonClaims
-from wallet_api.infra.clock import vn_day
 
 PATH = "/ops/account-changes"
 
@@ -33,7 +31,7 @@ def test_a_lock_ends_every_session_at_once_and_unlocking_lets_in_again(world: Wo
     token = person.token
     assert world.get("/citizens/me", token).status_code == 200
     locked = world.post(PATH, registrar, change(person, "lock"))
-    assert (locked.status_code, found_in(locked)) == (201, {"change": "lock", "died_on": None})
+    assert (locked.status_code, found_in(locked)) == (201, {"change": "lock"})
     assert world.get("/citizens/me", token).status_code == 401
     assert world.post(PATH, registrar, change(person, "lock")).status_code == 201
     with pytest.raises(AccountLocked):
@@ -43,32 +41,10 @@ def test_a_lock_ends_every_session_at_once_and_unlocking_lets_in_again(world: Wo
     assert world.get("/citizens/me", world.signed_in(person)).status_code == 200
 
 
-def test_who_died_signs_in_no_more(world: World) -> None:
+def test_a_death_is_no_change_one_person_makes(world: World) -> None:
     registrar, person = world.ops("registrar"), world.person()
-    token, today = person.token, vn_day(world.now())
-    died = change(person, "death", died_on=today.isoformat(), evidence_kind="death_certificate")
-    assert world.post(PATH, registrar, died).status_code == 201
-    assert world.get("/citizens/me", token).status_code == 401
-    assert world.services.identity.people.facts(person.id).deceased
-    with pytest.raises(AccountClosed):
-        signs_in(world, person)
-    assert world.post(PATH, registrar, change(person, "unlock")).status_code == 201
-    with pytest.raises(AccountClosed):
-        signs_in(world, person)
-
-
-def test_a_day_comes_with_a_death_alone_and_within_a_life(world: World) -> None:
-    registrar, person = world.ops("registrar"), world.person()
-    today = vn_day(world.now())
-    for wrong in (
-        change(person, "death"),
-        change(person, "lock", died_on=today.isoformat()),
-        change(person, "death", died_on=(today + timedelta(days=1)).isoformat()),
-        change(person, "death", died_on=(person.born - timedelta(days=1)).isoformat()),
-    ):
-        answer = world.post(PATH, registrar, wrong)
-        assert (answer.status_code, found_in(answer)["code"]) == (422, "invalid_fields")
-        assert [each["pointer"] for each in found_in(answer)["errors"]] == ["/died_on"]
+    answer = world.post(PATH, registrar, change(person, "death"))
+    assert (answer.status_code, found_in(answer)["code"]) == (422, "invalid_fields")
     assert world.get("/citizens/me", person).status_code == 200
 
 

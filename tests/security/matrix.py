@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import secrets
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from flask import Flask
@@ -18,11 +19,12 @@ from tests.checkup_messages import message_of, parts_of
 from tests.events.holding import statement
 from tests.fhir import brought
 from tests.read_once import callers_read_once
-from tests.security.matrix_cast import APP, ASSESSMENT, BREACH, HOOK, Cast, Target
+from tests.security.matrix_cast import APP, ASSESSMENT, BREACH, HOOK, NOBODYS, Cast, Target
 from tests.security.matrix_table import CITIZENS, DONE, IDENTITIES, OPS, PROVIDERS, TARGETS, Row
 from tests.vaccination_events import event_of
 from tests.visit_files import file_of, visit_of
 from tests.world import Json, bundle, code_in, condition, without_request_id
+from wallet_api.infra.clock import vn_day
 from wallet_api.infra.ids import new_id
 from wallet_api.routes.schemas import examples
 
@@ -36,6 +38,8 @@ NOT_THINGS = {
     "version_id",
     "purpose",
     "breach_id",
+    "death_id",
+    "heir_id",
     "emergency_id",
     "webhook_id",
     "client_id",
@@ -68,7 +72,16 @@ LIVELY = {
 
 TWINS = ("other's", "absent")
 """Targets whose answers may differ in nothing."""
-FRESH = ("id", "installation_id", "received_at", "citizen_ref", "access_session", "expires_at", "grant_id")
+FRESH = (
+    "id",
+    "installation_id",
+    "received_at",
+    "citizen_ref",
+    "access_session",
+    "expires_at",
+    "grant_id",
+    "birth_reference",
+)
 """Members of an answer that are new each time; their length is compared."""
 
 LICENCE = {"purposes": ["TREAT"], "read_categories": ["condition"], "write_categories": []}
@@ -114,6 +127,29 @@ BODIES: dict[str, Body] = {
             "categories": ["condition"],
         }
     ),
+    "POST /provider/births": lambda cast, meant: _birth(cast, meant["person"].number, meant["person"].born),
+    "POST /ops/births": lambda cast, meant: _birth(cast, NOBODYS, date(1999, 4, 1)),
+    "POST /ops/deaths": lambda cast, meant: {
+        "national_id": meant["mortal"],
+        "birth_date": cast.mortal.born.isoformat(),
+        "died_on": vn_day(cast.world.now()).isoformat(),
+        "evidence_kind": "death_certificate",
+        "paper_number": "KT-1",
+    },
+    "POST /ops/deaths/<death_id>/decision": lambda cast, meant: {"decision": "confirm"},
+    "POST /ops/deaths/<death_id>/heirs": lambda cast, meant: {
+        "national_id": cast.people["citizen"].number,
+        "birth_date": cast.people["citizen"].born.isoformat(),
+        "relation": "child",
+        "evidence_kind": "birth_certificate",
+    },
+    "POST /ops/deaths/<death_id>/heirs/<heir_id>/decision": lambda cast, meant: {"decision": "give"},
+    "POST /ops/number-links": lambda cast, meant: {
+        "person": {"national_id": meant["number"]},
+        "birth_date": cast.people["citizen"].born.isoformat(),
+        "national_id": f"0011{secrets.randbelow(10**8):08d}",
+        "evidence_kind": "identity_card",
+    },
     "POST /provider/safety-flags": lambda cast, meant: FLAG | {"record_ref": meant["record_ref"]},
     "POST /ops/safety-flags": lambda cast, meant: (
         FLAG | {"citizen_id": meant["dependent_id"], "organisation_id": cast.hospital.organisation_id}
@@ -468,6 +504,15 @@ class Matrix:
             for name in db.list_collection_names()
             if name not in LIVELY
         }
+
+
+def _birth(cast: Cast, mother: str, born: date) -> Json:
+    """A child that a woman of this number bore today."""
+    return {
+        "mother": {"national_id": mother, "birth_date": born.isoformat()},
+        "newborn": {"name": "Bé Thử", "birth_date": vn_day(cast.world.now()).isoformat(), "sex": "female"},
+        "paper": {"kind": "birth_record", "number": "CS-1"},
+    }
 
 
 def _standing(cast: Cast) -> Json:

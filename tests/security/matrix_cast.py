@@ -30,6 +30,7 @@ from wallet_api.exports.model import Export
 from wallet_api.identity.errors import OrganisationUnknown
 from wallet_api.identity.evidence import EvidenceFile
 from wallet_api.identity.family import Claim
+from wallet_api.infra.clock import vn_day
 from wallet_api.infra.crypto.framing import to_base64url
 from wallet_api.infra.ids import id_from_bytes, new_id
 from wallet_api.records.safety import SafetyFlag
@@ -99,6 +100,7 @@ class Cast:
         self.rights: dict[str, str] = {}
         self.shares: dict[str, str] = {}
         self.exports: dict[str, str] = {}
+        self.bequests: dict[str, str] = {}
         self.file_of_citizen = ""
         self.corrections: dict[str, tuple[str, str]] = {}
         for name in books:
@@ -124,6 +126,9 @@ class Cast:
             self._ask_author(doctor.organisation_id)
         self._open_dispute()
         self._park()
+        self.mortal = world.person()
+        self.heir = new_id()
+        self._report_death("")
 
     # --- who calls -------------------------------------------------------------------------------------
 
@@ -189,12 +194,15 @@ class Cast:
             "purpose": "TREAT" if exists else "NO-SUCH-PURPOSE",
             "dispute_id": self.dispute if exists else new_id(),
             "parked_id": self.parked if exists else new_id(),
+            "death_id": self.death if exists else new_id(),
+            "heir_id": self.heir if exists else new_id(),
         }
         if identity in PROVIDERS:
             named |= self._put_to(identity, position)
         meant = held.meant | {"guardian_id": self.people["citizen"].id, "dependent_id": self._ward(exists)}
         meant["number"] = self.people["citizen"].number if exists else NOBODYS
         meant["record_id"] = book["record_id"]
+        meant["mortal"] = self.mortal.number if exists else NOBODYS
         if identity in OPS:
             named["rights_id"] = self.case if exists else new_id()
         return Target(book | held.path | named | _as_fhir(identity, book, held.path), meant)
@@ -211,6 +219,8 @@ class Cast:
             self._open_dispute()
         if name == "parked_id":
             self._park()
+        if name == "death_id":
+            self._report_death(operation)
         if name == "correction_id" and identity in PROVIDERS:
             self._ask_author((self.left if identity == "ex_doctor" else self.hospital).organisation_id)
         if name == "organisation_id" and "/ops/organisations/" in operation:
@@ -249,6 +259,7 @@ class Cast:
         found |= {"rights_id": self.rights[who.id], "correction_id": self.corrections[who.id][0]}
         found |= {"share_id": self.shares[who.id], "visit_id": self.visits[who.id]}
         found |= {"export_id": self.exports[who.id]}
+        found |= {"bequest_id": self.bequests[who.id]}
         return found | {"installation_id": self.apps[who.id], "message_id": self.messages[who.id]}
 
     def _held(self, holder: str, position: int) -> Target:
@@ -296,6 +307,7 @@ class Cast:
         for step in (self._ask, self._grant, self._message, self._app, self._session, self._claim):
             step(whose)
         self._copied(whose)
+        self._bequeath(whose)
         self._share(whose)
         self._export(whose)
         self._read_log(whose)
@@ -566,6 +578,28 @@ class Cast:
         about = bundle(self.people["citizen"], condition(new_id()), born="1971-01-01")
         self.parked = str(self.world.send(self.asker, about)["id"])
 
+    def _report_death(self, operation: str) -> None:
+        """A death that waits for a reviewer; for what concerns heirs, one with an heir who waits."""
+        whose, today = self.world.person(), vn_day(self.world.now())
+        deaths = self.world.services.deaths
+        self.death = deaths.report(new_id(), whose.id, today, "death_certificate", "KT-1", "somebody").id
+        if "/heirs" in operation:
+            deaths.decide(self.death, "confirm", "reviewer", None)
+            self.heir = self._heir(self.people["citizen"])
+
+    def _heir(self, whose: Person) -> str:
+        """Somebody as an heir of who died last; proposed."""
+        kit, made = self.world.services, new_id()
+        death, paper = kit.deaths.get(self.death), "birth_certificate"
+        return kit.heirs.propose(made, death, whose.id, "child", paper, "somebody").id
+
+    def _bequeath(self, whose: Person) -> None:
+        """What somebody may see of a book whose owner died."""
+        self._report_death("/heirs")
+        given, kit = self._heir(whose), self.world.services
+        self.bequests[whose.id] = given
+        kit.heirs.decide(kit.deaths.get(self.death), given, "give", "reviewer")
+
     @property
     def _disputes(self) -> DisputeDesk:
         return self.world.services.correcting.disputes
@@ -637,7 +671,7 @@ class Held:
 _OWN = {"citizen": "citizen", "guardian": "baby", "companion": "girl"}
 _THINGS = (
     *("record_id", "request_id", "grant_id", "session_id", "installation_id", "message_id"),
-    *("guardianship_id", "entry_ref", "rights_id", "correction_id", "share_id", "visit_id"),
+    *("guardianship_id", "entry_ref", "rights_id", "correction_id", "share_id", "visit_id", "bequest_id"),
     "export_id",
 )
 

@@ -114,6 +114,8 @@ POST   /citizens/<citizen>/family                                   201 A...    
 GET    /citizens/<citizen>/family/<guardianship_id>                 200 A...    ....     ....
 POST   /citizens/<citizen>/family/<guardianship_id>/evidence        201 A...    ....     ....
 POST   /citizens/<citizen>/family/<guardianship_id>/end             200 A...    ....     ....
+GET    /citizens/<citizen>/bequests                                 200 A...    ....     ....
+GET    /citizens/<citizen>/bequests/<bequest_id>/summary            200 A...    ....     ....
 GET    /citizens/<citizen>/sessions                                 200 A...    ....     ....
 DELETE /citizens/<citizen>/sessions                                 204 A...    ....     ....
 DELETE /citizens/<citizen>/sessions/<session_id>                    204 A...    ....     ....
@@ -136,6 +138,7 @@ GET    /provider/consent-requests/<request_ref>                     200 A.A.   -
 POST   /provider/consent-requests/<request_ref>/assent-attestation  202 A.A.   -.A.      PPPP
 POST   /provider/assisted-consents                                  201 AAAA   AAAA      PPPP
 GET    /provider/assisted-consents/<assisted_ref>/print             200 A.A.   -.A.      PPPP
+POST   /provider/births                                             201 AAAA   AAAA      PPPP
 POST   /provider/safety-flags                                       201 A.A.   -.A.      PPPP
 POST   /provider/access-sessions                                    201 A.E.   -.E.      P.P.
 GET    /provider/citizens/<citizen_ref>/records                     200 A.E.   -.E.      P.P.
@@ -199,6 +202,14 @@ POST   /ops/guardianships/<guardianship_id>/refusal                 200 A--.    
 POST   /ops/guardianships/<guardianship_id>/end                     200 A--.      R--R     R--R
 POST   /ops/safety-flags                                            201 R--R      R--R     A--.
 DELETE /ops/safety-flags/<flag_id>                                  204 R--R      R--R     A--.
+POST   /ops/births                                                  201 A         R        R
+POST   /ops/number-links                                            201 A--.      R--R     R--R
+POST   /ops/deaths                                                  201 A--.      R--R     R--R
+GET    /ops/deaths                                                  200 R         R        A
+GET    /ops/deaths/<death_id>                                       200 R--R      R--R     A--.
+POST   /ops/deaths/<death_id>/decision                              200 R--R      R--R     A--.
+POST   /ops/deaths/<death_id>/heirs                                 201 A--.      R--R     R--R
+POST   /ops/deaths/<death_id>/heirs/<heir_id>/decision              200 R--R      R--R     A--.
 POST   /ops/account-changes                                         201 A--.      R--R     R--R
 GET    /ops/emergency-reviews                                       200 R         R        A
 POST   /ops/emergency-reviews/<emergency_id>/decision               200 R--R      R--R     A--.

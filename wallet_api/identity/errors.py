@@ -101,6 +101,36 @@ class GuardianshipRefused(IdentityError):
     code: ClassVar[str] = "guardianship_refused"
 
 
+class DeathUnknown(IdentityError):
+    """No such report of a death (404)."""
+
+    code: ClassVar[str] = "death_not_found"
+
+
+class DeathStepRefused(IdentityError):
+    """There is no such step from this state, another report stands, or a step is under way (409)."""
+
+    code: ClassVar[str] = "death_step_refused"
+
+
+class SecondPersonNeeded(IdentityError):
+    """Who reported it cannot decide about it: another person must (409)."""
+
+    code: ClassVar[str] = "second_person_needed"
+
+
+class HeirUnknown(IdentityError):
+    """No such heir, or none for whoever asks (404)."""
+
+    code: ClassVar[str] = "heir_not_found"
+
+
+class HeirStepRefused(IdentityError):
+    """There is no such step from this state, or the death is not confirmed (409)."""
+
+    code: ClassVar[str] = "heir_step_refused"
+
+
 class EvidenceRefused(IdentityError):
     """No JPEG, PNG or PDF, too large, or one file more than there may be (422)."""
 

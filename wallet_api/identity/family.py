@@ -30,6 +30,10 @@ class Claim:
     id: str | None = None
 
 
+BY_DEATH = "death"
+"""Why a relation ended that a death ended; a code of `guardianship.json`."""
+
+
 class Family:
     """Guardianships: proposed with evidence, confirmed by a registrar, ended by a day or by somebody."""
 
@@ -203,15 +207,43 @@ class Family:
     def end(self, guardianship_id: str, reason: str | None = None) -> Guardianship:
         """End it now, whatever its dates; ending one that is over changes nothing.
 
+        One that a death ended takes this reason too, so that it stays ended if the death was a mistake.
+
         Raises:
             GuardianshipUnknown: there is no such relation.
             StaleVersion: somebody else changed it first.
         """
         found = self._get(guardianship_id)
-        if found.over:
-            return found
-        today = vn_day(self._now())
-        return self._save(replace(found, state="ended", valid_to=today, reason=reason), found)
+        if not found.over or (found.reason == BY_DEATH and reason not in (None, BY_DEATH)):
+            today = vn_day(self._now())
+            return self._save(replace(found, state="ended", valid_to=today, reason=reason), found)
+        return found
+
+    def end_by_death(self, guardianship_id: str) -> bool:
+        """End it because one of the two died, its days kept, so that it can be put back; False: over already.
+
+        Raises:
+            GuardianshipUnknown: there is no such relation.
+            StaleVersion: somebody else changed it first.
+        """
+        found = self._get(guardianship_id)
+        if found.state != "active":
+            return False
+        self._save(replace(found, state="ended", reason=BY_DEATH), found)
+        return True
+
+    def put_back(self, guardianship_id: str) -> bool:
+        """Let one stand again that ended by a death that was a mistake; False: it has not ended by one.
+
+        Raises:
+            GuardianshipUnknown: there is no such relation. Taken: the pair has another by now.
+            StaleVersion: somebody else changed it first.
+        """
+        found = self._get(guardianship_id)
+        if found.state != "ended" or found.reason != BY_DEATH:
+            return False
+        self._save(replace(found, state="active", reason=None), found)
+        return True
 
     def get(self, guardianship_id: str) -> Guardianship:
         """One relation. Raises GuardianshipUnknown."""
@@ -222,6 +254,8 @@ class Family:
             last = self._last_day(found.dependent_id, found.relation)
         except CitizenUnknown as why:
             raise GuardianshipRefused("the relation is about nobody") from why
+        if self._people.facts(found.dependent_id).deceased:
+            raise GuardianshipRefused("the dependent has died")
         if last is not None and last < vn_day(self._now()):
             raise GuardianshipRefused("the dependent is of full age")
         return last
@@ -234,6 +268,8 @@ class Family:
         last = self._last_day(dependent_id, relation)
         if last is not None and last < vn_day(self._now()):
             raise GuardianshipRefused("the dependent is of full age")
+        if self._people.facts(dependent_id).deceased:
+            raise GuardianshipRefused("the dependent has died")
         return last
 
     def _last_day(self, dependent_id: str, relation: Relation) -> date | None:

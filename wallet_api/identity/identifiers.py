@@ -11,6 +11,12 @@ from wallet_api.identity.model import Identifier, IdentifierKind, MaskedIdentifi
 
 _NATIONAL_ID = re.compile(r"[0-9]{12}")
 _INSURANCE = re.compile(r"(?:[A-Z]{2}[1-5][0-9]{2})?[0-9]{10}")
+_BIRTH_REFERENCE = re.compile(r"SS[A-Z2-7]{16}")
+_FORMS = {
+    "national_id": _NATIONAL_ID,
+    "insurance_number": _INSURANCE,
+    "birth_reference": _BIRTH_REFERENCE,
+}
 _SHOWN = 4
 
 
@@ -18,14 +24,14 @@ def normal_form(kind: IdentifierKind, value: str) -> str:
     """The number as stored: no blanks, upper case.
 
     A national number has 12 digits. An insurance number has 10 digits (the social-insurance number) or
-    15 characters (group, benefit, province, then those 10 digits).
+    15 characters (group, benefit, province, then those 10 digits). A birth reference is `SS` and 16 letters
+    or digits, so that nobody takes it for a number.
 
     Raises:
         BadIdentifier: it has another form.
     """
     text = unicodedata.normalize("NFC", value).strip().upper()
-    form = _NATIONAL_ID if kind == "national_id" else _INSURANCE
-    if not form.fullmatch(text):
+    if not _FORMS[kind].fullmatch(text):
         raise BadIdentifier(f"not the form of a {kind}")
     return text
 

@@ -8,13 +8,15 @@ from typing import Literal
 
 CallerKind = Literal["citizen", "provider", "ops"]
 ClientKind = Literal["app", "provider", "ops"]
-IdentifierKind = Literal["national_id", "insurance_number"]
+IdentifierKind = Literal["national_id", "insurance_number", "birth_reference"]
 Sex = Literal["male", "female", "other", "unknown"]
 Role = Literal["operator", "reviewer", "registrar"]
 Relation = Literal["minor", "adult"]
 GuardianshipState = Literal["proposed", "active", "refused", "ended"]
 OrganisationStatus = Literal["active", "suspended"]
-ReviewKind = Literal["birth_date_mismatch", "number_conflict", "account_conflict", "birth_date_changed"]
+ReviewKind = Literal[
+    "birth_date_mismatch", "number_conflict", "account_conflict", "birth_date_changed", "guardian_died"
+]
 
 STEP_UP = timedelta(minutes=5)
 LEEWAY = timedelta(seconds=30)

@@ -130,6 +130,44 @@ class People:
         owner = self._citizens.owner(kind, normal_form(kind, value))
         return owner.citizen_id if owner is not None and owner.valid_on(vn_day(self._now())) else None
 
+    def whose(self, kind: IdentifierKind, value: str) -> str | None:
+        """Whose number it is or once was, or None: a number is never anybody else's. One database operation.
+
+        For finding a person whom somebody names by an older paper; nobody signs in by it.
+
+        Raises:
+            BadIdentifier: the number is malformed.
+        """
+        owner = self._citizens.owner(kind, normal_form(kind, value))
+        return None if owner is None else owner.citizen_id
+
+    def link_number(self, citizen_id: str, number: str, since: date, *, reissued: bool) -> bool:
+        """Give a person their national number: the first one, or with `reissued` one in place of another.
+
+        False: it is theirs already, and nothing changes. All else of the person stays as it was. It counts
+        from `since`, or from when the number it replaces did, whichever is later.
+
+        Raises:
+            CitizenUnknown, BadIdentifier, StaleVersion. IdentityConflict: the number is or was somebody
+            else's, or another stands and this is no re-issue; a review is open.
+        """
+        found = self.citizen(citizen_id)
+        value = normal_form("national_id", number)
+        if any((one.kind, one.value) == ("national_id", value) for one in found.identifiers):
+            return False
+        stands = any(one.kind == "national_id" for one in found.identifiers)
+        if stands != reissued or self.whose("national_id", value) is not None:
+            self._review("number_conflict", citizen_id)
+            raise IdentityConflict("another number stands, or this one is another person's")
+        begun = [one.valid_from for one in found.identifiers if one.kind == "national_id" and one.valid_from]
+        numbers = _with_number(found, Identifier("national_id", value), max([since, *begun]))
+        try:
+            self._save(replace(found, identifiers=numbers), found)
+        except Taken as why:
+            self._review("number_conflict", citizen_id)
+            raise IdentityConflict("the number is another person's") from why
+        return True
+
     def change_number(self, citizen_id: str, number: Identifier) -> None:
         """Give the person a re-issued number; the one it replaces ends the day before and stays as history.
 
@@ -144,6 +182,12 @@ class People:
     def record_death(self, citizen_id: str, day: date) -> None:
         """Note that the person died: their sessions end, nobody signs in as them. Raises as `lock`."""
         self._shut_out(citizen_id, deceased_on=day)
+
+    def record_alive(self, citizen_id: str) -> None:
+        """Take back that the person died. What ended with it is not begun again. Raises as `lock`."""
+        found = self.citizen(citizen_id)
+        if found.deceased_on is not None:
+            self._save(replace(found, deceased_on=None), found)
 
     def lock(self, citizen_id: str) -> None:
         """Keep everybody from signing in as this person, say after a phone was lost; their sessions end.

@@ -87,6 +87,7 @@ BUDGETS: Mapping[str, Budget] = _table(
     Budget("ask_open", 10, 7 * _DAY, closed=True),
     Budget("assisted", 20, _DAY, closed=True),
     Budget("assisted_person", 3, 7 * _DAY, closed=True),
+    Budget("birth", 50, _DAY, closed=True),
     Budget("emergency", 3, _DAY, closed=True),
     Budget("emergency_organisation", 60, _DAY, closed=True),
     Budget("emergency_person", 3, _DAY, closed=True),

@@ -22,7 +22,16 @@ MAX_ENTRIES = 1000
 BUNDLE_TYPES = frozenset({"transaction", "batch", "collection", "document"})
 NATIONAL_ID = "http://fhir.hl7.org.vn/core/sid/cccd"
 INSURANCE_NUMBER = "http://fhir.hl7.org.vn/core/sid/bhyt"
-_KINDS = {NATIONAL_ID: "national_id", INSURANCE_NUMBER: "insurance_number"}
+BIRTH_REFERENCE = "urn:health-wallet:birth-reference"
+_KINDS = {
+    NATIONAL_ID: "national_id",
+    INSURANCE_NUMBER: "insurance_number",
+    BIRTH_REFERENCE: "birth_reference",
+}
+MOTHERS_NUMBER = "urn:health-wallet:mother-cccd"
+OF_MOTHER = "of_mother"
+"""A kind of `Person.identifiers`: a newborn by the mother's number and the order, as `number/order`."""
+MOST_BORN = 9
 _FILING = frozenset({"POST", "PUT"})
 """What a transaction may ask of us: to file. Nothing is fetched, patched or taken away by a bundle."""
 
@@ -175,9 +184,22 @@ def _person(index: int, entry: Mapping[str, Any]) -> Person:
         for one in patient.get("identifier", ())
         if one.get("system") in _KINDS and one.get("value")
     )
+    numbers += _of_mother(patient, at)
     if not numbers:
         raise BundleRefused(f"{at}/identifier", "identifier_needed")
     return Person(numbers, born, frozenset(names_of(entry)))
+
+
+def _of_mother(patient: Mapping[str, Any], at: str) -> tuple[tuple[str, str], ...]:
+    """A newborn named by its mother: the first of that day unless `multipleBirthInteger` says which."""
+    order = patient.get("multipleBirthInteger", 1)
+    if type(order) is not int or not 1 <= order <= MOST_BORN:
+        raise BundleRefused(f"{at}/multipleBirthInteger", "number_invalid")
+    return tuple(
+        (OF_MOTHER, f"{one['value']}/{order}")
+        for one in patient.get("identifier", ())
+        if one.get("system") == MOTHERS_NUMBER and one.get("value")
+    )
 
 
 def read_entry(index: int, entry: Mapping[str, Any], person: Person, told: Telling | None = None) -> Entry:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from consent.access import AccessService, AccessSession, Act, Fence, ReadRefused
-from consent.decision import Decision, decide_author
+from consent.decision import Decision, decide_author, decide_heir
 from consent.errors import AccessRefused
 from consent.model import AccessMode, Grant, Relation, Scope
 from consent.predicate import COMPANIONS, Predicate
@@ -262,6 +262,10 @@ class Readers:
     def of_person(self, viewer: Viewer, citizen_id: str, relation: Relation) -> PersonReader:
         """A person's window. `relation` is how the viewer stands to the citizen, as was found just now."""
         return PersonReader(window_of_person(viewer, citizen_id, relation), self._parts)
+
+    def of_heir(self, viewer: Viewer, citizen_id: str) -> BookPages:
+        """An heir's window on the front page alone. That it is one was found just now."""
+        return PersonReader(Window(citizen_id, viewer, decide_heir()), self._parts).pages
 
     def admits(self, citizen_id: str, record_id: str, predicate: Predicate) -> bool:
         """Whether a record is there for these eyes. Shows nothing of it, so it is no look."""

@@ -7,6 +7,7 @@ names and the envelope are this project's own; whoever sends FHIR bundles of Imm
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, datetime
@@ -28,6 +29,7 @@ _NOBODY: Final = Person((), PartialDate("1900"), frozenset({_PATIENT, "unread"})
 _CVX: Final = "http://hl7.org/fhir/sid/cvx"
 _OWN_CODES: Final = "urn:health-wallet:vaccine"
 _LONGEST: Final = 200
+_BIRTH_REFERENCE: Final = re.compile(r"SS[A-Z2-7]{16}")
 
 
 class _Unreadable(Exception):
@@ -86,6 +88,8 @@ def _person(event: object) -> Person:
     number = _text(subject, "subject_identifier", "/subject") or ""
     # A passport, or the number of a birth paper, is a person's too, and too weak to file under.
     strong = len(number) == 12 and number.isascii() and number.isdigit()
+    if _BIRTH_REFERENCE.fullmatch(number):
+        return Person((("birth_reference", number),), born, frozenset({_PATIENT}))
     if strong:
         return Person((("national_id", number),), born, frozenset({_PATIENT}))
     return Person((), born, frozenset({_PATIENT, f"weak {number}"}))

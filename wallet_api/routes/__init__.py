@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Blueprint
 
 from wallet_api.routes.accounts import accounts
+from wallet_api.routes.births import births, numbers
 from wallet_api.routes.breaches import breaches
 from wallet_api.routes.changes import changes
 from wallet_api.routes.citizens import citizens
@@ -12,6 +13,7 @@ from wallet_api.routes.co_consents import co_consents
 from wallet_api.routes.consents import consents
 from wallet_api.routes.correction_answers import correction_answers
 from wallet_api.routes.corrections import corrections
+from wallet_api.routes.deaths import death_reports, death_reviews
 from wallet_api.routes.disputes import disputes
 from wallet_api.routes.emergency import emergency
 from wallet_api.routes.emergency_reviews import reviews
@@ -30,6 +32,7 @@ from wallet_api.routes.grants import grants
 from wallet_api.routes.guarded import GuardedBlueprint
 from wallet_api.routes.health import health
 from wallet_api.routes.health_cards import card_issuer, health_cards
+from wallet_api.routes.heirs import bequests, heir_reports, heir_reviews
 from wallet_api.routes.log_proofs import log_proofs
 from wallet_api.routes.mismatches import mismatches
 from wallet_api.routes.observing import observing
@@ -76,6 +79,13 @@ BLUEPRINTS: tuple[GuardedBlueprint, ...] = (
     webhooks,
     overdue,
     accounts,
+    births,
+    numbers,
+    death_reports,
+    death_reviews,
+    heir_reports,
+    heir_reviews,
+    bequests,
     erasures,
     breaches,
     rights,

@@ -12,11 +12,10 @@ from flask.views import MethodView
 
 from wallet_api.audit.model import Action
 from wallet_api.context import log_act, services
-from wallet_api.errors import Refusal
 from wallet_api.identity.errors import CitizenUnknown
-from wallet_api.infra.clock import vn_day
 from wallet_api.routes.guarded import GuardedBlueprint, ops_only
 from wallet_api.routes.idempotency import once
+from wallet_api.routes.phones import forget_phones
 from wallet_api.routes.schemas import examples
 from wallet_api.routes.schemas.accounts import AccountChangeForm, AccountChangeSchema
 
@@ -26,7 +25,7 @@ accounts = GuardedBlueprint(
     url_prefix="/api/v1/ops",
     guard=ops_only("registrar"),
     budget="ops",
-    description="Accounts: locked, unlocked, closed by a death.",
+    description="Accounts: locked and unlocked.",
 )
 
 
@@ -41,33 +40,25 @@ class AccountChanges(MethodView):
     @accounts.alt_response(409)
     @once
     def post(self, form: dict[str, Any]) -> dict[str, Any]:
-        """Lock an account, unlock it, or close it by a death; all but unlocking end its sessions at once.
+        """Lock an account, which ends its sessions and pushes to its phones at once, or unlock it.
 
         Doing it again changes nothing. Records and consents stay as they are.
         """
-        change, day, evidence = form["change"], form["died_on"], form["evidence_kind"]
-        if (change == "death") != (day is not None):
-            code = "missing" if day is None else "unsupported"
-            raise Refusal("invalid_fields", 422, [{"pointer": "/died_on", "code": code, "message": ""}])
+        change, evidence = form["change"], form["evidence_kind"]
         citizen_id = _known(form["national_id"])
         people, reason = services().identity.people, f"{change}_{evidence}"
         if change == "unlock":
             log_act(Action.ACCOUNT_CHANGED, citizen_id, reason=reason)
             people.unlock(citizen_id)
-        elif change == "lock":
+        else:
             people.lock(citizen_id)
             log_act(Action.ACCOUNT_CHANGED, citizen_id, reason=reason)
-        else:
-            if not people.profile(citizen_id).birth_date <= day <= vn_day(services().now()):
-                fault = {"pointer": "/died_on", "code": "day_range", "message": ""}
-                raise Refusal("invalid_fields", 422, [fault])
-            people.record_death(citizen_id, day)
-            log_act(Action.ACCOUNT_CLOSED, citizen_id, reason=reason)
-        return {"change": change, "died_on": day}
+            forget_phones(citizen_id)
+        return {"change": change}
 
 
 def _known(national_id: str) -> str:
-    found = services().identity.people.resolve("national_id", national_id)
+    found = services().identity.people.whose("national_id", national_id)
     if found is None:
         log_act(Action.ACCOUNT_CHANGED, None, reason="unknown_number", refused=True)
         raise CitizenUnknown("no such citizen")

@@ -18,3 +18,13 @@ _CHANCE = secrets.SystemRandom()
 def blur() -> None:
     """Wait up to WALLET_LOOKUP_BLUR milliseconds, each time another while."""
     time.sleep(_CHANCE.uniform(0.0, services().settings.lookup_blur / 1000))
+
+
+def level(began: float, milliseconds: float) -> None:
+    """Wait until so long after `began` (of time.monotonic), and a while more that nobody can foresee.
+
+    For answers behind which the work differs: none is faster than another. Off where the blur is.
+    """
+    if services().settings.lookup_blur:
+        time.sleep(max(0.0, began + milliseconds / 1000 - time.monotonic()))
+        blur()

@@ -14,6 +14,7 @@ from wallet_api.routes.companions import entries_seen
 from wallet_api.routes.guarded import GuardedBlueprint, citizen_only, step_up
 from wallet_api.routes.log_lines import log_line
 from wallet_api.routes.log_proofs import entry_ref
+from wallet_api.routes.phones import forget_phones
 from wallet_api.routes.schemas.base import PageQuery, listed
 from wallet_api.routes.schemas.lists import (
     CitizenSchema,
@@ -78,10 +79,15 @@ class Sessions(MethodView):
     @citizens.doc(operationId="endAllSessions")
     @citizens.response(204)
     def delete(self, citizen: str) -> None:
-        """Sign out everywhere, here too. Works at once."""
+        """Sign out everywhere, here too. Works at once.
+
+        No app is pushed to any more, until it registers again at its next start: a phone that was lost is
+        told of nothing.
+        """
         own = own_id(citizen)
         services().identity.sessions.end_all(own)
         log_act(Action.SESSION_ENDED, own, reason="all_sessions")
+        forget_phones(own)
 
 
 @citizens.route("/sessions/<session_id>")

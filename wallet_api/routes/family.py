@@ -191,7 +191,7 @@ def _meant(own: str, form: dict[str, Any]) -> str:
         raise Refusal("invalid_fields", 422, [fault])
     ((kind, value),) = form["dependent"].items()
     people = services().identity.people
-    found = people.resolve(kind, value)
+    found = people.whose(kind, value)
     nobody = services().blind.label_token(f"nobody|claim|{own}|{kind}|{look_up_key(kind, value)}")
     if found is None:
         return id_from_bytes(from_base64url(nobody))

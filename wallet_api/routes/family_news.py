@@ -1,4 +1,4 @@
-"""Messages to the people concerned: of guardianships asked for, begun and ended, and of a consent heard."""
+"""Messages to the people concerned: of guardianships, births, numbers, and of a consent heard."""
 
 from __future__ import annotations
 
@@ -46,6 +46,84 @@ _TEXTS = {
             "A guardianship has ended",
             "What that guardian had consented to for the child is suspended until it is confirmed again.",
         ),
+    },
+    "birth_registered": {
+        "vi": (
+            "Con của bạn đã có sổ sức khỏe",
+            "Một cơ sở y tế đã đăng ký con bạn và ghi nhận bạn là người giám hộ. Nếu không đúng, hãy báo cho "
+            "đường dây hỗ trợ.",
+        ),
+        "en": (
+            "Your child has a health book",
+            "A health facility registered your child and recorded you as its guardian. If that is not so, "
+            "tell the help line.",
+        ),
+    },
+    "number_linked": {
+        "vi": (
+            "Số định danh cá nhân đã được cập nhật",
+            "Một số định danh cá nhân đã được gắn vào sổ sức khỏe trong gia đình bạn. Mọi hồ sơ vẫn được giữ "
+            "nguyên. Nếu không đúng, hãy báo cho đường dây hỗ trợ.",
+        ),
+        "en": (
+            "A personal number was updated",
+            "A personal number was linked to a health book in your family. All records stay as they were. If "
+            "that is not so, tell the help line.",
+        ),
+    },
+    "death_reported": {
+        "vi": (
+            "Có người báo rằng bạn đã qua đời",
+            "Một báo tử về bạn đang chờ xác nhận. Nếu không đúng, hãy báo ngay cho đường dây hỗ trợ; chưa có "
+            "gì thay đổi.",
+        ),
+        "en": (
+            "Somebody reported that you died",
+            "A report of your death waits to be confirmed. If that is not so, tell the help line at once; "
+            "nothing has changed yet.",
+        ),
+    },
+    "death_reversed": {
+        "vi": (
+            "Ghi nhận tử vong đã được hủy",
+            "Việc ghi nhận nhầm đã được hủy. Sổ sức khỏe, sự đồng ý, giám hộ và lời nhắc được khôi phục như "
+            "trước. Hãy đăng nhập lại trên các thiết bị của bạn.",
+        ),
+        "en": (
+            "The record of a death was taken back",
+            "It was a mistake. The health book, consents, guardianships and reminders are as they were. "
+            "Sign in again on your devices.",
+        ),
+    },
+    "guardian_died": {
+        "vi": (
+            "Một người giám hộ đã qua đời",
+            "Quan hệ giám hộ đó đã chấm dứt. Nếu trẻ không còn người giám hộ, hãy liên hệ trạm y tế hoặc "
+            "đường dây hỗ trợ.",
+        ),
+        "en": (
+            "A guardian has died",
+            "That guardianship has ended. If a child is left without a guardian, tell your health station or "
+            "the help line.",
+        ),
+    },
+    "heir_given": {
+        "vi": (
+            "Bạn được xem bản tóm tắt của người thân đã mất",
+            "Đề nghị của bạn đã được xác minh. Bản tóm tắt xem được trong thời hạn ghi ở mục Thừa kế.",
+        ),
+        "en": (
+            "You may see the summary of a relative who died",
+            "What you asked for was verified. The summary is under Bequests until the day shown there.",
+        ),
+    },
+    "heir_refused": {
+        "vi": ("Đề nghị xem bản tóm tắt không được chấp nhận", "Hãy liên hệ nơi đã nhận đề nghị của bạn."),
+        "en": ("A summary was not given", "Ask where you handed in what you asked for."),
+    },
+    "heir_ended": {
+        "vi": ("Quyền xem một bản tóm tắt đã chấm dứt", "Hãy liên hệ đường dây hỗ trợ nếu bạn có thắc mắc."),
+        "en": ("A summary can no longer be seen", "Ask the help line if you have questions."),
     },
     "assisted_consent": {
         "vi": (

@@ -15,6 +15,7 @@ from wallet_api.identity.errors import IdentityError
 
 _YOU = {"vi": "Bạn", "en": "You"}
 _GUARDIAN = {"vi": "Người giám hộ", "en": "A guardian"}
+_HEIR = {"vi": "Người thừa kế", "en": "An heir"}
 _OWNER = {"vi": "Chủ sổ", "en": "The owner of the book"}
 _SYSTEM = {"vi": "Hệ thống", "en": "The system"}
 _HOLDER = {"vi": "Người giữ liên kết", "en": "Whoever holds the link"}
@@ -102,6 +103,20 @@ _VERBS = {
     "account:created": {"vi": "tạo tài khoản", "en": "created the account"},
     "account:changed": {"vi": "thay đổi thông tin tài khoản", "en": "changed the account"},
     "account:closed": {"vi": "đóng tài khoản", "en": "closed the account"},
+    "birth:registered": {"vi": "đăng ký trẻ sơ sinh", "en": "registered a newborn"},
+    "number:linked": {
+        "vi": "gắn số định danh cá nhân vào sổ",
+        "en": "linked a personal number to the book",
+    },
+    "death:reported": {"vi": "báo tử, chờ xác nhận", "en": "reported a death, to be confirmed"},
+    "death:read": {"vi": "xem một hồ sơ báo tử", "en": "looked at a report of a death"},
+    "death:refused": {"vi": "không chấp nhận một báo tử", "en": "did not accept a report of a death"},
+    "death:reversed": {
+        "vi": "hủy việc ghi nhận tử vong; mọi thứ được khôi phục",
+        "en": "took back that the person died; everything is restored",
+    },
+    "heir:proposed": {"vi": "ghi nhận đề nghị của người thừa kế", "en": "put down what an heir asks for"},
+    "heir:decided": {"vi": "quyết định về một người thừa kế", "en": "decided about an heir"},
     "guardianship:claimed": {"vi": "đề nghị làm người giám hộ", "en": "asked to be a guardian"},
     "guardianship:started": {"vi": "xác nhận một quan hệ giám hộ", "en": "confirmed a guardianship"},
     "guardianship:ended": {"vi": "chấm dứt một quan hệ giám hộ", "en": "ended a guardianship"},
@@ -273,7 +288,8 @@ def _name(event: AuditEvent) -> str:
     if event.actor_kind is ActorKind.CITIZEN:
         if event.actor_id == viewer().id:
             return _YOU[locale]
-        return (_OWNER if event.actor_id == event.citizen_id else _GUARDIAN)[locale]
+        other = _HEIR if event.reason == "heir" else _GUARDIAN
+        return (_OWNER if event.actor_id == event.citizen_id else other)[locale]
     if event.actor_kind is ActorKind.PRACTITIONER and event.organisation_id:
         return _practitioner(event.organisation_id, event)
     return _holder(event) if event.actor_kind is ActorKind.LINK else _SYSTEM[locale]

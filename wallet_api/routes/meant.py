@@ -56,7 +56,7 @@ def meant(form: dict[str, str], count: Count) -> Meant:
     # Counted by what was asked, never by whose it is: the absent are asked as often as anybody.
     asked = f"{kind}|{look_up_key(kind, value)}"  # type: ignore[arg-type]  # the schema names the kinds
     count(asked)
-    known = services().identity.people.resolve(kind, value)  # type: ignore[arg-type]  # as above
+    known = services().identity.people.whose(kind, value)  # type: ignore[arg-type]  # as above
     blur()
     return Meant(known, nobody(asked), asked)
 

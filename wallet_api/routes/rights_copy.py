@@ -59,7 +59,18 @@ def _profile(who: Subject) -> dict[str, Any]:
         "phone": found.phone,
         "province": found.province,
         "identifiers": [vars(each) for each in people.masked_identifiers(who.citizen_id)],
+        "identifier_history": [vars(each) for each in people.identifier_history(who.citizen_id)],
+        "birth": _birth(who.citizen_id),
     }
+
+
+def _birth(citizen_id: str) -> dict[str, Any] | None:
+    """What the registration of a newborn rested on."""
+    found = services().births.of(citizen_id)
+    if found is None:
+        return None
+    names = ("born_on", "birth_order", "paper_kind", "paper_number", "organisation_id", "registered_at")
+    return {name: getattr(found, name) for name in names}
 
 
 def _records(citizen: str, provenance: list[dict[str, Any]]) -> Iterator[Record]:

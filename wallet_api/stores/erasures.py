@@ -34,7 +34,10 @@ OWNED: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     "shares": {"shares": ("citizen_id",)},
     "exports": {"exports": ("citizen_id",), "export_parts": ("citizen_id",)},
     "profile": {
+        "births": ("_id",),
         "citizens": ("_id",),
+        "deaths": ("citizen_id",),
+        "heirs": ("citizen_id", "heir_id"),
         "guardianships": ("dependent_id", "guardian_id"),
         "guardianship_evidence": ("owner_id",),
         "safety_flags": ("citizen_id",),

@@ -14,7 +14,7 @@ from pymongo.database import Database
 
 from wallet_api.infra.crypto.envelope import CitizenCipher, Place
 from wallet_api.infra.crypto.errors import KeyUnavailable, SealBroken
-from wallet_api.stores import book_fronts
+from wallet_api.stores import births, book_fronts, deaths, heirs
 from wallet_api.stores.corrections import COLLECTION as CORRECTIONS
 from wallet_api.stores.corrections import FILES as CORRECTION_FILES
 from wallet_api.stores.corrections import file_place as correction_file_place
@@ -175,6 +175,9 @@ SEALED: Final[tuple[SealedField, ...]] = (
     SealedField(SHARES, "content", share_place),
     SealedField(EXPORTS, "content", export_place),
     SealedField(EXPORT_PARTS, "content", export_part_place),
+    SealedField(births.COLLECTION, "content", births.place_of),
+    SealedField(deaths.COLLECTION, "content", deaths.place_of),
+    SealedField(heirs.COLLECTION, "content", heirs.place_of),
     SealedField(
         "breaches",
         "content",

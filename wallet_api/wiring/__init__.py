@@ -17,7 +17,8 @@ from wallet_api.audit.export import CheckpointFolder
 from wallet_api.audit.log import AccessLog
 from wallet_api.breaches.register import BreachRegister
 from wallet_api.context import Book, Services
-from wallet_api.identity.identifiers import look_up_key
+from wallet_api.identity.births import BirthDesk
+from wallet_api.identity.heirs import HeirDesk
 from wallet_api.identity.service import Identity, IdentityStores, build_identity
 from wallet_api.infra.clock import clock_from
 from wallet_api.infra.crypto.blind import BlindIndex
@@ -40,12 +41,14 @@ from wallet_api.records.safety import SafetyDesk
 from wallet_api.settings import Settings
 from wallet_api.stores.askings import MongoAskings
 from wallet_api.stores.audit_log import MongoAuditLog
+from wallet_api.stores.births import MongoBirths
 from wallet_api.stores.breaches import MongoBreaches
 from wallet_api.stores.citizen_keys import MongoCitizenKeys
 from wallet_api.stores.consents import MongoConsents
 from wallet_api.stores.emergencies import MongoEmergencies
 from wallet_api.stores.guardianship_evidence import MongoEvidence
 from wallet_api.stores.guardianships import MongoGuardianships
+from wallet_api.stores.heirs import MongoHeirs
 from wallet_api.stores.idempotency import MongoTurns
 from wallet_api.stores.identities import MongoCitizens, MongoReviews
 from wallet_api.stores.inbox import MongoInbox
@@ -64,10 +67,11 @@ from wallet_api.stores.sign_ins import MongoCodes, MongoJtis, MongoLoginAttempts
 from wallet_api.stores.visit_codes import MongoVisitCodes
 from wallet_api.wiring.care import BookCare, FamilyRecipients, SeenPlans
 from wallet_api.wiring.corrections import build_correcting
+from wallet_api.wiring.deaths import build_deaths
 from wallet_api.wiring.emergencies import build_emergencies
 from wallet_api.wiring.events import build_telling
 from wallet_api.wiring.exports import build_exports
-from wallet_api.wiring.intake_books import match_with, prepare_with
+from wallet_api.wiring.intake_books import match_with, normal, prepare_with
 from wallet_api.wiring.licences import LicenceWindow
 from wallet_api.wiring.limits import build_limits
 from wallet_api.wiring.opened_book import OpenedTeller
@@ -136,10 +140,11 @@ def _assemble(settings: Settings, db: Db, keys: KeyStore, now: Callable[[], date
     )
     reading = ReaderParts(records, access, consents.note_hiding, tell_opened, plans, log, pages, now, kept)
     safety = SafetyDesk(MongoFlags(db, cipher), records)
+    births = BirthDesk(MongoBirths(db, cipher), identity.people, identity.family, blind.label_token, now)
     intake = IntakeParts(
         records=records,
         intakes=MongoIntakes(db, cipher),
-        match=match_with(identity.people, cipher.keys),
+        match=match_with(identity.people, cipher.keys, births.reference),
         prepare=prepare_with(cipher.keys),
         in_unit=records.in_unit,
         on_recorded=reminding.planning.replan,
@@ -147,7 +152,7 @@ def _assemble(settings: Settings, db: Db, keys: KeyStore, now: Callable[[], date
         fingerprint=fingerprint_with(blind),
         now=now,
         hidden_for=safety.hidden_for,
-        normal=look_up_key,  # type: ignore[arg-type]  # the bundle reader names the kinds
+        normal=normal,
         settle=safety.settle,
     )
     taking = IntakeService(intake)
@@ -155,6 +160,7 @@ def _assemble(settings: Settings, db: Db, keys: KeyStore, now: Callable[[], date
         ParkingParts(MongoParked(db, cipher), intake, taking, owner_with(identity.people), now)
     )
     citizens.settle = settle_with(parking, identity.people, log, now)
+    deaths = build_deaths(db, cipher, identity, consent, reminding.planning.replan, now)
     own = OwnParts(
         records=records,
         prepare=intake.prepare,
@@ -178,6 +184,9 @@ def _assemble(settings: Settings, db: Db, keys: KeyStore, now: Callable[[], date
         log=log,
         identity=identity,
         evidence=MongoEvidence(db, cipher),
+        births=births,
+        deaths=deaths,
+        heirs=HeirDesk(MongoHeirs(db, cipher), identity.people, deaths.get, now),
         safety=safety,
         consent=consent,
         assisted=AssistedConsentService(consents, licences, now, new_id),

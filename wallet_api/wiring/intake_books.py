@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 
 from wallet_api.identity.errors import CitizenUnknown
+from wallet_api.identity.identifiers import look_up_key
 from wallet_api.identity.people import People
 from wallet_api.infra.crypto.citizen_keys import CitizenKeys
+from wallet_api.records.bundle import OF_MOTHER
 from wallet_api.records.model import PartialDate
 from wallet_api.records.ports import Match
 from wallet_api.stores import identities, records, reminding
 
+Reference = Callable[[str, date, int], str]
+"""The reference of a newborn by the mother's number, the day and the order."""
 
-def match_with(people: People, keys: CitizenKeys) -> Match:
-    """The search for a person: three reads, be it found, of another birth date, or nobody."""
+
+def match_with(people: People, keys: CitizenKeys, reference: Reference) -> Match:
+    """The search for a person: three reads, be it found, of another birth date, or nobody.
+
+    `reference` names a newborn by the mother's number. A number finds whose it is or once was: a laboratory
+    that knows an older one still files right.
+    """
 
     def match(kind: str, value: str, born: PartialDate, stand_in: str) -> str | None:
-        whose = people.resolve(kind, value) or stand_in  # type: ignore[arg-type]  # the bundle reader names the kinds
+        if kind == OF_MOTHER:
+            number, _, order = value.rpartition("/")
+            kind, value = "birth_reference", reference(number, born.first_day, int(order))
+        whose = people.whose(kind, value) or stand_in  # type: ignore[arg-type]  # the bundle reader names the kinds
         # Read even when held: a key that was in use a moment ago would save a read only of who exists.
         keys.look_up(whose, identities.RETENTION_CLASS)
         try:
@@ -25,6 +38,14 @@ def match_with(people: People, keys: CitizenKeys) -> Match:
             return None
 
     return match
+
+
+def normal(kind: str, value: str) -> str:
+    """A number as it is compared: all writings of the same are one."""
+    if kind == OF_MOTHER:
+        number, _, order = value.rpartition("/")
+        return f"{look_up_key('national_id', number)}/{order}"
+    return look_up_key(kind, value)  # type: ignore[arg-type]  # the bundle reader names the kinds
 
 
 def prepare_with(keys: CitizenKeys) -> Callable[[str], None]:

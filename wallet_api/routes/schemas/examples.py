@@ -113,6 +113,32 @@ ACCOUNT_CHANGE: Final[Example] = {
     "change": "lock",
     "evidence_kind": "call",
 }
+BIRTH: Final[Example] = {
+    "mother": {"national_id": "001199998877", "birth_date": "1999-04-01"},
+    "newborn": {"name": "Bé Thử", "birth_date": "2026-11-20", "sex": "female"},
+    "paper": {"kind": "birth_record", "number": "CS-2026-000123"},
+}
+NUMBER_LINK: Final[Example] = {
+    "person": {"birth_reference": "SSABCDEFGHIJ234567"},
+    "birth_date": "2026-11-20",
+    "national_id": "001326998877",
+    "evidence_kind": "birth_certificate",
+}
+DEATH: Final[Example] = {
+    "national_id": "001140998877",
+    "birth_date": "1940-03-01",
+    "died_on": "2026-11-01",
+    "evidence_kind": "death_certificate",
+    "paper_number": "KT-2026-000045",
+}
+DEATH_DECISION: Final[Example] = {"decision": "confirm"}
+HEIR: Final[Example] = {
+    "national_id": "001170998877",
+    "birth_date": "1970-05-01",
+    "relation": "child",
+    "evidence_kind": "birth_certificate",
+}
+HEIR_DECISION: Final[Example] = {"decision": "give"}
 CLAIM: Final[Example] = {
     "dependent": {"national_id": "001324999001"},
     "birth_date": "2024-02-01",
