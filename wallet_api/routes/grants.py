@@ -143,7 +143,8 @@ class Review(MethodView):
         )
 
 
-@grants.route("/<grant_id>")
+# An id has 26 letters: "review" and "preview" are pages of their own, and none that a PATCH may change.
+@grants.route("/<string(length=26):grant_id>")
 class OneGrant(MethodView):
     """One grant."""
 

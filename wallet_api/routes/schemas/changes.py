@@ -38,6 +38,8 @@ class ChangeSchema(WireSchema):
     labels = fields.List(fields.String(), metadata=_GONE)
     self_reported = fields.Boolean(metadata=_GONE)
     reason = fields.String(allow_none=True, metadata=_GONE)
+    line_vi = fields.String(metadata=_GONE | {"description": "the record in one line"})
+    line_en = fields.String(metadata=_GONE | {"description": "the same, its own words in English"})
     resource = fields.Dict(metadata=_GONE | {"description": "FHIR R4 resource"})
 
 
