@@ -15,7 +15,9 @@ from pymongo.database import Database
 from consent.predicate import GUARDIANS, Clause, Period, Predicate, guardian_eyes, own_eyes
 from tests.contracts.test_record_stores import Book, a_record, next_version, stores
 from tests.examples import MANY, examples
+from wallet_api.infra.clock import system_now
 from wallet_api.infra.ids import new_id
+from wallet_api.records.changes import KEPT
 from wallet_api.records.front import Front, front_lines
 from wallet_api.records.front_rules import RULES, SECTIONS, SUMMARY
 from wallet_api.records.memory import MemoryRecords
@@ -148,7 +150,7 @@ def test_what_was_kept_by_other_rules_is_shown(kept_db: Database[dict[str, Any]]
     first = a_record(citizen_id=whose, category="procedure", labels=frozenset(), resource=PROCEDURE)
     book.save([first], None)
     kept = kept_db[book_fronts.COLLECTION]
-    older = MongoFronts(kept_db, book._cipher)._document(whose, Front(), 1)
+    older = MongoFronts(kept_db, book._cipher, system_now, KEPT)._document(whose, Front(), 1)
     for outdated in ({"rules": 1}, {}):
         kept.replace_one({"_id": whose}, {k: v for k, v in older.items() if k != "rules"} | outdated)
         found = book.front(whose, own_eyes(), TODAY, SUMMARY)

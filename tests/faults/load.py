@@ -134,7 +134,8 @@ Found = dict[str, dict[Any, Any]]
 def _kept(what: str, about: str, found: Found) -> bool:
     if what == "intake":
         rows = found["intakes"].get(about, {}).get("rows", [])
-        return bool(rows) and all(row["record_id"] in found["records"] for row in rows)
+        named = [row["record_id"] for row in rows if row["record_id"] is not None]
+        return bool(named) and all(each in found["records"] for each in named)
     if what == "grant":
         return about in found["grants"]
     if what == "withdrawal":
@@ -144,6 +145,7 @@ def _kept(what: str, about: str, found: Found) -> bool:
 
 def _half_records(found: Found) -> list[str]:
     reported = {row["record_id"] for each in found["intakes"].values() for row in each["rows"]}
+    reported.discard(None)  # of what went along with another record
     half = [f"record {each} without a report" for each in found["records"] if each not in reported]
     return half + [f"report of {each} without its record" for each in reported - found["records"].keys()]
 

@@ -39,6 +39,7 @@ PARTS: dict[str, tuple[str, ...]] = {
         "fhir-audit-events",
         "fhir-patients",
         "fhir-records",
+        "fhir-summary",
     ),
     "provider": (
         "provider",

@@ -38,6 +38,7 @@ OF_PROVIDER = frozenset({SEEN, FROM_GUARDIANS})
 OF_GUARDIAN = WORDS - {FROM_GUARDIANS}
 
 DISCLOSING = {
+    "GET /citizens/<citizen>/changes",
     "GET /citizens/<citizen>/records",
     "GET /citizens/<citizen>/records/<record_id>",
     "GET /citizens/<citizen>/records/<record_id>/versions",

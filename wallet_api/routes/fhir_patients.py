@@ -11,7 +11,7 @@ from flask.views import MethodView
 from wallet_api.context import caller, services
 from wallet_api.identity.model import MaskedIdentifier
 from wallet_api.identity.oauth.scopes import covers
-from wallet_api.records.bundle import INSURANCE_NUMBER, NATIONAL_ID
+from wallet_api.records.bundle import BIRTH_REFERENCE, INSURANCE_NUMBER, NATIONAL_ID
 from wallet_api.records.model import Position
 from wallet_api.routes.edge import takes
 from wallet_api.routes.fhir_answers import FHIR, fhir, fhir_blueprint
@@ -34,7 +34,11 @@ fhir_patients = fhir_blueprint(
     "fhir-patients", __name__, book_readers, "Whose books the caller may read, as FHIR R4.", CountedReading()
 )
 Json = dict[str, Any]
-_SYSTEMS: Final = {"national_id": NATIONAL_ID, "insurance_number": INSURANCE_NUMBER}
+_SYSTEMS: Final = {
+    "national_id": NATIONAL_ID,
+    "insurance_number": INSURANCE_NUMBER,
+    "birth_reference": BIRTH_REFERENCE,
+}
 _HL7: Final = "http://hl7.org/fhir/StructureDefinition"
 
 

@@ -113,7 +113,9 @@ class MongoParked:
         found = self._intakes.find_one({"_id": parked_id}, {"rows": 1}, session=unit)
         if found is None:
             raise StaleRecord(parked_id)
-        rows = [row | {"accepted": False, "code": code} if row["accepted"] else row for row in found["rows"]]
+        filed = (row["accepted"] and row["record_id"] is not None for row in found["rows"])
+        refused = {"accepted": False, "code": code}
+        rows = [row | refused if was else row for row, was in zip(found["rows"], filed, strict=True)]
         self._intakes.update_one({"_id": parked_id}, {"$set": {"rows": rows}}, session=unit)
 
     def _opened(self, found: Mapping[str, Any]) -> Parked:

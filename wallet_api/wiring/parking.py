@@ -16,11 +16,11 @@ from wallet_api.records.parking import Journal, Owner, ParkingDesk
 
 
 def owner_with(people: People) -> Callable[[str, str], Owner | None]:
-    """Finds whose number it is today."""
+    """Finds whose number it is, or once was."""
 
     def owner(kind: str, value: str) -> Owner | None:
         try:
-            whose = people.resolve(kind, value)  # type: ignore[arg-type]  # the bundle reader names the kinds
+            whose = people.whose(kind, value)  # type: ignore[arg-type]  # the bundle reader names the kinds
             return None if whose is None else Owner(whose, people.facts(whose).born)
         except (BadIdentifier, CitizenUnknown):
             return None

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.fhir import brought
-from tests.world import Doctor, Person, World, found_in
+from tests.world import Doctor, Person, World, code_in, found_in
 from wallet_api.infra.ids import new_id
 
 FHIR = "application/fhir+json"
@@ -56,7 +56,7 @@ def test_c10_a_provider_can_say_yes_in_no_way(world: World, named: bool) -> None
     for performer in (f"Patient/{an.id}", f"Organization/{doctor.organisation_id}", "Patient/me"):
         raw = fhir_consent(world, doctor, an, performer)
         answer = world.post("/fhir/Consent", caller, raw, kind=FHIR)
-        assert (answer.status_code, found_in(answer)["code"]) == (403, "forbidden")
+        assert (answer.status_code, code_in(answer)) == (403, "forbidden")
         # FHIR's update and its batch are not served at all.
         assert world.call("PUT", f"/fhir/Consent/{new_id()}", caller, raw, kind=FHIR).status_code == 405
         assert world.post("/fhir", caller, {"resourceType": "Bundle"}, kind=FHIR).status_code == 404

@@ -14,7 +14,15 @@ from typing import Final
 TYPES: Final = frozenset(
     {
         *("AllergyIntolerance", "Condition", "DiagnosticReport", "DocumentReference", "Encounter"),
-        *("Immunization", "MedicationRequest", "MedicationStatement", "Observation", "Patient", "Procedure"),
+        *(
+            "EpisodeOfCare",
+            "Immunization",
+            "MedicationRequest",
+            "MedicationStatement",
+            "Observation",
+            "Patient",
+            "Procedure",
+        ),
     }
 )
 """What can be read through /fhir with a narrowed session; a test holds it against what is served."""
