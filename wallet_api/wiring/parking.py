@@ -11,6 +11,7 @@ from wallet_api.identity.errors import BadIdentifier, CitizenUnknown
 from wallet_api.identity.people import People
 from wallet_api.infra.clock import vn_day
 from wallet_api.infra.ids import new_id
+from wallet_api.records.bundle import OF_MOTHER
 from wallet_api.records.parked import Parked
 from wallet_api.records.parking import Journal, Owner, ParkingDesk
 
@@ -19,6 +20,8 @@ def owner_with(people: People) -> Callable[[str, str], Owner | None]:
     """Finds whose number it is, or once was."""
 
     def owner(kind: str, value: str) -> Owner | None:
+        if kind == OF_MOTHER:  # a newborn that nobody registered has no number
+            return None
         try:
             whose = people.whose(kind, value)  # type: ignore[arg-type]  # the bundle reader names the kinds
             return None if whose is None else Owner(whose, people.facts(whose).born)
