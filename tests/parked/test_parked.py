@@ -17,7 +17,7 @@ from tests.visit_files import file_of, visit_of
 from tests.world import Doctor, Json, Person, World, bundle, condition, found_in, immunization
 from wallet_api.identity.model import Identifier, Profile
 from wallet_api.infra.ids import new_id
-from wallet_api.records.bundle import INSURANCE_NUMBER
+from wallet_api.records.bundle import INSURANCE_NUMBER, MOTHERS_NUMBER
 
 QUEUE = "/ops/parked-intakes"
 SECRET = "B20"
@@ -354,3 +354,12 @@ def test_the_queue_and_the_search_use_their_indexes(world: World, doctor: Doctor
     for asked in ({"state": "open", "place": {"$gt": "2026"}}, {"keys": {"$in": ["a", "b", "c"]}}):
         stages = plan_stages(db["parked_intakes"], asked)
         assert any(each.startswith("IXSCAN") for each in stages), (asked, stages)
+
+
+def test_a_newborn_named_by_a_mother_waits_and_the_queue_is_read(world: World, doctor: Doctor) -> None:
+    sent = bundle(nobody(world), condition("c1"))
+    patient = sent["entry"][0]["resource"]
+    patient["identifier"] = [{"system": MOTHERS_NUMBER, "value": world.person().number}]
+    world.send(doctor, sent)
+    (parked,) = waiting(world, doctor)
+    assert parked["why"] == "number_unknown"
