@@ -8,14 +8,8 @@ from __future__ import annotations
 
 import base64
 import io
-import json
-import os
-import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
@@ -24,34 +18,18 @@ from healthcards import parser
 from jwcrypto.jws import InvalidJWSSignature
 from PIL import Image
 from pymongo.database import Database
-from werkzeug.serving import make_server
 
 from tests.cards.steps import made
-from tests.sandbox.conftest import free_port
+from tests.node_peers import asked, at_a_port, needs
 from tests.world import Json, World, bundle, immunization
-from wallet_api.infra.clock import system_now
 
-SCRIPT = Path(__file__).parents[1] / "peers" / "health_card.mjs"
-PEERS = Path(sys.prefix) / "peers"
-NODE = shutil.which("node")
-needs_node = pytest.mark.skipif(
-    NODE is None or not (PEERS / "node_modules" / "kill-the-clipboard").is_dir(),
-    reason="the reader is not installed (it needs node and npm; `make test` installs it)",
-)
+needs_node = needs("kill-the-clipboard")
 
 
 @pytest.fixture
 def wallet(embedded_db: Database[Json], tmp_path: Path) -> Iterator[World]:
-    """A wallet at a port of its own: readers fetch the issuer's keys themselves."""
-    port = free_port()
-    world = World(embedded_db, tmp_path, PORT=str(port))
-    world.clock.set_to(system_now())
-    server = make_server("127.0.0.1", port, world.app, threaded=True)
-    Thread(target=server.serve_forever, daemon=True).start()
-    yield world
-    server.shutdown()
-    server.server_close()
-    world.services.log.close()
+    with at_a_port(embedded_db, tmp_path) as world:
+        yield world
 
 
 @pytest.fixture
@@ -73,17 +51,7 @@ def flipped(jws: str) -> str:
 
 
 def by_clipboard(**told: Any) -> Json:
-    shutil.copy(SCRIPT, PEERS / SCRIPT.name)  # node looks for packages beside the script
-    done = subprocess.run(
-        [str(NODE), SCRIPT.name],
-        cwd=PEERS,
-        env={"PATH": os.environ["PATH"], "PEER": json.dumps(told)},
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
-    )
-    found: Json = json.loads(done.stdout)
+    found: Json = asked("health_card.mjs", told)
     return found
 
 

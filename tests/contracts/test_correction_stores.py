@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.contracts.ground import NOW, Ground
 from tests.plans import plan_stages
 from wallet_api.corrections.desk import Asked, CorrectionDesk, Corrections, Files
 from wallet_api.corrections.disputes import Disputes
@@ -28,17 +27,12 @@ from wallet_api.corrections.errors import (
 from wallet_api.corrections.memory import MemoryCorrections, MemoryDisputes, MemoryFiles
 from wallet_api.corrections.model import Answer, Correction, Dispute, EvidenceFile, Line, Relation
 from wallet_api.corrections.rules import load_rules
-from wallet_api.infra.crypto.envelope import CitizenCipher
-from wallet_api.infra.crypto.keystore import FileKeyStore
-from wallet_api.infra.crypto.wrapped_keys import MemoryWrappedKeys
 from wallet_api.infra.ids import new_id
-from wallet_api.infra.mongo import ensure_indexes, open_database
+from wallet_api.infra.mongo import ensure_indexes
 from wallet_api.stores import corrections as correction_store
 from wallet_api.stores import disputes as dispute_store
 from wallet_api.stores.corrections import MongoCorrectionFiles, MongoCorrections
 from wallet_api.stores.disputes import MongoDisputes
-
-NOW = datetime(2026, 11, 3, 3, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -50,25 +44,13 @@ class Kept:
     disputes: Disputes
 
 
-@pytest.fixture(params=["memory", "embedded", "mongodb"])
-def kept(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Kept]:
-    if request.param == "memory":
-        yield Kept(MemoryCorrections(), MemoryFiles(), MemoryDisputes())
-        return
-    uri = os.environ.get("WALLET_TEST_MONGO_URI")
-    if request.param == "mongodb" and not uri:
-        pytest.skip("WALLET_TEST_MONGO_URI is not set")
-    if request.param == "embedded" or not uri:
-        uri = request.getfixturevalue("embedded_uri")
-    db = open_database(uri, f"test_{new_id()}")
-    ensure_indexes(db, (*correction_store.INDEXES, *dispute_store.INDEXES))
-    keys = FileKeyStore(tmp_path / "keys", create=True)
-    keys.prepare(NOW)
-    cipher = CitizenCipher(MemoryWrappedKeys(), keys, lambda: NOW)
-    yield Kept(MongoCorrections(db, cipher), MongoCorrectionFiles(db, cipher), MongoDisputes(db))
-    if request.param == "mongodb":
-        db.client.drop_database(db.name)
-    db.client.close()
+@pytest.fixture
+def kept(ground: Ground | None) -> Kept:
+    if ground is None:
+        return Kept(MemoryCorrections(), MemoryFiles(), MemoryDisputes())
+    ground.indexed((*correction_store.INDEXES, *dispute_store.INDEXES))
+    db, cipher = ground.db, ground.cipher
+    return Kept(MongoCorrections(db, cipher), MongoCorrectionFiles(db, cipher), MongoDisputes(db))
 
 
 def made(whose: str, to: str = "bv", days: int = 0, relation: Relation = "self") -> Correction:

@@ -2,49 +2,29 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from tests.contracts.ground import NOW, Ground
 from tests.plans import plan_stages
 from wallet_api.exports.desk import PART, ExportDesk, Exports, Out
 from wallet_api.exports.errors import ExportNotFound, StaleExport
 from wallet_api.exports.memory import MemoryExports
 from wallet_api.exports.model import LEASE, Export
-from wallet_api.infra.crypto.envelope import CitizenCipher
-from wallet_api.infra.crypto.keystore import FileKeyStore
-from wallet_api.infra.crypto.wrapped_keys import MemoryWrappedKeys
 from wallet_api.infra.ids import new_id
-from wallet_api.infra.mongo import ensure_indexes, open_database
 from wallet_api.stores.exports import COLLECTION, INDEXES, PARTS, MongoExports
 
-NOW = datetime(2026, 11, 3, 3, tzinfo=UTC)
 
-
-@pytest.fixture(params=["memory", "embedded", "mongodb"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Exports]:
-    if request.param == "memory":
-        yield MemoryExports()
-        return
-    uri = os.environ.get("WALLET_TEST_MONGO_URI")
-    if request.param == "mongodb" and not uri:
-        pytest.skip("WALLET_TEST_MONGO_URI is not set")
-    if request.param == "embedded" or not uri:
-        uri = request.getfixturevalue("embedded_uri")
-    db = open_database(uri, f"test_{new_id()}")
-    ensure_indexes(db, [each.unswept() for each in INDEXES])
-    keys = FileKeyStore(tmp_path / "keys", create=True)
-    keys.prepare(NOW)
-    yield MongoExports(db, CitizenCipher(MemoryWrappedKeys(), keys, lambda: NOW))
-    if request.param == "mongodb":
-        db.client.drop_database(db.name)
-    db.client.close()
+@pytest.fixture
+def store(ground: Ground | None) -> Exports:
+    if ground is None:
+        return MemoryExports()
+    ground.indexed(INDEXES)
+    return MongoExports(ground.db, ground.cipher)
 
 
 def wished(whose: str, minutes: int = 0, **over: Any) -> Export:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -15,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pymongo.database import Database
 
+from tests.contracts.ground import NOW, Ground
 from tests.plans import plan_stages
 from wallet_api.identity.births import Birth, BirthStore, MemoryBirths
 from wallet_api.identity.deaths import (
@@ -35,53 +33,30 @@ from wallet_api.identity.errors import (
     Taken,
 )
 from wallet_api.identity.heirs import Heir, HeirStore, MemoryHeirs
-from wallet_api.infra.crypto.envelope import CitizenCipher
-from wallet_api.infra.crypto.keystore import FileKeyStore
-from wallet_api.infra.crypto.wrapped_keys import MemoryWrappedKeys
 from wallet_api.infra.ids import new_id
-from wallet_api.infra.mongo import ensure_indexes, open_database
 from wallet_api.stores import births, deaths, heirs
 from wallet_api.stores.births import MongoBirths
 from wallet_api.stores.deaths import MongoDeaths
 from wallet_api.stores.heirs import MongoHeirs
 
-NOW = datetime(2026, 11, 3, 3, tzinfo=UTC)
 Stores = tuple[BirthStore, DeathStore, Database[dict[str, Any]] | None]
 Heirs = tuple[HeirStore, Database[dict[str, Any]] | None]
 
 
-@pytest.fixture(params=["memory", "embedded", "mongodb"])
-def stores(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stores]:
-    if request.param == "memory":
-        yield MemoryBirths(), MemoryDeaths(), None
-        return
-    uri = os.environ.get("WALLET_TEST_MONGO_URI")
-    if request.param == "mongodb" and not uri:
-        pytest.skip("WALLET_TEST_MONGO_URI is not set")
-    if request.param == "embedded" or not uri:
-        uri = request.getfixturevalue("embedded_uri")
-    db = open_database(uri, f"test_{new_id()}")
-    ensure_indexes(db, (*births.INDEXES, *deaths.INDEXES))
-    keys = FileKeyStore(tmp_path / "keys", create=True)
-    keys.prepare(NOW)
-    cipher = CitizenCipher(MemoryWrappedKeys(), keys, lambda: NOW)
-    yield MongoBirths(db, cipher), MongoDeaths(db, cipher), db
-    if request.param == "mongodb":
-        db.client.drop_database(db.name)
-    db.client.close()
+@pytest.fixture
+def stores(ground: Ground | None) -> Stores:
+    if ground is None:
+        return MemoryBirths(), MemoryDeaths(), None
+    ground.indexed((*births.INDEXES, *deaths.INDEXES))
+    return MongoBirths(ground.db, ground.cipher), MongoDeaths(ground.db, ground.cipher), ground.db
 
 
-@pytest.fixture(params=["memory", "embedded"])
-def heirs_kept(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Heirs]:
-    if request.param == "memory":
-        yield MemoryHeirs(), None
-        return
-    db = open_database(request.getfixturevalue("embedded_uri"), f"test_{new_id()}")
-    ensure_indexes(db, heirs.INDEXES)
-    keys = FileKeyStore(tmp_path / "keys", create=True)
-    keys.prepare(NOW)
-    yield MongoHeirs(db, CitizenCipher(MemoryWrappedKeys(), keys, lambda: NOW)), db
-    db.client.close()
+@pytest.fixture
+def heirs_kept(ground: Ground | None) -> Heirs:
+    if ground is None:
+        return MemoryHeirs(), None
+    ground.indexed(heirs.INDEXES)
+    return MongoHeirs(ground.db, ground.cipher), ground.db
 
 
 def test_heirs_come_back_and_are_found_by_death_and_by_person(heirs_kept: Heirs) -> None:

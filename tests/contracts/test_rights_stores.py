@@ -2,48 +2,29 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
 
+from tests.contracts.ground import NOW, Ground
 from tests.plans import plan_stages
-from wallet_api.infra.crypto.envelope import CitizenCipher
-from wallet_api.infra.crypto.keystore import FileKeyStore
-from wallet_api.infra.crypto.wrapped_keys import MemoryWrappedKeys
 from wallet_api.infra.ids import new_id
-from wallet_api.infra.mongo import ensure_indexes, open_database
+from wallet_api.infra.mongo import ensure_indexes
 from wallet_api.rights.desk import RightsRequests
 from wallet_api.rights.errors import StaleRightsRequest
 from wallet_api.rights.memory import MemoryRightsRequests
 from wallet_api.rights.model import Erasure, Kind, Relation, RightsRequest, Step
 from wallet_api.stores.rights import INDEXES, MongoRightsRequests
 
-NOW = datetime(2026, 11, 3, 3, tzinfo=UTC)
 
-
-@pytest.fixture(params=["memory", "embedded", "mongodb"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RightsRequests]:
-    if request.param == "memory":
-        yield MemoryRightsRequests()
-        return
-    uri = os.environ.get("WALLET_TEST_MONGO_URI")
-    if request.param == "mongodb" and not uri:
-        pytest.skip("WALLET_TEST_MONGO_URI is not set")
-    if request.param == "embedded" or not uri:
-        uri = request.getfixturevalue("embedded_uri")
-    db = open_database(uri, f"test_{new_id()}")
-    ensure_indexes(db, INDEXES)
-    keys = FileKeyStore(tmp_path / "keys", create=True)
-    keys.prepare(NOW)
-    yield MongoRightsRequests(db, CitizenCipher(MemoryWrappedKeys(), keys, lambda: NOW))
-    if request.param == "mongodb":
-        db.client.drop_database(db.name)
-    db.client.close()
+@pytest.fixture
+def store(ground: Ground | None) -> RightsRequests:
+    if ground is None:
+        return MemoryRightsRequests()
+    ground.indexed(INDEXES)
+    return MongoRightsRequests(ground.db, ground.cipher)
 
 
 def made(whose: str, kind: Kind = "copy", days: int = 0, relation: Relation = "self") -> RightsRequest:

