@@ -21,6 +21,9 @@ from bench.ground import environment
 from wallet_api.audit.model import ActorKind
 from wallet_api.context import Services
 from wallet_api.identity.model import Profile
+from wallet_api.infra.clock import system_now
+from wallet_api.infra.crypto.blind import BlindIndex
+from wallet_api.infra.crypto.envelope import CitizenCipher
 from wallet_api.infra.embedded import server_at
 from wallet_api.infra.ids import new_id
 from wallet_api.infra.machine import free_port
@@ -30,8 +33,9 @@ from wallet_api.records.model import PartialDate, Record, Source
 from wallet_api.records.windows import Viewer
 from wallet_api.routes.fhir_resources import resource_of
 from wallet_api.settings import Settings
+from wallet_api.stores.citizen_keys import MongoCitizenKeys
 from wallet_api.stores.records import MongoRecords
-from wallet_api.wiring import build_services
+from wallet_api.wiring import build_services, open_keys
 
 SIZE = 20_000
 PAGE = 100
@@ -65,11 +69,9 @@ def figures(_: Options) -> Iterator[Figure]:
 
 def _fill(env: dict[str, str], whose: str) -> None:
     settings = Settings.from_env(env)
-    db = connect(settings)
-    services = build_services(settings, db)
-    records: MongoRecords = services.book.readers._parts.records  # type: ignore[assignment]
-    records.load([_record(whose, each) for each in range(SIZE)])
-    services.log.close()
+    db, keys = connect(settings), open_keys(settings)
+    cipher = CitizenCipher(MongoCitizenKeys(db), keys, system_now)
+    MongoRecords(db, cipher, BlindIndex(keys)).load([_record(whose, each) for each in range(SIZE)])
     db.client.close()
 
 

@@ -38,7 +38,7 @@ def speaks_fhir(path: str, accepted: Iterable[str]) -> bool:
 def outcome_of(problem: Mapping[str, Any], language: str) -> Json:
     """The OperationOutcome that says what these problem details say."""
     kind = _KINDS.get(problem["status"], "processing")
-    first = _issue(kind, problem["code"], f"{problem['title']} {problem['detail']}")
+    first = _issue(kind, problem["code"], f"{problem['title']}. {problem['detail']}")
     more = [
         _issue(kind, each["code"], each["message"]) | {"expression": [each["pointer"] or "/"]}
         for each in problem.get("errors", ())
