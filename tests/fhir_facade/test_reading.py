@@ -170,6 +170,9 @@ REFUSED = {
     "code=": "invalid",
     "code=a|b|c": "invalid",
     "_id=": "invalid",
+    "patient=": "invalid",
+    "subject=Patient/%C3%A1": "invalid",
+    "_pretty=perhaps": "invalid",
     "_count=1&_count=2": "repeated",
     "code=%00": "invalid",
     "cursor=x&_count=2": "unsupported",
@@ -211,6 +214,13 @@ def test_refusals_are_outcomes_whatever_is_wrong(world: World) -> None:
     wish = {"Accept": "application/fhir+xml"}
     assert world.get("/fhir/Condition?_format=json", an, headers=wish).status_code == 200
     assert "GET" in told[405].headers["Allow"] and told[401].headers["WWW-Authenticate"].startswith("Bearer")
+
+
+def test_a_form_is_posted_and_never_taken_for_the_name_of_a_resource(world: World) -> None:
+    an = filled(world)
+    for path in ("/fhir/Patient/_search", "/fhir/Condition/_search"):
+        answer = world.get(path, an)
+        assert (answer.status_code, answer.headers["Allow"]) == (405, "OPTIONS, POST"), path
 
 
 def test_a_person_is_a_patient_whose_number_is_masked(world: World) -> None:

@@ -18,6 +18,7 @@ from flask import Flask, Request, abort, request
 from flask.typing import ResponseReturnValue
 from marshmallow import Schema, fields
 from werkzeug.exceptions import BadRequest, ClientDisconnected, HTTPException, RequestEntityTooLarge
+from werkzeug.routing import BaseConverter
 from werkzeug.utils import cached_property
 from werkzeug.wsgi import get_input_stream
 
@@ -97,6 +98,12 @@ class EdgeRequest(Request):
         return cast(IO[bytes], _Body(wire, self.content_length, limit))
 
 
+class FhirId(BaseConverter):
+    """A name of a resource: `_search` and `_history` are never taken for one (FHIR R4, http)."""
+
+    regex = r"(?!_search\b|_history\b)[^/]+"
+
+
 class EdgeFlask(Flask):
     """A Flask application none of whose views can be reached past the kit."""
 
@@ -104,6 +111,7 @@ class EdgeFlask(Flask):
 
     def __init__(self, import_name: str, **options: Any) -> None:
         super().__init__(import_name, **options)
+        self.url_map.converters["fhir_id"] = FhirId
         self.url_map.merge_slashes = False  # a redirect would be built from whatever Host was sent
 
     def dispatch_request(self) -> ResponseReturnValue:

@@ -73,7 +73,7 @@ class PostedPatients(MethodView):
         return _found()
 
 
-@fhir_patients.route("/Patient/<patient_id>")
+@fhir_patients.route("/Patient/<fhir_id:patient_id>")
 class OnePatient(MethodView):
     """One person."""
 
@@ -89,7 +89,7 @@ class OnePatient(MethodView):
         return fhir(_patient(book))
 
 
-@fhir_patients.route("/Patient/<patient_id>/$everything")
+@fhir_patients.route("/Patient/<fhir_id:patient_id>/$everything")
 class Everything(MethodView):
     """A whole book."""
 

@@ -21,19 +21,20 @@ from wallet_api.infra.outcomes import MEDIA_TYPE
 from wallet_api.infra.strict_json import clean_text
 from wallet_api.records.fhir_search import CATEGORISED, CODES, KINDS, Days, Moments, Prefix, Search, Token
 from wallet_api.records.model import PartialDate
+from wallet_api.routes.schemas.fhir import FORMATS, LONGEST_PARAMETER
 
-JSON_KINDS: Final = frozenset({MEDIA_TYPE, "application/json", "application/json+fhir", "json"})
 _ACCEPTED: Final = (MEDIA_TYPE, "application/json", "application/json+fhir", "application/problem+json")
 _FORM: Final = "application/x-www-form-urlencoded"
 LONGEST_CURSOR: Final = 2048
 PATIENT: Final = "Patient"
-_LONGEST: Final = 700
 _LONGEST_SEARCH: Final = 1000
 """Bytes of all that is asked, so that a cursor can carry it."""
 _MOST_TOKENS: Final = 10
 _MOST_PAGE: Final = 100
 _PAGE: Final = 20
+_FORMAT: Final = re.compile(FORMATS)
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_REFERENCE = re.compile(r"[A-Za-z0-9:/._-]+")
 _COUNT = re.compile(r"[1-9][0-9]{0,2}")
 _COMPARED = re.compile(r"(eq|ge|le|gt|lt)?([0-9]{4}.*)")
 _DAY = re.compile(r"[0-9]{4}(?:-[0-9]{2}(?:-[0-9]{2})?)?")
@@ -68,9 +69,9 @@ class Asked:
 
 def accept_json() -> None:
     """Refuse with 406 whoever takes no JSON; `_format` counts for more than the header."""
-    wanted = request.args.get("_format", "").strip().replace(" ", "+")
-    if wanted:
-        if wanted.partition(";")[0].lower() not in JSON_KINDS:
+    wanted = request.args.get("_format")
+    if wanted is not None:
+        if not _FORMAT.fullmatch(wanted):
             abort(406)
     elif request.accept_mimetypes and request.accept_mimetypes.best_match(_ACCEPTED) is None:
         abort(406)
@@ -149,7 +150,7 @@ def _read(readers: Mapping[str, Reader], pairs: Pairs, search: dict[str, Any]) -
 
 def _understood(reader: Reader, name: str, value: str, into: dict[str, Any]) -> bool:
     try:
-        if name != "cursor" and len(value) > _LONGEST:
+        if name != "cursor" and len(value) > LONGEST_PARAMETER:
             return False
         reader(name, clean_text(value), into)
     except (ValueError, OverflowError):
@@ -163,7 +164,7 @@ def _lenient() -> bool:
 
 
 def _patient(name: str, value: str, into: dict[str, Any]) -> None:
-    if into.setdefault("patient", value) != value:
+    if not _REFERENCE.fullmatch(value) or into.setdefault("patient", value) != value:
         raise Malformed
 
 
@@ -204,8 +205,15 @@ def _total(name: str, value: str, into: dict[str, Any]) -> None:
     into["total"] = value != "none"
 
 
-def _nothing(name: str, value: str, into: dict[str, Any]) -> None:
-    """`_format` was looked at before; `_pretty` changes nothing."""
+def _format(name: str, value: str, into: dict[str, Any]) -> None:
+    """Looked at before, in the query; in a form it says no more than it may there."""
+    if not _FORMAT.fullmatch(value):
+        raise Malformed
+
+
+def _pretty(name: str, value: str, into: dict[str, Any]) -> None:
+    if value not in ("true", "false"):
+        raise Malformed
 
 
 def _kinds(name: str, value: str, into: dict[str, Any]) -> None:
@@ -306,8 +314,8 @@ _COMMON: Final[dict[str, Reader]] = {
     "_sort": _sort,
     "_summary": _summary,
     "_total": _total,
-    "_format": _nothing,
-    "_pretty": _nothing,
+    "_format": _format,
+    "_pretty": _pretty,
     "cursor": _cursor,
 }
 _REPEATABLE: Final = frozenset({"date", "_lastUpdated", "category", *(name for name, _ in CODES.values())})

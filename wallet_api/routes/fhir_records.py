@@ -39,7 +39,7 @@ SESSION = {
     "in": "header",
     "name": "Access-Session",
     "description": "Of providers: the `id` of a live access session; else 403 `access_session_invalid`.",
-    "schema": {"type": "string", "maxLength": 4096},
+    "schema": {"type": "string"},
 }
 
 
@@ -74,7 +74,7 @@ class PostedSearch(MethodView):
         return _searched(kind)
 
 
-@fhir_records.route("/<kind>/<resource_id>")
+@fhir_records.route("/<kind>/<fhir_id:resource_id>")
 class Read(MethodView):
     """One resource."""
 
@@ -97,7 +97,7 @@ class Read(MethodView):
         return answer
 
 
-@fhir_records.route("/<kind>/<resource_id>/_history")
+@fhir_records.route("/<kind>/<fhir_id:resource_id>/_history")
 class History(MethodView):
     """How a resource changed."""
 
@@ -110,7 +110,7 @@ class History(MethodView):
         return fhir(history_of(book, book.reader.resources.versions(kind, record_id)))
 
 
-@fhir_records.route("/<kind>/<resource_id>/_history/<version_id>")
+@fhir_records.route("/<kind>/<fhir_id:resource_id>/_history/<fhir_id:version_id>")
 class Version(MethodView):
     """One version of a resource."""
 

@@ -38,7 +38,7 @@ SUMMARISED: Final = (
 """What a summary is made of: a session narrowed to some of it gets none, for half a summary misleads."""
 
 
-@fhir_summary.route("/Patient/<patient_id>/$summary")
+@fhir_summary.route("/Patient/<fhir_id:patient_id>/$summary")
 class PatientSummary(MethodView):
     """A patient summary."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from consent.fhir.vocabulary import ACT_REASON, CATEGORIES, CONSENT_SCOPE, PARTICIPATION
+from wallet_api.records.fhir_search import KINDS
 
 
 def _resource(kind: str, says: str) -> dict[str, Any]:
@@ -87,13 +88,35 @@ def _parameter(name: str, says: str, **schema: Any) -> dict[str, Any]:
     return {"in": "query", "name": name, "description": says, "schema": {"type": "string", **schema}}
 
 
+_ID = "[A-Za-z0-9._-]{1,64}"
+_IDS = f"^{_ID}(,{_ID}){{0,9}}$"
+_ZONE = "(Z|[+ -][0-9]{2}:[0-9]{2})"
+_CLOCK = r"[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?"
+_COMPARABLE = f"^(eq|ge|le|gt|lt)?[0-9]{{4}}(-[0-9]{{2}}(-[0-9]{{2}}(T{_CLOCK}{_ZONE})?)?)?$"
+_INSTANT = f"^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}T{_CLOCK}{_ZONE}$"
+_CODING = r"([^,|]+(\|[^,|]*)?|\|[^,|]+)"
+_CODINGS = f"^{_CODING}(,{_CODING}){{0,9}}$"
+_TYPE = f"({'|'.join(sorted({'Patient', *KINDS}))})"
+_REFERENCE = "^[A-Za-z0-9:/._-]+$"
+FORMATS = r"(json|application/json|application/(fhir[+ ]json|json[+ ]fhir))(;[ -~]*)?"
+"""What `_format` may say. A plus sign that was not escaped is a blank in a query."""
+LONGEST_PARAMETER = 300
 FORMAT = [
-    _parameter("_format", "JSON, in any of its names; it counts for more than `Accept`."),
-    _parameter("_pretty", "Taken and not heeded."),
+    _parameter(
+        "_format",
+        "JSON, in any of its names (else 406); it counts for more than `Accept`.",
+        pattern=f"^{FORMATS}$",
+    ),
+    _parameter("_pretty", "Taken and not heeded.", enum=["true", "false"]),
 ]
 _PAGING = [
-    _parameter("_count", "1 to 100: at most so many on a page.", pattern="^[1-9][0-9]{0,2}$"),
-    _parameter("cursor", "From a `next` link, and then alone: it holds the search.", maxLength=2048),
+    _parameter("_count", "1 to 100: at most so many on a page.", pattern="^([1-9][0-9]?|100)$"),
+    _parameter(
+        "cursor",
+        "From a `next` link, and then alone: it holds the search.",
+        pattern="^[A-Za-z0-9._~-]+$",
+        maxLength=2048,
+    ),
     *FORMAT,
 ]
 _HOW_MANY = [
@@ -102,24 +125,31 @@ _HOW_MANY = [
 ]
 _PERSON = "`Patient/{id}` or an id; absent: the caller, or whose book the access session is for."
 _COMPARED = "With a prefix eq, ge, le, gt or lt; a year, a month, a day or an instant; may be repeated."
+
+
+def _searched(name: str, says: str, pattern: str) -> dict[str, Any]:
+    return _parameter(name, says, pattern=pattern, maxLength=LONGEST_PARAMETER)
+
+
+_BY_ID = _searched("_id", "Up to ten ids, separated by commas.", _IDS)
 SEARCH_PARAMETERS = [
-    _parameter("patient", _PERSON),
-    _parameter("subject", "The same."),
-    _parameter("_id", "Ids, separated by commas."),
-    _parameter("date", f"The Vietnamese day it is filed under. {_COMPARED}"),
-    _parameter("_lastUpdated", f"When this version was recorded. {_COMPARED}"),
-    _parameter("code", "`system|code` or `code`, separated by commas; not of every type."),
-    _parameter("vaccine-code", "The same, of immunizations."),
-    _parameter("type", "The same, of encounters and documents."),
-    _parameter("category", "The same, of what has a category."),
+    _searched("patient", _PERSON, _REFERENCE),
+    _searched("subject", "The same.", _REFERENCE),
+    _BY_ID,
+    _searched("date", f"The Vietnamese day it is filed under. {_COMPARED}", _COMPARABLE),
+    _searched("_lastUpdated", f"When this version was recorded. {_COMPARED}", _COMPARABLE),
+    _searched("code", "`system|code` or `code`, separated by commas; not of every type.", _CODINGS),
+    _searched("vaccine-code", "The same, of immunizations.", _CODINGS),
+    _searched("type", "The same, of encounters and documents.", _CODINGS),
+    _searched("category", "The same, of what has a category.", _CODINGS),
     _parameter("_sort", "By day.", enum=["date", "-date"]),
     *_HOW_MANY,
     *_PAGING,
 ]
-PATIENT_PARAMETERS = [_parameter("_id", "Ids, separated by commas."), *_HOW_MANY, *_PAGING]
+PATIENT_PARAMETERS = [_BY_ID, *_HOW_MANY, *_PAGING]
 EVERYTHING_PARAMETERS = [
-    _parameter("_type", "Types of resources, separated by commas."),
-    _parameter("_since", "Recorded at this instant or later."),
+    _searched("_type", "Types of resources, separated by commas.", f"^{_TYPE}(,{_TYPE})*$"),
+    _searched("_since", "Recorded at this instant or later.", _INSTANT),
     *_PAGING,
 ]
 
