@@ -95,6 +95,7 @@ class Cast:
         self.apps: dict[str, str] = {}
         self.sessions: dict[str, str] = {}
         self.claims: dict[str, str] = {}
+        self.coming: dict[str, str] = {}
         self.written: dict[str, str] = {}
         self.entries: dict[str, str] = {}
         self.rights: dict[str, str] = {}
@@ -233,6 +234,8 @@ class Cast:
             self._share(self.people[_OWN[identity]])
         if name == "export_id" and identity in CITIZENS:
             self._export(self.people[_OWN[identity]])
+        if name == "coming_id" and identity in CITIZENS:
+            self._coming(self.people[_OWN[identity]])
         if name == "guardianship_id":
             self._claim(self.people[_OWN.get(identity, "citizen")])
         if identity not in CITIZENS:
@@ -259,7 +262,7 @@ class Cast:
         found |= {"rights_id": self.rights[who.id], "correction_id": self.corrections[who.id][0]}
         found |= {"share_id": self.shares[who.id], "visit_id": self.visits[who.id]}
         found |= {"export_id": self.exports[who.id]}
-        found |= {"bequest_id": self.bequests[who.id]}
+        found |= {"bequest_id": self.bequests[who.id], "coming_id": self.coming[who.id]}
         return found | {"installation_id": self.apps[who.id], "message_id": self.messages[who.id]}
 
     def _held(self, holder: str, position: int) -> Target:
@@ -308,6 +311,7 @@ class Cast:
             step(whose)
         self._copied(whose)
         self._bequeath(whose)
+        self._coming(whose)
         self._share(whose)
         self._export(whose)
         self._read_log(whose)
@@ -368,6 +372,11 @@ class Cast:
         services.evidence.add(sent, 5)
         if whose.id == self.people["citizen"].id:
             self.file_of_citizen = sent.id
+
+    def _coming(self, whose: Person) -> None:
+        """A guardianship over this person that a stranger asked for."""
+        asks = Claim(self.world.person().id, whose.id, whose.born, "adult", "court_decision")
+        self.coming[whose.id] = self.world.services.identity.family.claim(asks).id
 
     def _raise_flag(self) -> None:
         now, whose = self.world.now(), self.world.person("Bé", date(2025, 1, 1))
@@ -672,7 +681,7 @@ _OWN = {"citizen": "citizen", "guardian": "baby", "companion": "girl"}
 _THINGS = (
     *("record_id", "request_id", "grant_id", "session_id", "installation_id", "message_id"),
     *("guardianship_id", "entry_ref", "rights_id", "correction_id", "share_id", "visit_id", "bequest_id"),
-    "export_id",
+    *("export_id", "coming_id"),
 )
 
 

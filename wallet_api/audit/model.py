@@ -77,6 +77,7 @@ class Action(StrEnum):
     HEIR_PROPOSED = "heir:proposed"
     HEIR_DECIDED = "heir:decided"
     GUARDIANSHIP_CLAIMED = "guardianship:claimed"
+    GUARDIANSHIP_OBJECTED = "guardianship:objected"
     GUARDIANSHIP_STARTED = "guardianship:started"
     GUARDIANSHIP_ENDED = "guardianship:ended"
     GUARDIANSHIP_REFUSED = "guardianship:refused"

@@ -7,7 +7,12 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from wallet_api.identity.ages import AGES, birthday
-from wallet_api.identity.errors import CitizenUnknown, GuardianshipRefused, GuardianshipUnknown
+from wallet_api.identity.errors import (
+    CitizenUnknown,
+    GuardianshipRefused,
+    GuardianshipUnknown,
+    SecondPersonNeeded,
+)
 from wallet_api.identity.model import Guardianship, Relation
 from wallet_api.identity.people import People
 from wallet_api.identity.ports import GuardianshipStore
@@ -177,19 +182,27 @@ class Family:
         """A registrar has checked the evidence: the relation stands from its first day on.
 
         `wait_days`: it stands no sooner than so many Vietnamese days from today, so that others can object.
+        What somebody objected to stands from today: it was looked at twice.
 
         Raises:
             GuardianshipUnknown: there is no such relation.
             GuardianshipRefused: it is not waiting, or is about nobody, or about a minor who is of age.
+            SecondPersonNeeded: somebody objected to what this registrar had confirmed.
             StaleVersion: somebody else changed it first.
         """
         found = self._get(guardianship_id)
         if found.state != "proposed":
             raise GuardianshipRefused("only a proposed relation can be confirmed")
+        if found.objected_by is not None and found.verified_by == verified_by:
+            raise SecondPersonNeeded(found.id)
         last = self._standing_last(found)
-        first = max(found.valid_from, vn_day(self._now()) + timedelta(days=wait_days))
-        stands = replace(found, state="active", verified_by=verified_by, valid_to=last)
-        return self._save(replace(stands, valid_from=first) if wait_days else stands, found)
+        today, first = vn_day(self._now()), found.valid_from
+        if found.objected_by is not None:
+            first = today
+        elif wait_days:
+            first = max(first, today + timedelta(days=wait_days))
+        stands = replace(found, state="active", verified_by=verified_by, valid_from=first, valid_to=last)
+        return self._save(stands, found)
 
     def refuse(self, guardianship_id: str, *, verified_by: str, reason: str) -> Guardianship:
         """A registrar does not confirm it.

@@ -221,6 +221,8 @@ class Guardianship:
     """When somebody asked for it in the app; None: a registrar recorded it."""
     reason: str | None = None
     """Why it was refused or ended: a code of `guardianship.json`."""
+    objected_by: str | None = None
+    """Who spoke against it in time; then a registrar decides anew, another one than who had confirmed it."""
 
     @property
     def over(self) -> bool:
@@ -231,6 +233,13 @@ class Guardianship:
     def alone(self) -> bool:
         """Whether the pair can have no other: it stands, or a registrar put it down to wait."""
         return self.state == "active" or (self.state == "proposed" and self.claimed_at is None)
+
+    def contestable_on(self, day: date) -> bool:
+        """Whether somebody concerned may speak against it: asked for in the app, it does not stand yet, and
+        nobody has."""
+        if self.claimed_at is None or self.objected_by is not None:
+            return False
+        return self.state == "proposed" or (self.state == "active" and day < self.valid_from)
 
     def stands_on(self, day: date) -> bool:
         """Whether the guardian may act on that day."""

@@ -22,6 +22,7 @@ from wallet_api.identity.oauth.requests import FormRequest, single_parameters
 from wallet_api.identity.oauth.revocation import Revocation
 from wallet_api.identity.oauth.server import WalletServer, error_answer
 from wallet_api.identity.oauth.sign_in import SignIn
+from wallet_api.identity.objections import Objections
 from wallet_api.identity.oidc.provider import OpenIdProvider, ProviderConfig
 from wallet_api.identity.organisations import Organisations
 from wallet_api.identity.people import People
@@ -116,6 +117,7 @@ class Identity:
 
     people: People
     family: Family
+    objections: Objections
     organisations: Organisations
     clients: Clients
     sessions: Sessions
@@ -166,6 +168,7 @@ def build_identity(
     return Identity(
         people=people,
         family=Family(stores.guardianships, people, now, new_id),
+        objections=Objections(stores.guardianships, now),
         organisations=organisations,
         clients=clients,
         sessions=sessions,

@@ -35,6 +35,7 @@ from wallet_api.routes.health_cards import card_issuer, health_cards
 from wallet_api.routes.heirs import bequests, heir_reports, heir_reviews
 from wallet_api.routes.log_proofs import log_proofs
 from wallet_api.routes.mismatches import mismatches
+from wallet_api.routes.objections import objections
 from wallet_api.routes.observing import observing
 from wallet_api.routes.ops import ops, registry
 from wallet_api.routes.organisations import organisations
@@ -57,6 +58,7 @@ BLUEPRINTS: tuple[GuardedBlueprint, ...] = (
     citizens,
     log_proofs,
     family,
+    objections,
     records,
     changes,
     pages,

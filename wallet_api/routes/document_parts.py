@@ -46,6 +46,7 @@ PATH_NAMES: dict[str, tuple[dict[str, Any], str]] = {
     "death_id": (_ID, "The `id` of a report of a death."),
     "heir_id": (_ID, "The `id` of a proposed heir."),
     "bequest_id": (_ID, "The `id` of a row of the bequests."),
+    "coming_id": (_ID, "The `id` of a guardianship that somebody asked for."),
     "dispute_id": (_ID, "The `id` of a dispute about a record."),
     "parked_id": (_ID, "The `id` of something that fits nobody: that of its intake report."),
     "webhook_id": (_ID, "The `id` of a webhook."),

@@ -49,7 +49,7 @@ class GuardianshipCase(MethodView):
         log_act(Action.GUARDIANSHIP_EVIDENCE, found.dependent_id, reason="looked_at")
         files = [file_view(each) for each in services().evidence.of(found.id)]
         parties = {"guardian": _party(found.guardian_id), "dependent": _party(found.dependent_id)}
-        return relation_view(found) | parties | {"files": files}
+        return relation_view(found) | parties | {"files": files, "objected": found.objected_by is not None}
 
 
 @family_desk.route("/evidence/<file_id>")
@@ -82,13 +82,17 @@ class Confirming(MethodView):
     @family_desk.alt_response(409)
     @once
     def post(self, form: dict[str, Any], guardianship_id: str) -> Guardianship:
-        """The evidence is right. What was asked for in the app stands after the waiting period."""
+        """The evidence is right. What was asked for in the app stands after the waiting period.
+
+        Where somebody objected, another registrar than the first decides; what they confirm stands at once.
+        """
         kin = services().identity.family
         found = kin.get(guardianship_id)
         if again() is not None and found.state == "active":
             return found
         log_act(Action.GUARDIANSHIP_STARTED, found.dependent_id, reason=found.evidence_kind)
-        wait = RULES.waiting_days if found.claimed_at is not None else 0
+        heard = found.objected_by is not None
+        wait = RULES.waiting_days if found.claimed_at is not None and not heard else 0
         made = kin.confirm(found.id, verified_by=caller().subject_id, wait_days=wait)
         tell("guardianship_started", [*concerned(made), made.guardian_id], made.dependent_id)
         services().reminding.planning.replan(made.dependent_id)

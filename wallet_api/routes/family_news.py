@@ -13,24 +13,35 @@ _TEXTS = {
         "vi": (
             "Có người đề nghị làm người giám hộ",
             "Có một đề nghị giám hộ liên quan đến gia đình bạn. Đề nghị chưa có hiệu lực và đang chờ xác "
-            "minh. Nếu bạn không đồng ý, hãy báo cho trạm y tế hoặc đường dây hỗ trợ.",
+            "minh. Nếu bạn không đồng ý, hãy phản đối trong mục Gia đình.",
         ),
         "en": (
             "Somebody asks to be a guardian",
             "There is a request for a guardianship in your family. It is not in force and waits to be "
-            "verified. If you object, tell your health station or the help line.",
+            "verified. If you do not agree, object under Family.",
         ),
     },
     "guardianship_started": {
         "vi": (
             "Một quan hệ giám hộ đã được xác minh",
             "Một đề nghị giám hộ trong gia đình bạn đã được xác minh và có hiệu lực từ ngày ghi trong mục "
-            "Gia đình.",
+            "Gia đình. Trước ngày đó bạn vẫn có thể phản đối tại đây.",
         ),
         "en": (
             "A guardianship was verified",
             "A request for a guardianship in your family was verified. It begins on the day shown under "
-            "Family.",
+            "Family; until then you can object there.",
+        ),
+    },
+    "guardianship_objected": {
+        "vi": (
+            "Có người phản đối một đề nghị giám hộ",
+            "Đề nghị giám hộ này chưa có hiệu lực. Một cán bộ khác sẽ xem xét lại và bạn sẽ được báo kết "
+            "quả.",
+        ),
+        "en": (
+            "Somebody objected to a guardianship",
+            "It is not in force. Another registrar will look at it again, and you will be told the outcome.",
         ),
     },
     "guardianship_refused": {

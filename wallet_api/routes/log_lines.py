@@ -118,6 +118,7 @@ _VERBS = {
     "heir:proposed": {"vi": "ghi nhận đề nghị của người thừa kế", "en": "put down what an heir asks for"},
     "heir:decided": {"vi": "quyết định về một người thừa kế", "en": "decided about an heir"},
     "guardianship:claimed": {"vi": "đề nghị làm người giám hộ", "en": "asked to be a guardian"},
+    "guardianship:objected": {"vi": "phản đối một đề nghị giám hộ", "en": "objected to a guardianship"},
     "guardianship:started": {"vi": "xác nhận một quan hệ giám hộ", "en": "confirmed a guardianship"},
     "guardianship:ended": {"vi": "chấm dứt một quan hệ giám hộ", "en": "ended a guardianship"},
     "guardianship:refused": {"vi": "từ chối một đề nghị giám hộ", "en": "refused a guardianship"},

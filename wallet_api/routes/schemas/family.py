@@ -59,6 +59,23 @@ class RelativeSchema(FamilyMemberSchema):
 RelativePage = page_of(RelativeSchema, "FamilyPage", "Family.")
 
 
+class ComingGuardianshipSchema(ReplySchema):
+    """A guardianship that was asked for and does not stand yet, as those who may object see it."""
+
+    id = fields.String()
+    relation = Code(get_args(Relation))
+    evidence_kind = fields.String()
+    claimed_at = Instant()
+    begins_on = Day(allow_none=True, metadata={"description": "null until a registrar has confirmed it"})
+    guardian_name = fields.String(
+        allow_none=True, metadata={"description": "null until a registrar has confirmed who is who"}
+    )
+    objected = fields.Boolean()
+
+
+ComingPage = page_of(ComingGuardianshipSchema, "ComingGuardianshipPage", "Guardianships asked for.")
+
+
 class PartySchema(ReplySchema):
     """Somebody named in a guardianship, as a registrar compares them with the evidence."""
 
@@ -73,6 +90,7 @@ class GuardianshipFileSchema(GuardianshipSchema):
     evidence_kind = fields.String()
     claimed_at = Instant(allow_none=True)
     reason = fields.String(allow_none=True)
+    objected = fields.Boolean(metadata={"description": "somebody concerned spoke against it: look again"})
     guardian = fields.Nested(PartySchema)
     dependent = fields.Nested(PartySchema)
     files = fields.List(fields.Nested(EvidenceFileSchema))
