@@ -16,13 +16,17 @@ ACCESS_TOPIC = "access"
 
 @dataclass(frozen=True, slots=True)
 class CitizenFacts:
-    """What planning needs to know of a person, and no more. `province`: 2-digit code of residence."""
+    """What planning needs to know of a person, and no more. `province`: 2-digit code of residence.
+
+    `conditions`: what holds of the person for a time.
+    """
 
     citizen_id: str
     born: date
     sex: Sex
     province: str | None = None
     deceased: bool = False
+    conditions: tuple[Condition, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +98,26 @@ class Evidence:
     what: str
     verdict: Verdict
     valid_from: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """Something that holds of a person on the days [starts, ends): pregnant, employee, pupil.
+
+    `nth` numbers the times it held, the first one 1. `dated`: its start is known, and not only that it was
+    there by then.
+    """
+
+    kind: str
+    starts: date
+    ends: date | None = None
+    nth: int = 1
+    dated: bool = True
+    evidence: tuple[Evidence, ...] = ()
+
+    def holds_on(self, day: date) -> bool:
+        """Whether the day lies within."""
+        return self.starts <= day and (self.ends is None or day < self.ends)
 
 
 @dataclass(frozen=True, slots=True)

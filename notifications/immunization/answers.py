@@ -32,6 +32,7 @@ class Reason(StrEnum):
     WRONG_VACCINE = "not_a_preferable_or_allowable_vaccine"
     ALREADY_COMPLETE = "series_already_complete"
     FLAWED = "expired_or_recalled"
+    TOLD_TWICE = "told_twice"
 
 
 class SeriesStatus(StrEnum):
@@ -89,13 +90,17 @@ class Forecast:
 
 @dataclass(slots=True)
 class Progress:
-    """A walk through one series: verdicts so far, target doses satisfied or skipped, the next one."""
+    """A walk through one series: verdicts so far, target doses satisfied or skipped, the next one.
+
+    `counted_on` is the day of the last dose that counted; a series that follows another starts with its day.
+    """
 
     series: Series
     evaluations: list[Evaluation] = field(default_factory=list)
     satisfied: dict[int, Given] = field(default_factory=dict)
     skipped: dict[int, str] = field(default_factory=dict)
     index: int = 0
+    counted_on: date | None = None
 
     @property
     def target(self) -> TargetDose | None:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from typing import NamedTuple
 
-from notifications.days import Span
 from notifications.immunization.answers import Because, Forecast, Progress, Reason, SeriesStatus
 from notifications.immunization.conflicts import undisturbed_from
 from notifications.immunization.facts import contraindicated, forbidden_vaccines, immune
-from notifications.immunization.history import Case, day_of, reference
+from notifications.immunization.history import Case, reference
 from notifications.immunization.patient import Given
-from notifications.immunization.reach import holding, latest, reach
-from notifications.immunization.rules import AgeRule, Antigen, Context, Interval, TargetDose
+from notifications.immunization.reach import GapDays, age_days, gap_days, holding
+from notifications.immunization.rules import AgeRule, Antigen, Context, TargetDose
 from notifications.immunization.skips import Asking, skipped
 
 _DAY = timedelta(days=1)
@@ -82,56 +82,83 @@ def _in_time(case: Case, target: TargetDose, found: Forecast) -> Forecast:
     return Forecast(SeriesStatus.AGED_OUT, target.number, because=because)
 
 
-def dates(case: Case, progress: Progress, target: TargetDose) -> Forecast:
-    """Earliest, recommended, past due and latest day of one target dose (FORECASTDTCAN, FORECASTRECDT)."""
-    rule, born = case.rules.date_rule, case.patient.born
+class Window(NamedTuple):
+    """The days of one target dose; None where no rule gives one. `maximum` is exclusive."""
+
+    earliest: date | None
+    recommended: date | None
+    past_due: date | None
+    maximum: date | None
+
+
+def window(case: Case, progress: Progress, target: TargetDose) -> Window:
+    """Earliest, recommended and past due day of one target dose (FORECASTDTCAN, FORECASTRECDT)."""
     ages = next(iter(holding(target.ages, case.today)), _NO_AGES)
-    steps = _earliest_steps(case, progress, target, ages)
-    earliest = latest(step.day for step in steps)
-    starts = _starts(case, progress, target)
-    wished = _wished(case, ages.earliest_recommended, [(i.earliest_recommended, s) for i, s in starts])
-    last = _wished(case, ages.latest_recommended, [(i.latest_recommended, s) for i, s in starts])
-    maximum = reach(born, ages.maximum, rule)
-    past_due = latest((last - _DAY, earliest)) if last is not None else None
+    by_age = age_days(ages, case.patient.born, case.rules.date_rule)
+    gaps = _gaps(case, progress, target)
+    earliest, wished, last = by_age.minimum, by_age.earliest_recommended, by_age.latest_recommended
+    for gap, _ in gaps:
+        earliest = _later(earliest, gap.minimum)
+        if ages.earliest_recommended is None:
+            wished = _later(wished, gap.earliest_recommended)
+        if ages.latest_recommended is None:
+            last = _later(last, gap.latest_recommended)
+    for step in _other_steps(case, progress, target):
+        earliest = _later(earliest, step.day)
+    past_due = None if last is None else _later(last - _DAY, earliest)
+    return Window(earliest, _later(earliest, wished), past_due, by_age.maximum)
+
+
+def dates(case: Case, progress: Progress, target: TargetDose) -> Forecast:
+    """The days of one target dose as a forecast: born if nothing holds it back; with the rules that do."""
+    found, born = window(case, progress, target), case.patient.born
+    earliest = found.earliest or born
     return Forecast(
         SeriesStatus.NOT_COMPLETE,
         target.number,
         earliest,
-        latest((earliest, wished)),
-        past_due,
-        maximum - _DAY if maximum else None,
-        tuple(step for step in steps if step.day == earliest),
+        _later(earliest, found.recommended),
+        _later(earliest, found.past_due) if found.past_due else None,
+        None if found.maximum is None else found.maximum - _DAY,
+        _why(case, progress, target, earliest),
     )
 
 
-def _starts(case: Case, progress: Progress, target: TargetDose) -> list[tuple[Interval, Given | date]]:
+def _later(one: date | None, other: date | None) -> date | None:
+    if one is None or other is None:
+        return one or other
+    return one if one >= other else other
+
+
+def _why(case: Case, progress: Progress, target: TargetDose, earliest: date) -> tuple[Because, ...]:
+    ages = next(iter(holding(target.ages, case.today)), _NO_AGES)
+    by_age = age_days(ages, case.patient.born, case.rules.date_rule)
+    steps = [Because("minimum_age", by_age.minimum)]
+    steps += [Because("minimum_interval", g.minimum, dose) for g, dose in _gaps(case, progress, target)]
+    steps += _other_steps(case, progress, target)
+    return tuple(step for step in steps if step.day == earliest) or (Because("no_minimum", earliest),)
+
+
+def _gaps(case: Case, progress: Progress, target: TargetDose) -> list[tuple[GapDays, str | None]]:
+    """The intervals that have a start, as days, with the dose they start from."""
     found = []
     for interval in holding(target.intervals, case.today):
         start = reference(interval, progress, case.patient)
-        if start is not None:
-            found.append((interval, start))
+        if isinstance(start, Given):
+            found.append((gap_days(interval, start.on, case.rules.date_rule), start.id))
+        elif start is not None:
+            found.append((gap_days(interval, start, case.rules.date_rule), None))
     return found
 
 
-def _earliest_steps(case: Case, progress: Progress, target: TargetDose, ages: AgeRule) -> list[Because]:
-    rule, born = case.rules.date_rule, case.patient.born
-    steps = [Because("minimum_age", reach(born, ages.minimum, rule))]
-    for interval, start in _starts(case, progress, target):
-        day = reach(day_of(start), interval.minimum, rule)
-        steps.append(Because("minimum_interval", day, start.id if isinstance(start, Given) else None))
-    steps.append(Because("live_virus_conflict", undisturbed_from(case, target)))
+def _other_steps(case: Case, progress: Progress, target: TargetDose) -> list[Because]:
+    """What else holds a dose back: a live vaccine, a season, an inadvertent dose."""
+    steps = []
+    if case.rules.conflicts_of:
+        steps.append(Because("live_virus_conflict", undisturbed_from(case, target)))
     if target.season is not None:
         steps.append(Because("season_start", target.season.start))
     for seen in progress.evaluations:
         if seen.reason is Reason.INADVERTENT:
             steps.append(Because("inadvertent_dose", seen.dose.on, seen.dose.id))
-    known = [step for step in steps if step.day is not None]
-    return known or [Because("no_minimum", born)]
-
-
-def _wished(case: Case, age: Span | None, spaced: list[tuple[Span | None, Given | date]]) -> date | None:
-    """By age; by the latest interval where the dose has no such age."""
-    rule = case.rules.date_rule
-    if age is not None:
-        return reach(case.patient.born, age, rule)
-    return latest(reach(day_of(start), span, rule) for span, start in spaced)
+    return steps

@@ -11,6 +11,7 @@ from notifications.immunization.patient import Given, Patient
 from notifications.immunization.reach import within
 from notifications.immunization.rules import Interval, RuleSet
 
+EARLY = (Reason.TOO_YOUNG, Reason.TOO_SOON)
 _COUNT_FOR_INTERVALS = (DoseStatus.VALID, DoseStatus.NOT_VALID)
 
 
@@ -52,10 +53,19 @@ def previous(progress: Progress) -> Given | None:
     return None
 
 
+def last_early(progress: Progress) -> Given | None:
+    """The last dose that came before its age or interval."""
+    return next((e.dose for e in reversed(progress.evaluations) if e.reason in EARLY), None)
+
+
 def reference(interval: Interval, progress: Progress, patient: Patient) -> Given | date | None:
     """Where an interval starts: a dose on record, the day of a fact, or None if there is no such thing."""
+    if interval.from_counted:
+        return progress.counted_on
     if interval.from_previous:
         return previous(progress)
+    if interval.from_early:
+        return last_early(progress)
     if interval.from_target is not None:
         return progress.satisfied.get(interval.from_target)
     if interval.from_observation is not None:

@@ -5,30 +5,86 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date
 from functools import lru_cache
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from notifications.days import DateRule, Span
 from notifications.immunization.rules import AgeRule, Interval
 
-BEGINNING, END_OF_TIME = date(1900, 1, 1), date(2999, 12, 31)
+END_OF_TIME = date(2999, 12, 31)
 _Dated = TypeVar("_Dated", AgeRule, Interval)
+_ROOM = 131_072
+"""Days kept in memory for each of the tables below: a birthday's ages are asked for again and again."""
 
 
-@lru_cache(maxsize=262_144)
-def _after(day: date, span: Span, rule: DateRule) -> date:
-    return span.after(day, rule)
+class AgeDays(NamedTuple):
+    """The ages of a rule as days of one life; None where the rule says nothing."""
+
+    absolute_minimum: date | None
+    minimum: date | None
+    earliest_recommended: date | None
+    latest_recommended: date | None
+    maximum: date | None
+
+
+class GapDays(NamedTuple):
+    """The distances of an interval as days after one start."""
+
+    absolute_minimum: date | None
+    minimum: date | None
+    earliest_recommended: date | None
+    latest_recommended: date | None
+
+
+@lru_cache(maxsize=_ROOM)
+def _after(day: date, years: int, months: int, days: int, last_of_month: bool) -> date:
+    rule = DateRule.LAST_OF_MONTH if last_of_month else DateRule.FIRST_OF_NEXT_MONTH
+    return Span(years, months, days).after(day, rule)
 
 
 def reach(day: date, span: Span | None, rule: DateRule) -> date | None:
     """`span` after `day`, None without a span."""
-    return None if span is None else _after(day, span, rule)
+    if span is None:
+        return None
+    return _after(day, span.years, span.months, span.days, rule is DateRule.LAST_OF_MONTH)
+
+
+@lru_cache(maxsize=_ROOM)
+def _age_days(ages: AgeRule, born: date, last_of_month: bool) -> AgeDays:
+    rule = DateRule.LAST_OF_MONTH if last_of_month else DateRule.FIRST_OF_NEXT_MONTH
+    return AgeDays(
+        reach(born, ages.absolute_minimum, rule),
+        reach(born, ages.minimum, rule),
+        reach(born, ages.earliest_recommended, rule),
+        reach(born, ages.latest_recommended, rule),
+        reach(born, ages.maximum, rule),
+    )
+
+
+def age_days(ages: AgeRule, born: date, rule: DateRule) -> AgeDays:
+    """The days on which somebody born on a day reaches the ages of a rule."""
+    return _age_days(ages, born, rule is DateRule.LAST_OF_MONTH)
+
+
+@lru_cache(maxsize=_ROOM)
+def _gap_days(gap: Interval, start: date, last_of_month: bool) -> GapDays:
+    rule = DateRule.LAST_OF_MONTH if last_of_month else DateRule.FIRST_OF_NEXT_MONTH
+    return GapDays(
+        reach(start, gap.absolute_minimum, rule),
+        reach(start, gap.minimum, rule),
+        reach(start, gap.earliest_recommended, rule),
+        reach(start, gap.latest_recommended, rule),
+    )
+
+
+def gap_days(gap: Interval, start: date, rule: DateRule) -> GapDays:
+    """The days on which an interval that starts on a day reaches its distances."""
+    return _gap_days(gap, start, rule is DateRule.LAST_OF_MONTH)
 
 
 def within(on: date, since: date, begin: Span | None, end: Span | None, rule: DateRule) -> bool:
     """True if `on` lies in [since + begin, since + end); a missing bound is open."""
-    if begin is not None and on < _after(since, begin, rule):
-        return False
-    return end is None or on < _after(since, end, rule)
+    opens, closes = reach(since, begin, rule), reach(since, end, rule)
+    return (opens is None or on >= opens) and (closes is None or on < closes)
 
 
 def latest(days: Iterable[date | None]) -> date | None:
@@ -38,4 +94,7 @@ def latest(days: Iterable[date | None]) -> date | None:
 
 def holding(rules: tuple[_Dated, ...], on: date) -> tuple[_Dated, ...]:
     """Those of some dated rules that hold on a day."""
-    return tuple(rule for rule in rules if rule.validity.holds(on))
+    for rule in rules:
+        if not rule.validity.holds(on):
+            return tuple(one for one in rules if one.validity.holds(on))
+    return rules

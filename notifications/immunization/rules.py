@@ -59,9 +59,17 @@ class AgeRule:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Interval:
-    """A distance from one reference: the dose before, a target dose, the last of some vaccines, a fact."""
+    """A distance from one reference: the dose before, a target dose, the last of some vaccines, a fact.
+
+    Two references and one mark are this house's, not CDSi's: `from_counted` is the last dose that counted,
+    in this series or the one it follows; `from_early` is the last dose that came too early, so that its
+    repeat keeps away from it; `advised_only` moves forecasts and refuses no dose.
+    """
 
     from_previous: bool = False
+    from_counted: bool = False
+    from_early: bool = False
+    advised_only: bool = False
     from_target: int | None = None
     from_most_recent: frozenset[str] = frozenset()
     from_observation: str | None = None
@@ -171,7 +179,7 @@ class Series:
 
     `preference` is 1 for the most preferred of a series group; `priority` "A" outranks "B". A series whose
     first valid dose (today, if there is none) lies outside [min_age_to_start, max_age_to_start) is no
-    candidate.
+    candidate. `once_a_day`: two records of one day are one dose told twice (not CDSi's).
     """
 
     id: str
@@ -190,6 +198,7 @@ class Series:
     sexes: frozenset[str] = frozenset()
     indications: tuple[Indication, ...] = ()
     equivalent_groups: frozenset[str] = frozenset()
+    once_a_day: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
