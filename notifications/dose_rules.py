@@ -32,12 +32,24 @@ class SeriesRules:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Chain:
+    """A series and those that follow it, in order. `gated`: sex, province or a condition may shut it.
+
+    `personal`: what it asks for also depends on dated facts of the person.
+    """
+
+    series: tuple[SeriesRules, ...]
+    gated: bool
+    personal: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class ProgrammeRules:
-    """A programme's series in order, and which of them take a vaccine."""
+    """A programme's series in chains, and which series take a vaccine."""
 
     said: Programme
     rules: cdsi.RuleSet
-    series: tuple[SeriesRules, ...]
+    chains: tuple[Chain, ...]
     takers: Mapping[str, tuple[SeriesRules, ...]]
 
 
@@ -62,7 +74,27 @@ def make_rules(programme: Programme) -> ProgrammeRules:
         for vaccine in one.said.accepts:
             takers[vaccine] = (*takers.get(vaccine, ()), one)
     rules = cdsi.RuleSet({}, {}, {}, date_rule=programme.date_rule)
-    return ProgrammeRules(programme, rules, series, takers)
+    return ProgrammeRules(programme, rules, tuple(_chains(series)), takers)
+
+
+def _chains(series: tuple[SeriesRules, ...]) -> list[Chain]:
+    links: list[list[SeriesRules]] = []
+    for one in series:
+        before = next((link for link in links if one.said.follows in {o.said.id for o in link}), None)
+        if before is None:
+            links.append([one])
+        else:
+            before.append(one)
+    return [Chain(tuple(link), any(map(_gated, link)), any(map(_personal, link))) for link in links]
+
+
+def _gated(one: SeriesRules) -> bool:
+    gate = one.said.eligible
+    return gate.sex != "any" or gate.provinces is not None or gate.conditions is not None
+
+
+def _personal(one: SeriesRules) -> bool:
+    return one.said.since is not None or one.said.branch is not None
 
 
 def _series(programme: Programme, said: Series, number: int) -> SeriesRules:

@@ -138,6 +138,8 @@ def _too_soon(
 
 
 def _conflict_fault(case: Case, progress: Progress, dose: Given) -> _Fault | None:
+    if not case.rules.conflicts_of:
+        return None
     until = conflict_until(case, progress, dose)
     return None if until is None else _Fault(Reason.LIVE_VIRUS, until)
 

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import NamedTuple, TypeVar
 
 from notifications.days import DateRule, Span
-from notifications.immunization.rules import AgeRule, Interval
+from notifications.immunization.rules import ALWAYS, AgeRule, Interval
 
 END_OF_TIME = date(2999, 12, 31)
 _Dated = TypeVar("_Dated", AgeRule, Interval)
@@ -52,12 +52,27 @@ def reach(day: date, span: Span | None, rule: DateRule) -> date | None:
 def _age_days(ages: AgeRule, born: date, last_of_month: bool) -> AgeDays:
     rule = DateRule.LAST_OF_MONTH if last_of_month else DateRule.FIRST_OF_NEXT_MONTH
     return AgeDays(
-        reach(born, ages.absolute_minimum, rule),
-        reach(born, ages.minimum, rule),
-        reach(born, ages.earliest_recommended, rule),
-        reach(born, ages.latest_recommended, rule),
-        reach(born, ages.maximum, rule),
+        *_days(
+            born,
+            rule,
+            ages.absolute_minimum,
+            ages.minimum,
+            ages.earliest_recommended,
+            ages.latest_recommended,
+            ages.maximum,
+        )
     )
+
+
+def _days(start: date, rule: DateRule, *spans: Span | None) -> list[date | None]:
+    """Each span after one day; one that is the same value as the one before it is not worked out again."""
+    found: list[date | None] = []
+    before, day = None, None
+    for span in spans:
+        if span is not before:
+            before, day = span, None if span is None else span.after(start, rule)
+        found.append(day)
+    return found
 
 
 def age_days(ages: AgeRule, born: date, rule: DateRule) -> AgeDays:
@@ -69,10 +84,9 @@ def age_days(ages: AgeRule, born: date, rule: DateRule) -> AgeDays:
 def _gap_days(gap: Interval, start: date, last_of_month: bool) -> GapDays:
     rule = DateRule.LAST_OF_MONTH if last_of_month else DateRule.FIRST_OF_NEXT_MONTH
     return GapDays(
-        reach(start, gap.absolute_minimum, rule),
-        reach(start, gap.minimum, rule),
-        reach(start, gap.earliest_recommended, rule),
-        reach(start, gap.latest_recommended, rule),
+        *_days(
+            start, rule, gap.absolute_minimum, gap.minimum, gap.earliest_recommended, gap.latest_recommended
+        )
     )
 
 
@@ -95,6 +109,6 @@ def latest(days: Iterable[date | None]) -> date | None:
 def holding(rules: tuple[_Dated, ...], on: date) -> tuple[_Dated, ...]:
     """Those of some dated rules that hold on a day."""
     for rule in rules:
-        if not rule.validity.holds(on):
+        if rule.validity is not ALWAYS and not rule.validity.holds(on):
             return tuple(one for one in rules if one.validity.holds(on))
     return rules
