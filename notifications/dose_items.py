@@ -56,9 +56,11 @@ def dose_items(
     for dose in doses:
         for one in made.takers.get(dose.vaccine, ()):
             taken.setdefault(one.said.id, []).append(dose)
-    walk, items = _Walk.of(made, facts, today), []
+    walk, items = _Walk.of(made, facts, today, doses), []
+    live = made.said.live_gap is not None and any(d.vaccine in made.said.live_gap.vaccines for d in doses)
     for chain in made.chains:
-        if chain.personal or any(one.said.id in taken for one in chain.series):
+        alone = chain.personal or (chain.live and live)
+        if alone or any(one.said.id in taken for one in chain.series):
             items += _chain_items(walk, chain, taken, doses)
         else:
             shut_out = tuple(o.said.eligible.refusal(facts) for o in chain.series) if chain.gated else ()
@@ -109,10 +111,10 @@ class _Walk:
     shut_out: tuple[str | None, ...] | None = None
 
     @classmethod
-    def of(cls, made: ProgrammeRules, facts: CitizenFacts, today: date) -> _Walk:
+    def of(cls, made: ProgrammeRules, facts: CitizenFacts, today: date, doses: Sequence[Given] = ()) -> _Walk:
         current = (c for c in facts.conditions if c.ends is None or today < c.ends)
         patient = Patient(facts.born, facts.sex, (), {c.kind: c.starts for c in current})
-        return cls(made, facts, Case(made.rules, patient, today, ()))
+        return cls(made, facts, Case(made.rules, patient, today, tuple(doses)))
 
     def judge(self, one: SeriesRules, given: list[Given]) -> None:
         """Hold the doses against a series; those that count in the series before it are not its own."""

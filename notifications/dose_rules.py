@@ -35,12 +35,14 @@ class SeriesRules:
 class Chain:
     """A series and those that follow it, in order. `gated`: sex, province or a condition may shut it.
 
-    `personal`: what it asks for also depends on dated facts of the person.
+    `personal`: what it asks for also depends on dated facts of the person. `live`: it keeps away from other
+    live vaccines.
     """
 
     series: tuple[SeriesRules, ...]
     gated: bool
     personal: bool
+    live: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,11 +75,24 @@ def make_rules(programme: Programme) -> ProgrammeRules:
     for one in series:
         for vaccine in one.said.accepts:
             takers[vaccine] = (*takers.get(vaccine, ()), one)
-    rules = cdsi.RuleSet({}, {}, {}, date_rule=programme.date_rule)
-    return ProgrammeRules(programme, rules, tuple(_chains(series)), takers)
+    rules = cdsi.RuleSet({}, {}, {}, tuple(_conflicts(programme)), date_rule=programme.date_rule)
+    return ProgrammeRules(programme, rules, tuple(_chains(series, _live(programme))), takers)
 
 
-def _chains(series: tuple[SeriesRules, ...]) -> list[Chain]:
+def _live(programme: Programme) -> frozenset[str]:
+    return programme.live_gap.vaccines if programme.live_gap else frozenset()
+
+
+def _conflicts(programme: Programme) -> list[cdsi.Conflict]:
+    gap = programme.live_gap
+    if gap is None:
+        return []
+    names = sorted(gap.vaccines)
+    span = gap.interval
+    return [cdsi.Conflict(a, b, _A_DAY, span, span, advised_only=True) for a in names for b in names]
+
+
+def _chains(series: tuple[SeriesRules, ...], live: frozenset[str]) -> list[Chain]:
     links: list[list[SeriesRules]] = []
     for one in series:
         before = next((link for link in links if one.said.follows in {o.said.id for o in link}), None)
@@ -85,7 +100,15 @@ def _chains(series: tuple[SeriesRules, ...]) -> list[Chain]:
             links.append([one])
         else:
             before.append(one)
-    return [Chain(tuple(link), any(map(_gated, link)), any(map(_personal, link))) for link in links]
+    return [
+        Chain(
+            series=tuple(link),
+            gated=any(map(_gated, link)),
+            personal=any(map(_personal, link)),
+            live=any(one.said.accepts & live for one in link),
+        )
+        for link in links
+    ]
 
 
 def _gated(one: SeriesRules) -> bool:
@@ -118,6 +141,9 @@ def _dose(programme: Programme, series: Series, dose: Dose, at: int) -> cdsi.Tar
         number=at,
         ages=(ages,),
         intervals=tuple(_intervals(programme, series, dose, at)),
+        preferable=tuple(
+            cdsi.VaccineRule(v) for v in sorted(series.accepts) if series.accepts & _live(programme)
+        ),
     )
 
 

@@ -66,6 +66,18 @@ class Branch:
 
 
 @dataclass(frozen=True, slots=True)
+class LiveGap:
+    """Live vaccines that disturb each other unless given on one day or `interval` apart; cited.
+
+    It moves what is asked for. A dose given too close is not called invalid: no text read says so.
+    """
+
+    vaccines: frozenset[str]
+    interval: Span
+    source: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Dose:
     """One dose of a series. Intervals count from the dose before it (also across `Series.follows`)."""
 
@@ -122,6 +134,7 @@ class Programme:
     offsets: tuple[Offset, ...]
     series: tuple[Series, ...] = ()
     repeat_after: Span | None = None
+    live_gap: LiveGap | None = None
     accepts_exams: frozenset[str] = frozenset()
 
     def in_force(self, today: date) -> bool:

@@ -16,7 +16,7 @@ def conflict_until(case: Case, progress: Progress, dose: Given) -> date | None:
     ends = []
     for conflict in case.rules.conflicts_of.get(dose.vaccine, ()):
         for before in case.given:
-            if before.vaccine != conflict.previous or before.on >= dose.on:
+            if conflict.advised_only or before.vaccine != conflict.previous or before.on >= dose.on:
                 continue
             end = conflict.end if _did_not_count(before, progress) else conflict.end_after_valid
             begins = reach(before.on, conflict.begin, case.rules.date_rule)

@@ -254,7 +254,7 @@ class Association:
 class Conflict:
     """After `previous`, `current` does not count within [begin, end): two live viruses disturb each other.
 
-    `end_after_valid` is the shorter end after a valid previous dose.
+    `end_after_valid` is the shorter end after a valid previous dose. `advised_only` as of an interval.
     """
 
     previous: str
@@ -262,6 +262,7 @@ class Conflict:
     begin: Span
     end_after_valid: Span
     end: Span
+    advised_only: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
