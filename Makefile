@@ -16,10 +16,10 @@ INSTALL := $(PY) $(PIP)
 
 SOAK := -o faulthandler_timeout=1800 tests/soak
 
-.PHONY: help run test story bench soak mutants lint scan format lock clean
+.PHONY: help run test story bench conformance soak mutants lint scan format lock clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' Makefile
 
 run: $(VENV)/.run ## start everything on this machine with demo people (PORT, WALLET_DATA_DIR); Ctrl-C stops it
 	@WALLET_ENV=$${WALLET_ENV:-dev} exec $(PY) -m wallet_api.infra.tether $$PPID -- $(PY) -m wallet_api run
@@ -32,6 +32,9 @@ story: $(VENV)/.run ## the main job from end to end over HTTP, each step printed
 
 bench: $(VENV)/.run ## measure; one JSON object a line
 	@WALLET_ENV=dev exec $(PY) -m bench
+
+conformance: $(VENV)/.test ## CDC's public immunization cases through the engine (WALLET_VECTORS_DIR)
+	@$(PY) -m tests.conformance
 
 soak: $(VENV)/.test ## the long runs under load and faults
 	@$(PY) -m pytest -m "soak and alone" $(SOAK) $(ARGS)

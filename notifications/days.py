@@ -10,6 +10,7 @@ from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 VN = ZoneInfo("Asia/Ho_Chi_Minh")
+_SHORTEST_MONTH = 28
 _ISO = re.compile(r"P(?=\d)(?:(\d{1,3})Y)?(?:(\d{1,4})M)?(?:(\d{1,4})W)?(?:(\d{1,5})D)?")
 
 
@@ -43,11 +44,16 @@ class Span:
 
     def after(self, day: date, rule: DateRule = DateRule.FIRST_OF_NEXT_MONTH) -> date:
         """The day this long after `day`: years and months together, then days; `rule` mends a missing day."""
-        months = day.year * 12 + day.month - 1 + self.years * 12 + self.months
-        return _on(months // 12, months % 12 + 1, day.day, rule) + timedelta(days=self.days)
+        moved = self.years * 12 + self.months
+        if moved:
+            months = day.year * 12 + day.month - 1 + moved
+            day = _on(months // 12, months % 12 + 1, day.day, rule)
+        return day + timedelta(days=self.days) if self.days else day
 
 
 def _on(year: int, month: int, day: int, rule: DateRule) -> date:
+    if day <= _SHORTEST_MONTH:
+        return date(year, month, day)
     last = monthrange(year, month)[1]
     if day <= last:
         return date(year, month, day)

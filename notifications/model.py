@@ -16,13 +16,17 @@ ACCESS_TOPIC = "access"
 
 @dataclass(frozen=True, slots=True)
 class CitizenFacts:
-    """What planning needs to know of a person, and no more. `province`: 2-digit code of residence."""
+    """What planning needs to know of a person, and no more. `province`: 2-digit code of residence.
+
+    `conditions`: what holds of the person for a time.
+    """
 
     citizen_id: str
     born: date
     sex: Sex
     province: str | None = None
     deceased: bool = False
+    conditions: tuple[Condition, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +101,26 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
+class Condition:
+    """Something that holds of a person on the days [starts, ends): pregnant, employee, pupil.
+
+    `nth` numbers the times it held, the first one 1. `dated`: its start is known, and not only that it was
+    there by then.
+    """
+
+    kind: str
+    starts: date
+    ends: date | None = None
+    nth: int = 1
+    dated: bool = True
+    evidence: tuple[Evidence, ...] = ()
+
+    def holds_on(self, day: date) -> bool:
+        """Whether the day lies within."""
+        return self.starts <= day and (self.ends is None or day < self.ends)
+
+
+@dataclass(frozen=True, slots=True)
 class Because:
     """Why an item has its status and dates: rule id, the records behind it, the published sources."""
 
@@ -140,18 +164,13 @@ class DueItem:
         """The same item with the status it has on `today`; settled items stay as they are."""
         if self.status not in WANTED:
             return self
-        if self.expires is not None and max(today, self.earliest or today) >= self.expires:
-            return replace(self, status=Status.AGED_OUT, because=replace(self.because, rule="past_upper_age"))
-        if self.ask_from is not None and today >= self.ask_from:
-            return replace(
-                self, status=Status.ASK_STATION, because=replace(self.because, rule="past_catch_up_age")
-            )
-        return replace(self, status=self._by_dates(today))
-
-    def _by_dates(self, today: date) -> Status:
-        if self.waits_for is not None or self.recommended is None or today < self.recommended:
-            return Status.UPCOMING
-        return Status.OVERDUE if self.overdue is not None and today >= self.overdue else Status.DUE
+        status, rule = standing(
+            today, self.earliest, self.recommended, self.overdue, self.expires, self.ask_from, self.waits_for
+        )
+        if status is self.status and rule is None:
+            return self
+        because = self.because if rule is None else replace(self.because, rule=rule)
+        return replace(self, status=status, because=because)
 
     def to_plain(self) -> dict[str, Any]:
         """JSON-ready form for a store that seals it."""
@@ -176,6 +195,25 @@ class DueItem:
         names: dict[str, Any] = {name: doc[name] for name in _NAMES}
         because = Because(why["rule"], evidence, tuple(why["source"]))
         return cls(status=Status(doc["status"]), because=because, **names, **days)
+
+
+def standing(
+    today: date,
+    earliest: date | None,
+    recommended: date | None,
+    overdue: date | None,
+    expires: date | None,
+    ask_from: date | None,
+    waits_for: str | None,
+) -> tuple[Status, str | None]:
+    """Status on a day of something that is wanted, and the rule that ended the wanting, if one did."""
+    if expires is not None and (today if earliest is None else max(today, earliest)) >= expires:
+        return Status.AGED_OUT, "past_upper_age"
+    if ask_from is not None and today >= ask_from:
+        return Status.ASK_STATION, "past_catch_up_age"
+    if waits_for is not None or recommended is None or today < recommended:
+        return Status.UPCOMING, None
+    return (Status.OVERDUE if overdue is not None and today >= overdue else Status.DUE), None
 
 
 _NAMES = ("programme_id", "series_id", "dose", "topic", "waits_for")

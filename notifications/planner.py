@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import date, timedelta
 
 from notifications.days import Span
-from notifications.history import Judged, age, earliest_for, expires_for, in_order, judge, latest
+from notifications.dose_items import dose_items, doses_of
+from notifications.immunization.reach import latest, reach
 from notifications.model import WANTED, Because, Care, CitizenFacts, DueItem, Evidence, Exam, Status, Verdict
-from notifications.schedule import Dose, Programme, Series
+from notifications.schedule import Programme
 
 _YEAR = Span(years=1)
 
@@ -26,11 +27,14 @@ def plan(
     if facts.deceased:
         return ()
     past = [care for care in history if _day_of(care) <= today]
+    doses = doses_of(past)
     items: list[DueItem] = []
     for programme in programmes:
         if programme.in_force(today) and _concerns(programme, facts, today):
-            kind = _dose_series if programme.kind == "dose_series" else _periodic
-            items += kind(programme, facts, past, today)
+            if programme.kind == "dose_series":
+                items += dose_items(programme, facts, doses, today)
+            else:
+                items += _periodic(programme, facts, past, today)
     return tuple(items)
 
 
@@ -40,149 +44,15 @@ def _day_of(care: Care) -> date:
 
 def _concerns(programme: Programme, facts: CitizenFacts, today: date) -> bool:
     gate, rule = programme.eligible, programme.date_rule
-    upper = age(facts.born, gate.age_to, rule)
-    return gate.refusal(facts) is None and facts.born <= today and (upper is None or today < upper)
+    upper = reach(facts.born, gate.age_to, rule)
+    ages = facts.born <= today and (upper is None or today < upper)
+    return ages and gate.refusal(facts) is None and _in_a_condition(gate.conditions, facts, today)
 
 
-@dataclass(slots=True)
-class _Chain:
-    """What a later dose needs to know of the one before it."""
-
-    waits_for: str | None = None
-    last_on: date | None = None
-
-
-@dataclass(slots=True)
-class _Walk:
-    """One pass over a programme: results of the series seen so far."""
-
-    programme: Programme
-    facts: CitizenFacts
-    today: date
-    judged: dict[str, Judged] = field(default_factory=dict)
-    chains: dict[str, _Chain] = field(default_factory=dict)
-
-    def taken_before(self, series: Series) -> Judged:
-        return self.judged.get(series.follows or "", Judged())
-
-
-def _dose_series(
-    programme: Programme, facts: CitizenFacts, history: Sequence[Care], today: date
-) -> list[DueItem]:
-    walk = _Walk(programme, facts, today)
-    given = in_order(history)
-    for series in programme.series:
-        found = judge(series, facts.born, given, walk.taken_before(series), programme.date_rule)
-        walk.judged[series.id] = found
-    items: list[DueItem] = []
-    for series in programme.series:
-        items += _series_items(walk, series, _blameless(walk, series))
-    return items
-
-
-def _blameless(walk: _Walk, series: Series) -> Judged:
-    """Call a dose too early only in the series it was meant for.
-
-    A combination product given before this series opens was meant for another one that was open; a dose the
-    series before this one has refused is told there.
-    """
-    found, before = walk.judged[series.id], walk.taken_before(series)
-    told = {e.record_id for e in before.refused}
-    keep = (e for e in found.refused if e.record_id not in told and not _meant_for_another(walk, series, e))
-    return replace(found, refused=tuple(keep))
-
-
-def _meant_for_another(walk: _Walk, series: Series, seen: Evidence) -> bool:
-    def is_open(one: Series) -> bool:
-        opens = age(walk.facts.born, one.eligible.age_from, walk.programme.date_rule)
-        return opens is None or seen.on >= opens
-
-    others = (one for one in walk.programme.series if one is not series and seen.what in one.accepts)
-    return not is_open(series) and any(is_open(one) for one in others)
-
-
-def _series_items(walk: _Walk, series: Series, found: Judged) -> list[DueItem]:
-    counted = [
-        _item(walk, series, dose, Status.GIVEN, Because("counted", (_seen(given),), dose.source))
-        for dose, given in zip(series.doses, found.counted, strict=False)
-    ]
-    before = walk.chains.get(series.follows or "", _Chain())
-    chain = _Chain(before.waits_for, found.last_on or before.last_on)
-    shut_out = series.eligible.refusal(walk.facts)
-    open_doses: list[DueItem] = []
-    for dose in series.doses[len(found.counted) :]:
-        if shut_out is not None:
-            item = _item(walk, series, dose, Status.NOT_ELIGIBLE, Because(shut_out, (), dose.source))
-        else:
-            item = _forecast(
-                walk, series, dose, chain, found if not open_doses else replace(found, refused=())
-            )
-            chain = _next_link(walk, chain, item)
-        open_doses.append(item)
-    walk.chains[series.id] = chain
-    return counted + open_doses
-
-
-def _next_link(walk: _Walk, chain: _Chain, item: DueItem) -> _Chain:
-    """A dose that may still come holds up the next one; one that can no longer come does not."""
-    if item.status is Status.AGED_OUT:
-        return chain
-    projected = latest(item.recommended, walk.today)
-    return _Chain(f"{item.series_id}/{item.dose}", projected)
-
-
-def _forecast(walk: _Walk, series: Series, dose: Dose, chain: _Chain, found: Judged) -> DueItem:
-    rule, born = walk.programme.date_rule, walk.facts.born
-    repeat = walk.programme.repeat_after
-    again = repeat.after(found.last_early, rule) if repeat and found.last_early else None
-    earliest = latest(earliest_for(series, dose, born, chain.last_on, rule), again)
-    wish = dose.recommended_interval
-    spaced = wish.after(chain.last_on, rule) if wish and chain.last_on else None
-    recommended = latest(earliest, age(born, dose.recommended_age, rule), spaced)
-    grace = dose.overdue_after or walk.programme.overdue_after
-    confirmed = dose.confidence == "found"
-    item = _item(
-        walk,
-        series,
-        dose,
-        Status.UPCOMING if confirmed else Status.ASK_STATION,
-        Because(_rule_of(dose, chain, again), _reasons(found), dose.source),
-    )
-    dated = replace(
-        item,
-        earliest=earliest,
-        recommended=recommended,
-        overdue=grace.after(recommended, rule) if recommended else None,
-        expires=expires_for(series, dose, born, rule),
-        ask_from=age(born, series.remind_until, rule),
-        waits_for=chain.waits_for,
-    )
-    return dated.seen_on(walk.today)
-
-
-def _rule_of(dose: Dose, chain: _Chain, again: date | None) -> str:
-    if dose.confidence != "found":
-        return "not_confirmed"
-    if again is not None:
-        return "repeat_after_early_dose"
-    if chain.waits_for is not None:
-        return "waits_for_earlier_dose"
-    return "age" if chain.last_on is None else "age_and_interval"
-
-
-def _reasons(found: Judged) -> tuple[Evidence, ...]:
-    last = (_seen(found.counted[-1]),) if found.counted else ()
-    return last + found.refused
-
-
-def _seen(given: Care) -> Evidence:
-    what = given.kind if isinstance(given, Exam) else given.vaccine
-    return Evidence(given.record_id, _day_of(given), what, Verdict.COUNTED)
-
-
-def _item(walk: _Walk, series: Series, dose: Dose, status: Status, because: Because) -> DueItem:
-    programme = walk.programme
-    return DueItem(programme.id, series.id, dose.dose, programme.topic, status, because)
+def _in_a_condition(wanted: frozenset[str] | None, facts: CitizenFacts, today: date) -> bool:
+    """Whether one of the conditions holds today or is yet to begin."""
+    held = (each for each in facts.conditions if wanted is not None and each.kind in wanted)
+    return wanted is None or any(each.ends is None or today < each.ends for each in held)
 
 
 def _periodic(
@@ -210,7 +80,7 @@ def _year(
             base, status=Status.GIVEN, because=Because("calendar_year", (_seen(done),), programme.source)
         )
     rule = programme.date_rule
-    start = latest(date(year, 1, 1), age(facts.born, programme.eligible.age_from, rule))
+    start = latest((date(year, 1, 1), reach(facts.born, programme.eligible.age_from, rule)))
     end = date(year + 1, 1, 1)
     if start is None or start >= end:
         return None
@@ -227,3 +97,7 @@ def _year(
         base, because=because, earliest=start, recommended=recommended, overdue=overdue, expires=end
     )
     return dated.seen_on(today)
+
+
+def _seen(exam: Exam) -> Evidence:
+    return Evidence(exam.record_id, exam.done_on, exam.kind, Verdict.COUNTED)

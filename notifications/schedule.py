@@ -19,13 +19,14 @@ ProgrammeStatus = Literal["in_force", "awaiting_guidance"]
 class Eligibility:
     """Who a programme or series is for. Ages are [from, to); `provinces` None means everywhere.
 
-    A later gate (a condition such as pregnancy) is one more field here and one more line in `refusal`.
+    `conditions`: one of them must hold; None asks for none.
     """
 
     sex: str = "any"
     age_from: Span | None = None
     age_to: Span | None = None
     provinces: frozenset[str] | None = None
+    conditions: frozenset[str] | None = None
 
     def refusal(self, facts: CitizenFacts) -> str | None:
         """Rule id of the gate that shuts this person out for good, or None. Ages are judged by date."""
@@ -33,6 +34,8 @@ class Eligibility:
             return "sex"
         if self.provinces is not None and facts.province not in self.provinces:
             return "province"
+        if self.conditions is not None and all(each.kind not in self.conditions for each in facts.conditions):
+            return "condition"
         return None
 
 
@@ -47,6 +50,31 @@ class Offset:
     def phase(self) -> Literal["before", "on", "after"]:
         """Which text fits: before, on or after the recommended day."""
         return "on" if self.days == 0 else ("before" if self.days < 0 else "after")
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """Who a series is for by what they had before: [at_least, below) doses of `vaccines`.
+
+    Only doses before the first time that `before` (a condition) held are counted; `below` None is open.
+    """
+
+    vaccines: frozenset[str]
+    at_least: int
+    below: int | None
+    before: str
+
+
+@dataclass(frozen=True, slots=True)
+class LiveGap:
+    """Live vaccines that disturb each other unless given on one day or `interval` apart; cited.
+
+    It moves what is asked for. A dose given too close is not called invalid: no text read says so.
+    """
+
+    vaccines: frozenset[str]
+    interval: Span
+    source: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +98,9 @@ class Series:
 
     `follows` names the series before this one: doses counted there are not counted here, and this one
     waits for it. `remind_until` is the age (exclusive) from which an unmet dose without legal upper age
-    becomes ask_station.
+    becomes ask_station. `only_begun`: shown only to who had a dose of it, because beginning it is a choice.
+    `branch`: one of several ways to go on, by what was given before. `since`: a condition without which no
+    dose is asked for; with a branch, doses count from the first time it held.
     """
 
     id: str
@@ -81,6 +111,9 @@ class Series:
     doses: tuple[Dose, ...]
     follows: str | None = None
     remind_until: Span | None = None
+    only_begun: bool = False
+    branch: Branch | None = None
+    since: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +134,7 @@ class Programme:
     offsets: tuple[Offset, ...]
     series: tuple[Series, ...] = ()
     repeat_after: Span | None = None
+    live_gap: LiveGap | None = None
     accepts_exams: frozenset[str] = frozenset()
 
     def in_force(self, today: date) -> bool:

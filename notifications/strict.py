@@ -72,6 +72,13 @@ def whole(value: object) -> int:
     return value
 
 
+def flag(value: object) -> bool:
+    """True or false, said."""
+    if not isinstance(value, bool):
+        raise TypeError("true or false was expected")
+    return value
+
+
 def span(value: object) -> Span:
     """An ISO 8601 calendar duration."""
     return Span.parse(text(value))

@@ -8,9 +8,10 @@ from importlib.resources import files
 from typing import Any, TypeVar
 
 from notifications.days import DateRule
+from notifications.dose_rules import make_rules
 from notifications.errors import BadProgramme
-from notifications.schedule import Dose, Eligibility, Offset, Programme, Series, Vaccine
-from notifications.strict import Doc, day, names, one_of, span, text, texts, title, whole
+from notifications.schedule import Branch, Dose, Eligibility, LiveGap, Offset, Programme, Series, Vaccine
+from notifications.strict import Doc, day, flag, names, one_of, span, text, texts, title, whole
 from notifications.vaccines import load_vaccines
 
 T = TypeVar("T")
@@ -58,7 +59,18 @@ def read_programme(raw: str | bytes, vaccines: Mapping[str, Vaccine]) -> Program
 
 def _doses_part(doc: Doc) -> dict[str, Any]:
     series = doc.take("series", lambda v: _rows(v, lambda row: _series(doc.owner, row)))
-    return {"series": series, "repeat_after": doc.take("repeat_after", span)}
+    return {
+        "series": series,
+        "repeat_after": doc.take("repeat_after", span),
+        "live_gap": doc.maybe("live_gap", lambda v: _live_gap(doc.owner, v)),
+    }
+
+
+def _live_gap(owner: str, row: object) -> LiveGap:
+    doc = Doc(owner, row)
+    found = LiveGap(doc.take("vaccines", names), doc.take("interval", span), doc.take("source", texts))
+    doc.done()
+    return found
 
 
 def _rows(value: object, read: Callable[[Any], T]) -> tuple[T, ...]:
@@ -81,6 +93,7 @@ def _eligible(owner: str, row: object) -> Eligibility:
         age_from=doc.maybe("age_from", span),
         age_to=doc.maybe("age_to", span),
         provinces=doc.maybe("provinces", names),
+        conditions=doc.maybe("conditions", names),
     )
     doc.done()
     return found
@@ -97,6 +110,21 @@ def _series(owner: str, row: object) -> Series:
         doses=doc.take("doses", lambda v: _rows(v, lambda each: _dose(owner, each))),
         follows=doc.maybe("follows", text),
         remind_until=doc.maybe("remind_until", span),
+        only_begun=doc.maybe("only_begun", flag) or False,
+        branch=doc.maybe("branch", lambda v: _branch(owner, v)),
+        since=doc.maybe("since", text),
+    )
+    doc.done()
+    return found
+
+
+def _branch(owner: str, row: object) -> Branch:
+    doc = Doc(owner, row)
+    found = Branch(
+        vaccines=doc.take("vaccines", names),
+        at_least=doc.take("at_least", whole),
+        below=doc.maybe("below", whole),
+        before=doc.take("before", text),
     )
     doc.done()
     return found
@@ -121,10 +149,21 @@ def _check(programme: Programme, vaccines: Mapping[str, Vaccine]) -> None:
     _distinct(owner, [series.id for series in programme.series])
     if programme.valid_to is not None and programme.valid_to <= programme.valid_from:
         raise BadProgramme(owner, "valid_to is not after valid_from")
+    _check_known(owner, programme, vaccines)
     seen: set[str] = set()
     for series in programme.series:
         _check_series(owner, series, vaccines, seen)
         seen.add(series.id)
+
+
+def _check_known(owner: str, programme: Programme, vaccines: Mapping[str, Vaccine]) -> None:
+    """Vaccines that are counted or kept apart exist, and the rules can be made at all."""
+    asked = set(programme.live_gap.vaccines) if programme.live_gap else set()
+    for series in programme.series:
+        asked |= series.branch.vaccines if series.branch else set()
+    if asked - vaccines.keys():
+        raise BadProgramme(owner, f"unknown vaccines: {', '.join(sorted(asked - vaccines.keys()))}")
+    make_rules(programme)
 
 
 def _check_series(owner: str, series: Series, vaccines: Mapping[str, Vaccine], seen: set[str]) -> None:
@@ -135,6 +174,8 @@ def _check_series(owner: str, series: Series, vaccines: Mapping[str, Vaccine], s
         raise BadProgramme(where, "doses are out of order")
     if any(dose.min_interval is None for dose in series.doses[1:]):
         raise BadProgramme(where, "a later dose needs min_interval, or two could be due at once")
+    if any(dose.recommended_age and dose.recommended_interval for dose in series.doses):
+        raise BadProgramme(where, "recommended_age and recommended_interval: name one")
     if series.follows is not None and series.follows not in seen:
         raise BadProgramme(where, "follows names no earlier series")
     for vaccine_id in series.accepts:

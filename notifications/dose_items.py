@@ -1,0 +1,262 @@
+"""The doses of a programme that are given, due or to come for a person, by the immunization engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from functools import lru_cache
+
+from notifications.dose_rules import Chain, ProgrammeRules, SeriesRules, rules_of
+from notifications.immunization.answers import Evaluation, Progress, Reason
+from notifications.immunization.evaluation import evaluate
+from notifications.immunization.forecasting import window
+from notifications.immunization.history import EARLY, Case
+from notifications.immunization.patient import Given, Patient
+from notifications.immunization.reach import age_days, reach
+from notifications.model import (
+    Because,
+    Care,
+    CitizenFacts,
+    DueItem,
+    Evidence,
+    GivenDose,
+    Status,
+    Verdict,
+    standing,
+)
+from notifications.schedule import Branch, Dose, Programme, Series
+
+_ROOM = 16_384
+"""Chains nobody had a dose of, remembered for a birthday and a day: about 15 MB when full."""
+_VERDICTS = {
+    Reason.TOO_YOUNG: Verdict.TOO_EARLY,
+    Reason.TOO_SOON: Verdict.TOO_EARLY,
+    Reason.TOO_OLD: Verdict.TOO_LATE,
+    Reason.TOLD_TWICE: Verdict.DUPLICATE,
+}
+
+
+def doses_of(history: Iterable[Care]) -> tuple[Given, ...]:
+    """The doses of a history for the engine, in an order that does not depend on how they came."""
+    doses = [Given(c.record_id, c.given_on, c.vaccine) for c in history if isinstance(c, GivenDose)]
+    return tuple(sorted(doses, key=lambda dose: (dose.on, dose.vaccine, dose.id)))
+
+
+def dose_items(
+    programme: Programme, facts: CitizenFacts, doses: Sequence[Given], today: date
+) -> list[DueItem]:
+    """Every dose of the programme's series, with status, days and reasons; `doses` as `doses_of` gives them.
+
+    A later dose is projected from the one before it as if that came when it should, today at the earliest;
+    at most one dose of a chain of series waits for nothing.
+    """
+    made = rules_of(programme)
+    taken: dict[str, list[Given]] = {}
+    for dose in doses:
+        for one in made.takers.get(dose.vaccine, ()):
+            taken.setdefault(one.said.id, []).append(dose)
+    walk, items = _Walk.of(made, facts, today, doses), []
+    live = made.said.live_gap is not None and any(d.vaccine in made.said.live_gap.vaccines for d in doses)
+    for chain in made.chains:
+        alone = chain.personal or (chain.live and live)
+        if alone or any(one.said.id in taken for one in chain.series):
+            items += _chain_items(walk, chain, taken, doses)
+        else:
+            shut_out = tuple(o.said.eligible.refusal(facts) for o in chain.series) if chain.gated else ()
+            items += _untouched(made, chain, facts.born, today, shut_out)
+    return items
+
+
+@lru_cache(maxsize=_ROOM)
+def _untouched(
+    made: ProgrammeRules, chain: Chain, born: date, today: date, shut_out: tuple[str | None, ...]
+) -> tuple[DueItem, ...]:
+    """What a chain asks of everybody of one birthday who had no dose of it: the same for all of them."""
+    walk = _Walk.of(made, CitizenFacts("", born, "unknown"), today)
+    walk.shut_out = shut_out or tuple(None for _ in chain.series)
+    return tuple(_chain_items(walk, chain, {}, ()))
+
+
+def _chain_items(
+    walk: _Walk, chain: Chain, taken: Mapping[str, list[Given]], doses: Sequence[Given]
+) -> list[DueItem]:
+    wanted = [one for one in chain.series if _is_for(one.said, walk, doses, one.said.id in taken)]
+    for one in wanted:
+        walk.judge(one, taken.get(one.said.id, []))
+    return [item for at, one in enumerate(wanted) for item in _series_items(walk, one, at)]
+
+
+@dataclass(slots=True)
+class _Link:
+    """What a later dose needs to know of the one before it."""
+
+    waits_for: str | None = None
+    last_on: date | None = None
+
+
+@dataclass(slots=True)
+class _Walk:
+    """One pass over a programme: the series judged so far, and what each leaves to the next.
+
+    `shut_out` holds the gate that shuts each series, where that was asked before.
+    """
+
+    made: ProgrammeRules
+    facts: CitizenFacts
+    case: Case
+    progress: dict[str, Progress] = field(default_factory=dict)
+    refused: dict[str, list[Evaluation]] = field(default_factory=dict)
+    links: dict[str, _Link] = field(default_factory=dict)
+    shut_out: tuple[str | None, ...] | None = None
+
+    @classmethod
+    def of(cls, made: ProgrammeRules, facts: CitizenFacts, today: date, doses: Sequence[Given] = ()) -> _Walk:
+        current = (c for c in facts.conditions if c.ends is None or today < c.ends)
+        patient = Patient(facts.born, facts.sex, (), {c.kind: c.starts for c in current})
+        return cls(made, facts, Case(made.rules, patient, today, tuple(doses)))
+
+    def judge(self, one: SeriesRules, given: list[Given]) -> None:
+        """Hold the doses against a series; those that count in the series before it are not its own."""
+        before = self.progress.get(one.said.follows or "")
+        if before is not None and given:
+            used = {dose.id for dose in before.satisfied.values()}
+            given = [dose for dose in given if dose.id not in used]
+        if one.said.branch is not None and one.said.branch.at_least:
+            begun = _first_time(one.said.branch, self.facts)
+            given = [dose for dose in given if begun is not None and dose.on >= begun]
+        counted_on = before.counted_on if before is not None and before.satisfied else None
+        found = evaluate(self.case, one.rule, given=given, counted_on=counted_on)
+        self.progress[one.said.id] = found
+        if len(found.satisfied) < len(found.evaluations):
+            self.refused[one.said.id] = [e for e in found.evaluations if e.reason in _VERDICTS]
+
+
+def _is_for(series: Series, walk: _Walk, doses: Sequence[Given], begun: bool) -> bool:
+    """False for a series nobody is asked to begin, and for a branch of people with another history."""
+    if series.only_begun and not begun:
+        return False
+    branch = series.branch
+    if branch is None:
+        return True
+    first = _first_time(branch, walk.facts)
+    count = sum(1 for d in doses if d.vaccine in branch.vaccines and (first is None or d.on < first))
+    return branch.at_least <= count and (branch.below is None or count < branch.below)
+
+
+def _first_time(branch: Branch, facts: CitizenFacts) -> date | None:
+    return min((c.starts for c in facts.conditions if c.kind == branch.before), default=None)
+
+
+def _series_items(walk: _Walk, one: SeriesRules, number: int) -> list[DueItem]:
+    said, progress = one.said, walk.progress[one.said.id]
+    refused = _refused(walk, one)
+    items = [
+        _item(
+            walk, said, dose, Status.GIVEN, Because("counted", (_seen(progress.satisfied[at]),), dose.source)
+        )
+        for at, dose in enumerate(said.doses[: progress.index])
+    ]
+    before = walk.links.get(said.follows or "", _Link())
+    own = progress.counted_on if progress.satisfied else None
+    link = walk.links[said.id] = _Link(before.waits_for, own or before.last_on)
+    if progress.index == len(said.doses):
+        return items
+    gates = walk.shut_out
+    shut_out = said.eligible.refusal(walk.facts) if gates is None else gates[number]
+    progress.evaluations = refused
+    last = (items[-1].because.evidence[0],) if items else ()
+    for at in range(progress.index, len(said.doses)):
+        dose = said.doses[at]
+        if shut_out is not None:
+            items.append(_item(walk, said, dose, Status.NOT_ELIGIBLE, Because(shut_out, (), dose.source)))
+            continue
+        items.append(_open_item(walk, one, at, link, last))
+        progress.evaluations = []
+    return items
+
+
+def _refused(walk: _Walk, one: SeriesRules) -> list[Evaluation]:
+    """Doses that did not count, told only in the series they were meant for.
+
+    A combination product given before this series opens was meant for another one that was open; a dose the
+    series before this one has refused is told there.
+    """
+    found = walk.refused.get(one.said.id)
+    if not found:
+        return []
+    told = {e.dose.id for e in walk.refused.get(one.said.follows or "", ())}
+    return [e for e in found if e.dose.id not in told and not _meant_for_another(walk, one, e.dose)]
+
+
+def _meant_for_another(walk: _Walk, one: SeriesRules, dose: Given) -> bool:
+    if _is_open(walk, one, dose.on):
+        return False
+    return any(o is not one and _is_open(walk, o, dose.on) for o in walk.made.takers[dose.vaccine])
+
+
+def _is_open(walk: _Walk, one: SeriesRules, on: date) -> bool:
+    opens = age_days(one.opens, walk.facts.born, walk.made.rules.date_rule).minimum
+    return opens is None or on >= opens
+
+
+def _open_item(walk: _Walk, one: SeriesRules, at: int, link: _Link, last: tuple[Evidence, ...]) -> DueItem:
+    said, dose, rule = one.said, one.said.doses[at], walk.made.rules.date_rule
+    programme, progress, today = walk.made.said, walk.progress[one.said.id], walk.case.today
+    early = any(e.reason in EARLY for e in progress.evaluations)
+    progress.counted_on = link.last_on
+    found = window(walk.case, progress, one.rule.doses[at])
+    earliest, recommended, expires = found.earliest, found.recommended, found.maximum
+    grace = dose.overdue_after or programme.overdue_after
+    overdue = reach(recommended, grace, rule) if recommended else None
+    ask_from = None if said.remind_until is None else reach(walk.facts.born, said.remind_until, rule)
+    why = _rule_of(dose, link, early)
+    status = Status.ASK_STATION
+    if dose.confidence == "found":
+        wanted = (earliest, recommended, overdue, expires, ask_from, link.waits_for)
+        status, ended = standing(today, *wanted)
+        why = ended or why
+    evidence = last + tuple(_told(e) for e in progress.evaluations) if progress.evaluations else last
+    item = DueItem(
+        programme.id,
+        said.id,
+        dose.dose,
+        programme.topic,
+        status,
+        Because(why, evidence, dose.source),
+        earliest,
+        recommended,
+        overdue,
+        expires,
+        ask_from,
+        link.waits_for,
+    )
+    if status is not Status.AGED_OUT:
+        link.waits_for = f"{said.id}/{dose.dose}"
+        link.last_on = today if recommended is None or recommended < today else recommended
+    return item
+
+
+def _rule_of(dose: Dose, link: _Link, again: bool) -> str:
+    if dose.confidence != "found":
+        return "not_confirmed"
+    if again:
+        return "repeat_after_early_dose"
+    if link.waits_for is not None:
+        return "waits_for_earlier_dose"
+    return "age" if link.last_on is None else "age_and_interval"
+
+
+def _told(seen: Evaluation) -> Evidence:
+    verdict = _VERDICTS[seen.reason]
+    since = seen.since if verdict is Verdict.TOO_EARLY else None
+    return Evidence(seen.dose.id, seen.dose.on, seen.dose.vaccine, verdict, since)
+
+
+def _seen(dose: Given) -> Evidence:
+    return Evidence(dose.id, dose.on, dose.vaccine, Verdict.COUNTED)
+
+
+def _item(walk: _Walk, series: Series, dose: Dose, status: Status, because: Because) -> DueItem:
+    programme = walk.made.said
+    return DueItem(programme.id, series.id, dose.dose, programme.topic, status, because)

@@ -1,0 +1,1 @@
+"""The immunization engine on CDC's public rules and cases."""
