@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import date
 
-from notifications.days import Span
+from notifications.conditions import with_conditions
 from notifications.history import Judged, age, earliest_for, expires_for, in_order, judge, latest
-from notifications.model import WANTED, Because, Care, CitizenFacts, DueItem, Evidence, Exam, Status, Verdict
+from notifications.model import (
+    Because,
+    Care,
+    CitizenFacts,
+    DueItem,
+    Evidence,
+    GivenDose,
+    Status,
+    Verdict,
+    day_of,
+)
+from notifications.one_year import in_one_year
+from notifications.periodic import periodic
 from notifications.schedule import Dose, Programme, Series
-
-_YEAR = Span(years=1)
 
 
 def plan(
@@ -25,23 +35,27 @@ def plan(
     """
     if facts.deceased:
         return ()
-    past = [care for care in history if _day_of(care) <= today]
+    past = [care for care in history if day_of(care) <= today]
+    facts = with_conditions(facts, past)
+    concerned = [p for p in programmes if p.in_force(today) and _concerns(p, facts, today)]
     items: list[DueItem] = []
-    for programme in programmes:
-        if programme.in_force(today) and _concerns(programme, facts, today):
-            kind = _dose_series if programme.kind == "dose_series" else _periodic
-            items += kind(programme, facts, past, today)
-    return tuple(items)
-
-
-def _day_of(care: Care) -> date:
-    return care.done_on if isinstance(care, Exam) else care.given_on
+    for programme in concerned:
+        kind = _dose_series if programme.kind == "dose_series" else periodic
+        items += kind(programme, facts, past, today)
+    return in_one_year(items, concerned, today)
 
 
 def _concerns(programme: Programme, facts: CitizenFacts, today: date) -> bool:
     gate, rule = programme.eligible, programme.date_rule
     upper = age(facts.born, gate.age_to, rule)
-    return gate.refusal(facts) is None and facts.born <= today and (upper is None or today < upper)
+    ages = facts.born <= today and (upper is None or today < upper)
+    return ages and gate.refusal(facts) is None and _in_a_condition(gate.conditions, facts, today)
+
+
+def _in_a_condition(wanted: frozenset[str] | None, facts: CitizenFacts, today: date) -> bool:
+    """Whether one of the conditions holds today or is yet to begin."""
+    held = (each for each in facts.conditions if wanted is not None and each.kind in wanted)
+    return wanted is None or any(each.ends is None or today < each.ends for each in held)
 
 
 @dataclass(slots=True)
@@ -175,55 +189,10 @@ def _reasons(found: Judged) -> tuple[Evidence, ...]:
     return last + found.refused
 
 
-def _seen(given: Care) -> Evidence:
-    what = given.kind if isinstance(given, Exam) else given.vaccine
-    return Evidence(given.record_id, _day_of(given), what, Verdict.COUNTED)
+def _seen(given: GivenDose) -> Evidence:
+    return Evidence(given.record_id, given.given_on, given.vaccine, Verdict.COUNTED)
 
 
 def _item(walk: _Walk, series: Series, dose: Dose, status: Status, because: Because) -> DueItem:
     programme = walk.programme
     return DueItem(programme.id, series.id, dose.dose, programme.topic, status, because)
-
-
-def _periodic(
-    programme: Programme, facts: CitizenFacts, history: Sequence[Care], today: date
-) -> list[DueItem]:
-    """This calendar year and the next. Any accepted exam in the year satisfies it."""
-    exams = sorted(
-        (c for c in history if isinstance(c, Exam) and c.kind in programme.accepts_exams),
-        key=lambda exam: (exam.done_on, exam.record_id),
-    )
-    this = _year(programme, facts, exams, today.year, today)
-    following = _year(programme, facts, exams, today.year + 1, today)
-    if this is not None and following is not None and this.status in WANTED:
-        following = replace(following, waits_for=f"{this.series_id}/{this.dose}")
-    return [item for item in (this, following) if item is not None]
-
-
-def _year(
-    programme: Programme, facts: CitizenFacts, exams: Sequence[Exam], year: int, today: date
-) -> DueItem | None:
-    done = next((exam for exam in exams if exam.done_on.year == year), None)
-    base = DueItem(programme.id, programme.id, year, programme.topic, Status.UPCOMING, Because(""))
-    if done is not None:
-        return replace(
-            base, status=Status.GIVEN, because=Because("calendar_year", (_seen(done),), programme.source)
-        )
-    rule = programme.date_rule
-    start = latest(date(year, 1, 1), age(facts.born, programme.eligible.age_from, rule))
-    end = date(year + 1, 1, 1)
-    if start is None or start >= end:
-        return None
-    last = next((exam for exam in reversed(exams) if exam.done_on.year == year - 1), None)
-    wished = (
-        _YEAR.after(last.done_on, rule)
-        if last
-        else Span(years=year - facts.born.year).after(facts.born, rule)
-    )
-    recommended = min(max(wished, start), end - timedelta(days=1))
-    because = Because("calendar_year", (_seen(last),) if last else (), programme.source)
-    overdue = programme.overdue_after.after(recommended, rule)
-    dated = replace(
-        base, because=because, earliest=start, recommended=recommended, overdue=overdue, expires=end
-    )
-    return dated.seen_on(today)

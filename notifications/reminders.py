@@ -9,7 +9,7 @@ from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 
 from notifications.days import VN
-from notifications.model import DueItem, Preferences
+from notifications.model import DueItem, Preferences, Verdict
 from notifications.schedule import Offset, Programme
 
 SHARDS = 64
@@ -134,7 +134,8 @@ def _wanted_days(item: DueItem, programmes: Mapping[str, Programme]) -> list[tup
 def _days(item: DueItem, offsets: Sequence[Offset]) -> list[tuple[Offset, date]]:
     if item.recommended is None:
         return []
-    last = max((e.on for e in item.because.evidence), default=date.min)
+    care = (e.on for e in item.because.evidence if e.verdict is not Verdict.NOTED)
+    last = max(care, default=date.min)
     days = [(o, item.recommended + timedelta(days=o.days)) for o in offsets]
     return [(o, day) for o, day in days if day > last]
 

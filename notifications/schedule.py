@@ -9,9 +9,9 @@ from typing import Literal
 
 from notifications.days import DateRule, Span
 from notifications.model import CitizenFacts
+from notifications.rounds import Confidence, Rounds
 
 Kind = Literal["dose_series", "periodic"]
-Confidence = Literal["found", "partly", "unverified"]
 ProgrammeStatus = Literal["in_force", "awaiting_guidance"]
 
 
@@ -19,20 +19,24 @@ ProgrammeStatus = Literal["in_force", "awaiting_guidance"]
 class Eligibility:
     """Who a programme or series is for. Ages are [from, to); `provinces` None means everywhere.
 
-    A later gate (a condition such as pregnancy) is one more field here and one more line in `refusal`.
+    `conditions`: one of them must hold; None asks for none.
     """
 
     sex: str = "any"
     age_from: Span | None = None
     age_to: Span | None = None
     provinces: frozenset[str] | None = None
+    conditions: frozenset[str] | None = None
 
     def refusal(self, facts: CitizenFacts) -> str | None:
-        """Rule id of the gate that shuts this person out for good, or None. Ages are judged by date."""
+        """Rule id of the gate that shuts this person out for good, or None. Ages are judged by date, and so
+        are the days of a condition."""
         if self.sex not in ("any", facts.sex):
             return "sex"
         if self.provinces is not None and facts.province not in self.provinces:
             return "province"
+        if self.conditions is not None and all(each.kind not in self.conditions for each in facts.conditions):
+            return "condition"
         return None
 
 
@@ -85,7 +89,7 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Programme:
-    """One cited file. `valid_to` is exclusive. Dose series use `series`, yearly ones `accepts_exams`."""
+    """One cited file. `valid_to` is exclusive. Dose series use `series`, periodic ones `rounds`."""
 
     id: str
     kind: Kind
@@ -101,7 +105,7 @@ class Programme:
     offsets: tuple[Offset, ...]
     series: tuple[Series, ...] = ()
     repeat_after: Span | None = None
-    accepts_exams: frozenset[str] = frozenset()
+    rounds: Rounds | None = None
 
     def in_force(self, today: date) -> bool:
         """True on days within [valid_from, valid_to)."""

@@ -72,6 +72,20 @@ def whole(value: object) -> int:
     return value
 
 
+def flag(value: object) -> bool:
+    """True or false, said."""
+    if not isinstance(value, bool):
+        raise TypeError("true or false was expected")
+    return value
+
+
+def rows(value: object, read: Callable[[Any], T]) -> tuple[T, ...]:
+    """A list of at least one row."""
+    if not isinstance(value, list) or not value:
+        raise ValueError("a list was expected")
+    return tuple(read(row) for row in value)
+
+
 def span(value: object) -> Span:
     """An ISO 8601 calendar duration."""
     return Span.parse(text(value))

@@ -66,7 +66,7 @@ def test_a_file_that_is_no_object_is_refused(raw: str) -> None:
 
 def test_shipped_programmes_are_read_whole() -> None:
     found = {programme.id: programme for programme in load_programmes()}
-    assert set(found) == {"annual_checkup", "epi_rollout", "epi_routine"}
+    assert {"annual_checkup", "epi_rollout", "epi_routine"} <= set(found)
     assert [s.id for s in found["epi_routine"].series] == (
         [
             "hepb_birth",
