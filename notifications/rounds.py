@@ -46,9 +46,9 @@ class Rounds:
     """When a periodic programme is due anew.
 
     calendar_year: once in each; on `month_day` where the source names one, else on the birthday or a year
-    after the last examination. birthday_bands, condition_start: in each of `bands`. last_exam: `interval` after it.
-    set_date: on each day that a provider set, of the kind `of`, at least `least_days` ahead; a visit to that
-    provider from `early_days` before it settles it, and `lasts` after it nobody asks any more.
+    after the last examination. birthday_bands, condition_start: in each of `bands`. last_exam: `interval`
+    after it. set_date: on each day that a provider set, of the kind `of`, at least `least_days` ahead; a
+    visit to that provider from `early_days` before it settles it, and `lasts` after it nobody asks any more.
 
     `year_of` names the yearly programme whose one examination a year serves this one as well: that one
     reminds, this one only tells of it.

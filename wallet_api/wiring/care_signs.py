@@ -43,6 +43,7 @@ _PREGNANT: Final = frozenset({"77386006", "LA15173-0"})
 _NOT_PREGNANT: Final = frozenset({"60001007", "LA26683-5"})
 """SNOMED CT and LOINC answers to the pregnancy status."""
 _BIRTH: Final = ("urn:health-wallet:insurance/paper", "XML9")
+_OVER: Final = frozenset({"resolved", "inactive", "remission"})
 _UNITS: Final = {"d": 1, "wk": 7, "w": 7}
 
 
@@ -131,11 +132,7 @@ def _is_long(record: Record, kind: Kind) -> bool:
 
 def _ended(record: Record, kind: Kind) -> date | None:
     resource = record.resource
-    over = {code for _, code in codings(resource.get("clinicalStatus"))} & {
-        "resolved",
-        "inactive",
-        "remission",
-    }
+    over = {code for _, code in codings(resource.get("clinicalStatus"))} & _OVER
     told = _day_in(resource, "abatementDateTime")
     if over or told is not None:
         return told or record.occurred_on.first_day
