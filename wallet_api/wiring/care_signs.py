@@ -1,7 +1,7 @@
 """What records tell the planner besides doses: visits, days that were set, and conditions as dated signs.
 
-What people state of themselves tells of conditions alone. What a label restricts tells of no condition, but
-may tell that one has ended; a day set in it is a day and no more.
+What people state of themselves tells of conditions alone. A diagnosis that a label restricts tells of no
+condition, but may tell that one has ended; a day set in it is a day and no more.
 """
 
 from __future__ import annotations
@@ -115,11 +115,9 @@ def _stated(record: Record) -> Iterator[Sign]:
 
 def _signs(record: Record) -> Iterator[Sign]:
     yield from _pregnancy(record)
-    if record.labels:
-        return
     groups = {code for system, code in _types(record.resource) if system == SUBJECT_GROUP}
     for kind in kinds().by_id.values():
-        if groups & kind.groups or _is_long(record, kind):
+        if groups & kind.groups or (_is_long(record, kind) and not record.labels):
             onset = _day_in(record.resource, "onsetDateTime")
             yield _sign(record, kind.id, onset, _ended(record, kind))
 
