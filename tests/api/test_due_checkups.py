@@ -91,6 +91,7 @@ def test_a_visit_file_sets_the_day_to_come_back_and_the_refill(world: World, hos
     assert ("Lịch hẹn tái khám", "before_3", "cancelled", "moved") in reminders(world, an)
     assert due(world, "next_appointment", an)[0]["dose"] == back["dose"], "the same one, on another day"
     assert planning.review(an.id, on(world, date(2026, 12, 7))) == 1
+    an = world.signed_in(an)
     assert [each[1:3] for each in reminders(world, an) if each[0] == "Lịch hẹn tái khám"] == [
         ("before_3", "planned")
     ]

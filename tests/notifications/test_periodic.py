@@ -16,6 +16,7 @@ from notifications.model import Care, CitizenFacts, Condition, DueItem, Exam, Se
 from notifications.periodic import number_of
 from notifications.planner import plan
 from notifications.programmes import read_programme
+from notifications.reminders import offset_now
 from notifications.schedule import Programme
 from tests.notifications.lives import BY_ID, PROGRAMMES, child
 
@@ -261,6 +262,20 @@ def test_an_appointment_is_reminded_of_until_the_visit() -> None:
 def test_a_moved_appointment_is_the_same_one() -> None:
     before, after = (items(ADULT, [appointment(day)]) for day in (date(2026, 11, 22), date(2026, 12, 1)))
     assert before.keys() == after.keys()
+
+
+def test_nothing_is_said_to_come_up_once_its_day_has_passed() -> None:
+    told, offsets = appointment(date(2026, 11, 18)), BY_ID["next_appointment"].offsets
+    kinds = {}
+    for n in range(14, 23):
+        found = items(ADULT, [told], date(2026, 11, n))["next_appointment", number_of("a1")]
+        offset = offset_now(found, date(2026, 11, n), offsets)
+        kinds[n] = offset.kind if offset else None
+    early, late = (
+        {14: None, 15: "before_3", 16: "before_3"},
+        {19: None, 20: None, 21: "after_3", 22: "after_3"},
+    )
+    assert kinds == early | {17: "before_1", 18: "before_1"} | late
 
 
 def test_two_papers_of_one_day_are_one_appointment() -> None:
