@@ -18,7 +18,7 @@ ACCESS_TOPIC = "access"
 class CitizenFacts:
     """What planning needs to know of a person, and no more. `province`: 2-digit code of residence.
 
-    `conditions`: what holds of the person for a time.
+    `conditions`: what holds of the person for a time; `plan` adds to them those that the history tells of.
     """
 
     citizen_id: str
@@ -45,21 +45,65 @@ class GivenDose:
 
 @dataclass(frozen=True, slots=True)
 class Exam:
-    """One check-up on record. `kind` is what a periodic programme accepts or not; `hidden` as above."""
+    """One check-up or visit on record. `kind` is what a periodic programme accepts or not; `hidden` as above.
+
+    `by` names the organisation that did it, empty where that is not known.
+    """
 
     kind: str
     done_on: date
     record_id: str
     hidden: bool = False
+    by: str = ""
 
 
-Care = GivenDose | Exam
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """What one record tells of a condition: that it was there on `noted_on`, or since when, or that it ended.
+
+    Without `present` it tells of the end alone: `ends` is the first day on which it does not hold.
+    """
+
+    kind: str
+    noted_on: date
+    record_id: str
+    hidden: bool = False
+    starts: date | None = None
+    ends: date | None = None
+    present: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class SetDate:
+    """A day that a provider set: `kind` is appointment, or refill (the day a prescription runs out).
+
+    `subject` tells what it is set for among all that one provider sets; a later one for the same subject
+    takes its place.
+    """
+
+    kind: str
+    day: date
+    noted_on: date
+    record_id: str
+    hidden: bool = False
+    by: str = ""
+    subject: str = ""
+
+
+Care = GivenDose | Exam | Sign | SetDate
+
+
+def day_of(care: Care) -> date:
+    """The day from which something on record is known."""
+    if isinstance(care, Exam):
+        return care.done_on
+    return care.given_on if isinstance(care, GivenDose) else care.noted_on
 
 
 class Status(StrEnum):
     """Where a dose (or a year's check-up) stands today.
 
-    given: a valid dose or accepted exam is on record.
+    given: a valid dose or accepted exam is on record; for a day that was set, the visit took place.
     upcoming: wanted, its recommended day lies ahead, or an earlier dose must come first (`waits_for`).
     due: the recommended day is reached. overdue: the overdue day is reached.
     aged_out: the upper age (exclusive) is reached or would be before it could be given.
@@ -81,12 +125,16 @@ WANTED = frozenset({Status.UPCOMING, Status.DUE, Status.OVERDUE})
 
 
 class Verdict(StrEnum):
-    """What the planner made of one piece of evidence."""
+    """What the planner made of one piece of evidence.
+
+    noted: it tells of a condition and is no care itself.
+    """
 
     COUNTED = "counted"
     TOO_EARLY = "too_early"
     TOO_LATE = "too_late"
     DUPLICATE = "duplicate"
+    NOTED = "noted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +179,10 @@ class Because:
 
 @dataclass(frozen=True, slots=True)
 class DueItem:
-    """One dose of a series, or one calendar year of a periodic programme (then `dose` is the year).
+    """One dose of a series, or one round of a periodic programme.
+
+    Of a round `dose` is the calendar year, the number of a band or of an examination, or for a day that a
+    provider set a number that stays when the day moves.
 
     `earliest` <= `recommended` < `overdue`; `expires` and `ask_from` are exclusive ends. A date may be
     None when no rule gives one. `waits_for` names the `series/dose` that must come first.

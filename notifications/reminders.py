@@ -9,7 +9,7 @@ from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 
 from notifications.days import VN
-from notifications.model import DueItem, Preferences
+from notifications.model import DueItem, Preferences, Verdict
 from notifications.schedule import Offset, Programme
 
 SHARDS = 64
@@ -112,12 +112,14 @@ def offset_now(item: DueItem, today: date, offsets: Sequence[Offset]) -> Offset 
     """The nearest offset already reached, never two. None for items that must not be reminded of.
 
     An offset that falls on or before the last dose of the series is dropped: nobody is reminded on the
-    way out.
+    way out. Nothing is said to come up once its day has passed.
     """
-    if not item.remindable:
+    if not item.remindable or item.recommended is None:
         return None
     reached = [o for o, day in _days(item, offsets) if day <= today]
-    return max(reached, key=lambda o: o.days, default=None)
+    nearest = max(reached, key=lambda o: o.days, default=None)
+    too_late = nearest is not None and nearest.phase == "before" and today > item.recommended
+    return None if too_late else nearest
 
 
 def next_review(items: Iterable[DueItem], after: date, programmes: Mapping[str, Programme]) -> date | None:
@@ -134,7 +136,8 @@ def _wanted_days(item: DueItem, programmes: Mapping[str, Programme]) -> list[tup
 def _days(item: DueItem, offsets: Sequence[Offset]) -> list[tuple[Offset, date]]:
     if item.recommended is None:
         return []
-    last = max((e.on for e in item.because.evidence), default=date.min)
+    care = (e.on for e in item.because.evidence if e.verdict is not Verdict.NOTED)
+    last = max(care, default=date.min)
     days = [(o, item.recommended + timedelta(days=o.days)) for o in offsets]
     return [(o, day) for o, day in days if day > last]
 

@@ -9,9 +9,9 @@ from typing import Literal
 
 from notifications.days import DateRule, Span
 from notifications.model import CitizenFacts
+from notifications.rounds import Confidence, Rounds
 
 Kind = Literal["dose_series", "periodic"]
-Confidence = Literal["found", "partly", "unverified"]
 ProgrammeStatus = Literal["in_force", "awaiting_guidance"]
 
 
@@ -29,7 +29,8 @@ class Eligibility:
     conditions: frozenset[str] | None = None
 
     def refusal(self, facts: CitizenFacts) -> str | None:
-        """Rule id of the gate that shuts this person out for good, or None. Ages are judged by date."""
+        """Rule id of the gate that shuts this person out for good, or None. Ages are judged by date, and so
+        are the days of a condition."""
         if self.sex not in ("any", facts.sex):
             return "sex"
         if self.provinces is not None and facts.province not in self.provinces:
@@ -118,7 +119,7 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Programme:
-    """One cited file. `valid_to` is exclusive. Dose series use `series`, yearly ones `accepts_exams`."""
+    """One cited file. `valid_to` is exclusive. Dose series use `series`, periodic ones `rounds`."""
 
     id: str
     kind: Kind
@@ -135,7 +136,7 @@ class Programme:
     series: tuple[Series, ...] = ()
     repeat_after: Span | None = None
     live_gap: LiveGap | None = None
-    accepts_exams: frozenset[str] = frozenset()
+    rounds: Rounds | None = None
 
     def in_force(self, today: date) -> bool:
         """True on days within [valid_from, valid_to)."""

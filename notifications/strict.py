@@ -79,6 +79,13 @@ def flag(value: object) -> bool:
     return value
 
 
+def rows(value: object, read: Callable[[Any], T]) -> tuple[T, ...]:
+    """A list of at least one row."""
+    if not isinstance(value, list) or not value:
+        raise ValueError("a list was expected")
+    return tuple(read(row) for row in value)
+
+
 def span(value: object) -> Span:
     """An ISO 8601 calendar duration."""
     return Span.parse(text(value))

@@ -106,6 +106,11 @@ def latest(days: Iterable[date | None]) -> date | None:
     return max((day for day in days if day is not None), default=None)
 
 
+def soonest(days: Iterable[date | None]) -> date | None:
+    """The earliest of the days that are known, None if none is."""
+    return min((day for day in days if day is not None), default=None)
+
+
 def holding(rules: tuple[_Dated, ...], on: date) -> tuple[_Dated, ...]:
     """Those of some dated rules that hold on a day."""
     for rule in rules:

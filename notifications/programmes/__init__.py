@@ -4,26 +4,49 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from typing import Any, TypeVar
 
+from notifications.conditions import kinds
 from notifications.days import DateRule
 from notifications.dose_rules import make_rules
 from notifications.errors import BadProgramme
+from notifications.rounds import read_rounds
 from notifications.schedule import Branch, Dose, Eligibility, LiveGap, Offset, Programme, Series, Vaccine
 from notifications.strict import Doc, day, flag, names, one_of, span, text, texts, title, whole
 from notifications.vaccines import load_vaccines
 
 T = TypeVar("T")
+TOPICS = ("vaccination", "checkup", "followup", "appointment", "refill")
+"""What a person may switch off; each has its texts."""
+FOLDER: Traversable = files(__name__)
+"""Where the programmes are: every *.json in it is one."""
 
 
 def load_programmes() -> tuple[Programme, ...]:
     """All shipped programmes in order of id. BadProgramme names the file that stops the start-up."""
-    raws = [f.read_bytes() for f in files(__name__).iterdir() if f.name.endswith(".json")]
+    raws = [f.read_bytes() for f in FOLDER.iterdir() if f.name.endswith(".json")]
     found = sorted((read_programme(raw, load_vaccines()) for raw in raws), key=lambda p: p.id)
     _distinct("programmes", [p.id for p in found])
     _distinct("programmes", [series.id for p in found for series in p.series])
+    _check_years(found)
     return tuple(found)
+
+
+def _check_years(found: list[Programme]) -> None:
+    """One examination a year serves all: what is served must take no other kinds than what serves."""
+    by_id = {programme.id: programme.rounds for programme in found}
+    for programme in found:
+        rounds = programme.rounds
+        if rounds is None or rounds.year_of is None:
+            continue
+        head = by_id.get(rounds.year_of)
+        if head is None or head.anchor != "calendar_year" or head.year_of is not None:
+            raise BadProgramme(programme.id, "year_of names no yearly programme")
+        if not rounds.accepts_exams <= head.accepts_exams:
+            raise BadProgramme(programme.id, "accepts_exams are not all accepted by year_of")
 
 
 def read_programme(raw: str | bytes, vaccines: Mapping[str, Vaccine]) -> Programme:
@@ -38,7 +61,7 @@ def read_programme(raw: str | bytes, vaccines: Mapping[str, Vaccine]) -> Program
     found = Programme(
         id=doc.take("id", text),
         kind=kind,
-        topic=doc.take("topic", one_of("vaccination", "checkup")),
+        topic=doc.take("topic", one_of(*TOPICS)),
         title=doc.take("title", title),
         source=doc.take("source", texts),
         status=doc.take("status", one_of("in_force", "awaiting_guidance")),
@@ -48,13 +71,25 @@ def read_programme(raw: str | bytes, vaccines: Mapping[str, Vaccine]) -> Program
         overdue_after=doc.take("overdue_after", span),
         eligible=doc.take("eligible", lambda v: _eligible(owner, v)),
         offsets=doc.take("offsets", lambda v: _rows(v, lambda row: _offset(owner, row))),
-        **(
-            _doses_part(doc) if kind == "dose_series" else {"accepts_exams": doc.take("accepts_exams", names)}
-        ),
+        **(_doses_part(doc) if kind == "dose_series" else {}),
     )
+    if kind == "periodic":
+        found = replace(found, rounds=read_rounds(doc, conditions=found.eligible.conditions is not None))
     doc.done()
     _check(found, vaccines)
-    return found
+    return _discreet(found)
+
+
+def _discreet(programme: Programme) -> Programme:
+    """The same under a name that tells nothing, where its own would tell a sensitive condition."""
+    known = kinds()
+    asked = programme.eligible.conditions or frozenset()
+    unknown = sorted(asked - known.by_id.keys())
+    if unknown:
+        raise BadProgramme(programme.id, f"unknown conditions: {', '.join(unknown)}")
+    if any(known.by_id[each].sensitive for each in asked):
+        return replace(programme, title=known.discreet_title)
+    return programme
 
 
 def _doses_part(doc: Doc) -> dict[str, Any]:

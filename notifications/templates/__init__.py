@@ -44,7 +44,7 @@ def read_texts(raw: str | bytes) -> Texts:
     return Texts(name, found)
 
 
-def load_texts(name: str = "reminder.v1") -> Texts:
+def load_texts(name: str = "reminder.v2") -> Texts:
     """One shipped version."""
     return read_texts(files(__name__).joinpath(f"{name}.json").read_bytes())
 

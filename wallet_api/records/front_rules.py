@@ -110,7 +110,7 @@ def subjects_of(record: Record) -> Iterator[tuple[str, str, str]]:
         yield from _of_visit(record, day)
     elif record.category in _MEASURED:
         yield from _of_finding(record, day)
-    elif record.category == "document" and (later := _date_of(_at(resource, "context", "period", "start"))):
+    elif record.category == "document" and (later := date_of(_at(resource, "context", "period", "start"))):
         yield "appointments", record.id, later
 
 
@@ -176,7 +176,7 @@ def _at(resource: Any, *steps: str) -> Any:
     return resource
 
 
-def _date_of(said: Any) -> str | None:
+def date_of(said: Any) -> str | None:
     """The Vietnamese day of a date or instant; None for a part of a date, which is no appointment."""
     try:
         if "T" in said:

@@ -1,8 +1,8 @@
-"""What people write into their own book: values they measured, and what old papers say.
+"""What people write into their own book: values they measured, what old papers say, their circumstances.
 
 Each is a record like any other, but for its source: no organisation, `self_reported`, a format of its own.
-Nothing that is decided by what facilities recorded ever counts it: plans and reminders leave it out, and on a
-front page it stands on lines of its own.
+Nothing that is decided by what facilities recorded ever counts it: no dose and no check-up is settled by it,
+and on a front page it stands on lines of its own. Circumstances alone are reminded by: they ask for care.
 """
 
 from __future__ import annotations
@@ -14,10 +14,12 @@ from typing import Any, Final, TypeVar
 
 import rfc8785
 
+from notifications.conditions import kinds
 from wallet_api.infra.clock import vn_day
+from wallet_api.records.circumstances import circumstance
 from wallet_api.records.errors import EntryRefused, NotSelfReported
 from wallet_api.records.model import PartialDate, Record, Source
-from wallet_api.records.own_kinds import Measurement, Part, own_kinds
+from wallet_api.records.own_kinds import CIRCUMSTANCE, Measurement, Part, own_kinds
 from wallet_api.records.ports import OnRecorded, Records, Unit
 from wallet_api.records.types import RecordType, type_of
 
@@ -45,6 +47,7 @@ class Entry:
     text: str | None = None
     code: str | None = None
     labels: frozenset[str] = frozenset()
+    until: str | None = None
 
 
 @dataclass(frozen=True)
@@ -105,7 +108,7 @@ class OwnEntries:
     def _record(self, citizen_id: str, entry: Entry, record_id: str) -> Record:
         now = self._parts.now()
         when = self._when(citizen_id, entry, now)
-        resource = _measured(entry, when) if entry.kind in own_kinds().measurements else _told(entry, when)
+        resource = _resource(entry, when)
         return Record(
             id=record_id,
             citizen_id=citizen_id,
@@ -139,6 +142,27 @@ class OwnEntries:
 
         self._parts.prepare(record.citizen_id)
         self._parts.in_unit(keep)
+
+
+def _resource(entry: Entry, when: PartialDate) -> dict[str, Any]:
+    if entry.kind in own_kinds().measurements:
+        return _measured(entry, when)
+    return _stated(entry, when) if entry.kind == CIRCUMSTANCE else _told(entry, when)
+
+
+def _stated(entry: Entry, when: PartialDate) -> dict[str, Any]:
+    _only(entry, {"code", "until"})
+    if entry.code is None:
+        raise EntryRefused("/code", "missing")
+    if entry.code not in kinds().stated:
+        raise EntryRefused("/code", "not_listed")
+    try:
+        until = None if entry.until is None else PartialDate(entry.until)
+    except ValueError as why:
+        raise EntryRefused("/until", "form") from why
+    if until is not None and until.last_day < when.first_day:
+        raise EntryRefused("/until", "range")
+    return circumstance(entry.code, when, until)
 
 
 def _measured(entry: Entry, when: PartialDate) -> dict[str, Any]:
@@ -194,7 +218,7 @@ def _told(entry: Entry, when: PartialDate) -> dict[str, Any]:
 
 def _only(entry: Entry, taken: set[str]) -> None:
     """Refuse a field that says nothing about this kind."""
-    given = {"unit": entry.unit, "text": entry.text, "code": entry.code}
+    given = {"unit": entry.unit, "text": entry.text, "code": entry.code, "until": entry.until}
     given |= {name: entry.numbers.get(name) for name in _NUMBERS}  # type: ignore[misc]  # only whether it is there
     for name, value in given.items():
         if value is not None and name not in taken:

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
+
+CIRCUMSTANCE: Final = "circumstance"
+"""Something that holds of the person for a time; `notifications.conditions` has the list of them."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ class OwnKinds:
     @property
     def names(self) -> tuple[str, ...]:
         """Every kind."""
-        return (*self.measurements, *sorted(self.histories))
+        return (*self.measurements, *sorted(self.histories), CIRCUMSTANCE)
 
 
 @cache

@@ -58,9 +58,10 @@ class Timeline(MethodView):
     @records.response(201, RecordSchema, headers={"ETag": "ETag"})
     @once
     def post(self, form: dict[str, Any], citizen: str) -> Any:
-        """Enter a value you measured, or what an old paper says. It is `self_reported` for every reader.
+        """Enter a value you measured, what an old paper says, or a circumstance such as being an employee.
 
-        It never counts as a facility's record: no dose or check-up is settled by it.
+        It is `self_reported` for every reader and never counts as a facility's record: no dose or check-up is
+        settled by it. A circumstance is reminded by from its first to its last day.
         """
         book, record_id = reader(citizen), act_id("own entry")
         made = _entered_before(book, record_id)

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from consent.predicate import COMPANIONS, Predicate, own_eyes
-from notifications.model import Care, CitizenFacts, DueItem, Exam, GivenDose
+from notifications.model import Care, CitizenFacts, DueItem, GivenDose
 from notifications.planning import Planning
 from notifications.ports import Reminders
 from notifications.reminders import Reminder, State
@@ -19,9 +19,21 @@ from wallet_api.identity.people import People
 from wallet_api.infra.clock import vn_day
 from wallet_api.records.model import Record
 from wallet_api.records.ports import Records, Unit
+from wallet_api.wiring.care_signs import told_by
 
 _CVX = "http://hl7.org/fhir/sid/cvx"
-_CARE = ("immunization", "checkup")
+CARE = (
+    "immunization",
+    "checkup",
+    "visit",
+    "pregnancy",
+    "dental",
+    "condition",
+    "medication",
+    "document",
+)
+"""The categories whose records tell the planner something."""
+_VOID = ("entered-in-error", "not-done", "cancelled")
 
 
 class BookCare:
@@ -40,12 +52,12 @@ class BookCare:
         return CitizenFacts(citizen_id, found.born, found.sex, found.province, found.deceased)
 
     def care(self, citizen_id: str, unit: Unit = None) -> Sequence[Care]:
-        """Doses given and check-ups done, as the newest versions of the records say."""
+        """Doses, visits, set days and signs of conditions, as the newest versions of the records say."""
         return self.care_seen(citizen_id, own_eyes(), unit)
 
     def care_seen(self, citizen_id: str, predicate: Predicate, unit: Unit = None) -> Sequence[Care]:
         """The same, of the admitted records alone."""
-        found = self._records.of_categories(citizen_id, _CARE, predicate, unit)
+        found = self._records.of_categories(citizen_id, CARE, predicate, unit)
         return [care for record in found for care in care_of(record)]
 
 
@@ -124,22 +136,19 @@ class UnrestrictedRecipients:
 def care_of(record: Record) -> Iterator[Care]:
     """What the planner makes of a record: nothing of most."""
     resource = record.resource
-    if record.self_reported:
+    if resource.get("status") in _VOID:
+        return
+    yield from told_by(record)
+    if record.self_reported or record.category != "immunization":
         return  # what somebody says of themselves is shown, and settles nothing that a facility must do
-    if resource.get("status") in ("entered-in-error", "not-done", "cancelled"):
-        return
-    # A dose known only by month or year counts from its last possible day: a reminder may then come late,
-    # never early.
-    on = record.occurred_on.last_day
-    hidden = bool(record.hidden_from & COMPANIONS)
-    if record.category == "checkup":
-        yield Exam("periodic", on, record.id, hidden)
-        return
     codes = [(one.get("system", ""), one.get("code", "")) for one in _codings(resource)]
     vaccine = vaccine_for(codes)
     if vaccine is not None:
         cvx = next((code for system, code in codes if system == _CVX), None)
-        yield GivenDose(vaccine, cvx, on, record.id, hidden)
+        # A dose known only by month or year counts from its last possible day: a reminder may then come late,
+        # never early.
+        on = record.occurred_on.last_day
+        yield GivenDose(vaccine, cvx, on, record.id, bool(record.hidden_from & COMPANIONS))
 
 
 def _codings(resource: Any) -> list[dict[str, str]]:

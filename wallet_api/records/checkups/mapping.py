@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
+from notifications.conditions import kinds
 from wallet_api.records.checkups.dictionary import Part, check_ups
 from wallet_api.records.insurance.envelope import TableRow
 from wallet_api.records.insurance.resources import (
@@ -33,7 +34,7 @@ from wallet_api.records.insurance.resources import (
 )
 from wallet_api.records.insurance.values import Unreadable, instant
 from wallet_api.records.types import Fault
-from wallet_api.records.types.encounter import CHECK_UP
+from wallet_api.records.types.encounter import CHECK_UP, SUBJECT_GROUP
 
 _SYSTEMS: Final = "urn:health-wallet:check-up"
 _PRESSURE = re.compile(r"([0-9]{2,3})\s*/\s*([0-9]{2,3})")
@@ -89,11 +90,20 @@ def _visit(key: str, tables: Rows, began: str, ended: str | None) -> dict[str, A
         "identifier": [{"system": f"{_SYSTEMS}/visit", "value": key}],
         "status": "finished",
         "class": {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "AMB"},
-        "type": [{"coding": [{"system": system, "code": code}], "text": "Khám sức khỏe"}],
+        "type": [{"coding": [{"system": system, "code": code}], "text": "Khám sức khỏe"}, *_groups(tables)],
         "period": {"start": began} | ({"end": ended} if ended else {}),
     }
     reason = next((row.values["LY_DO_VV"] for row in tables["XML1"] if "LY_DO_VV" in row.values), None)
     return made | ({"reasonCode": [{"text": reason}]} if reason else {})
+
+
+def _groups(tables: Rows) -> list[dict[str, Any]]:
+    """Whom the check-up was for, as far as reminders go by it."""
+    told = codes_in(tables["XML2"][0].values, "DOI_TUONG")
+    known = {code for kind in kinds().by_id.values() for code in kind.groups}
+    return [
+        {"coding": [{"system": SUBJECT_GROUP, "code": code}]} for code in dict.fromkeys(told) if code in known
+    ]
 
 
 def _records(name: str, row: Values, known: Part, when: str) -> Made:

@@ -27,8 +27,10 @@ from wallet_api.records.insurance.resources import (
     quantity,
     result,
 )
+from wallet_api.records.insurance.supplies import supply_of
 from wallet_api.records.insurance.values import Unreadable, day, instant, number
 from wallet_api.records.labels import UNKNOWN
+from wallet_api.records.model import PartialDate
 from wallet_api.records.types import Fault
 
 _OWN_EYES: Final = frozenset({"XML9", "XML11"})
@@ -64,7 +66,8 @@ def _head(key: str, row: Values, tables: Rows) -> Made:
         # Outpatients come without a summary; what the head says of the visit stands in for it.
         said = {name: row[name] for name in _SUMMARY if name in row}
         if said:
-            yield "summary", _paper("XML1", said, ended or began) | {"description": "derived"}
+            made = _paper("XML1", said, ended or began) | {"description": "derived"}
+            yield "summary", made | _context_of(_return_day(row, tables))
 
 
 def _visit(key: str, row: Values, began: str, ended: str | None) -> dict[str, Any]:
@@ -134,7 +137,7 @@ def _medicine(key: str, row: Values, tables: Rows) -> Made:
         made["dosageInstruction"] = [{"text": "; ".join(taken)}]
     if amount is not None:
         unit = {"unit": row["DON_VI_TINH"]} if "DON_VI_TINH" in row else {}
-        made["dispenseRequest"] = {"quantity": {"value": amount} | unit}
+        made["dispenseRequest"] = {"quantity": {"value": amount} | unit} | supply_of(row, amount)
     yield row.get("MA_THUOC", name), made
 
 
@@ -170,9 +173,10 @@ def _papers(name: str) -> Any:
             return
         made = _paper(name, said, when)
         later = day(row.get("NGAY_HEN_KL", ""))
-        if later is not None:
-            made["context"] = {"period": {"start": later.text}}
-        yield "paper", made
+        if name == "XML8":
+            # The head's day to come back stands on the summary, where there is one.
+            later = _return_day(tables["XML1"][0].values, tables)
+        yield "paper", made | _context_of(later)
 
     return read
 
@@ -184,6 +188,25 @@ def _birth(key: str, row: Values, tables: Rows) -> Made:
     """The paper on a birth, in the mother's book: the child has no number yet to be known by."""
     facts = birth_facts(row, tables["XML1"][0].values)
     yield "paper", _paper("XML9", facts.told, facts.when or _visit_day(tables))
+
+
+def _context_of(later: PartialDate | None) -> dict[str, Any]:
+    """The day to come back, where a paper names one."""
+    return {} if later is None else {"context": {"period": {"start": later.text}}}
+
+
+def _return_day(row: Values, tables: Rows) -> PartialDate | None:
+    """The day to come back that the head names. Of several the first is next; none where a notice of its own
+    (table 14) tells it, or where it cannot be read: the paper has it as it was sent."""
+    if any(each.values.get("NGAY_HEN_KL") for each in tables.get("XML14", ())):
+        return None
+    days = []
+    for said in codes_in(row, "NGAY_TAI_KHAM"):
+        try:
+            days.append(day(said))
+        except Unreadable:
+            return None
+    return min((each for each in days if each is not None), key=lambda each: each.text, default=None)
 
 
 def _visit_day(tables: Rows) -> str:

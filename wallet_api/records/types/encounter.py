@@ -11,6 +11,8 @@ from wallet_api.records.words import name_of
 
 CHECK_UP = ("http://snomed.info/sct", "185349003")
 """Encounter for check up."""
+SUBJECT_GROUP = "urn:health-wallet:check-up/subject-group"
+"""Whom a check-up was for: DOI_TUONG of the national check-up data set."""
 _STATUS = frozenset(
     {
         "planned",

@@ -40,7 +40,7 @@ from wallet_api.stores.guardianships import MongoGuardianships
 from wallet_api.stores.identities import MongoCitizens
 from wallet_api.stores.records import MongoRecords
 from wallet_api.stores.reminders import MongoReminders
-from wallet_api.wiring.care import care_of
+from wallet_api.wiring.care import CARE, care_of
 from wallet_api.wiring.population.books import Entry, book_of
 from wallet_api.wiring.population.chance import chance, id_of
 from wallet_api.wiring.population.consents import consents_of
@@ -153,12 +153,7 @@ class Maker:
         self, shard: int, one: Someone, book: Iterable[Record], guardians: Sequence[str]
     ) -> tuple[tuple[DueItem, ...], date | None, list[Reminder]]:
         facts = CitizenFacts(one.id, one.born, one.sex, one.province.code, one.deceased_on is not None)
-        care = [
-            each
-            for record in book
-            if record.category in ("immunization", "checkup")
-            for each in care_of(record)
-        ]
+        care = [each for record in book if record.category in CARE for each in care_of(record)]
         items = plan(facts, care, self._programmes, self._day)
         later = next_review(items, self._day, self._by_id)
         owed = any(offset_now(item, self._day, self._by_id[item.programme_id].offsets) for item in items)

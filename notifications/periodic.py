@@ -1,0 +1,286 @@
+"""Rounds of a periodic programme: what is due of check-ups, follow-ups and days that were set. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+
+from notifications.days import Span
+from notifications.immunization.reach import latest, reach, soonest
+from notifications.model import (
+    Because,
+    Care,
+    CitizenFacts,
+    Condition,
+    DueItem,
+    Evidence,
+    Exam,
+    SetDate,
+    Status,
+    Verdict,
+)
+from notifications.rounds import Band, Rounds
+from notifications.schedule import Programme
+
+_YEAR = Span(years=1)
+
+
+def periodic(
+    programme: Programme, facts: CitizenFacts, history: Sequence[Care], today: date
+) -> list[DueItem]:
+    """Every round of a periodic programme that was settled, is due or comes next.
+
+    The order of `history` does not matter. What a condition asks for ends with it, and nobody is told what
+    was missed in a window that has closed.
+    """
+    rounds = programme.rounds
+    if rounds is None:
+        return []
+    exams = sorted(
+        (c for c in history if isinstance(c, Exam) and c.kind in rounds.accepts_exams),
+        key=lambda exam: (exam.done_on, exam.record_id),
+    )
+    return _ANCHORS[rounds.anchor](_Walk(programme, rounds, facts, history, tuple(exams), today))
+
+
+@dataclass(frozen=True, slots=True)
+class _Spell:
+    """A time [starts, ends) for which the gate of a programme is open, and what opened it."""
+
+    starts: date | None = None
+    ends: date | None = None
+    condition: Condition | None = None
+
+    @property
+    def evidence(self) -> tuple[Evidence, ...]:
+        return () if self.condition is None else self.condition.evidence
+
+
+@dataclass(frozen=True, slots=True)
+class _Walk:
+    """One programme over one life. `exams`: those it accepts, in order of day."""
+
+    programme: Programme
+    rounds: Rounds
+    facts: CitizenFacts
+    history: Sequence[Care]
+    exams: tuple[Exam, ...]
+    today: date
+
+    def item(self, number: int, rule: str, source: tuple[str, ...] = ()) -> DueItem:
+        """A round still without dates."""
+        programme = self.programme
+        because = Because(rule, (), source or programme.source)
+        return DueItem(programme.id, programme.id, number, programme.topic, Status.UPCOMING, because)
+
+    def spells(self) -> tuple[_Spell, ...]:
+        """When the gate is or will be open."""
+        gate, rule, born = self.programme.eligible, self.programme.date_rule, self.facts.born
+        opens, closes = reach(born, gate.age_from, rule), reach(born, gate.age_to, rule)
+        if gate.conditions is None:
+            return (_Spell(opens, closes),)
+        held = (each for each in self.facts.conditions if each.kind in gate.conditions)
+        return tuple(
+            _Spell(latest((opens, each.starts)), soonest((closes, each.ends)), each)
+            for each in sorted(held, key=lambda one: (one.starts, one.kind, one.nth))
+            if each.ends is None or self.today < each.ends
+        )
+
+    def open(self, base: DueItem, spell: _Spell, window: tuple[date, date | None], wish: date) -> DueItem:
+        """A round that is wanted in a window, best on the day of `wish`."""
+        overdue = self.programme.overdue_after.after(wish, self.programme.date_rule)
+        because = replace(base.because, evidence=base.because.evidence + spell.evidence)
+        dated = replace(
+            base, because=because, earliest=window[0], recommended=wish, overdue=overdue, expires=window[1]
+        )
+        return dated.seen_on(self.today)
+
+
+def _given(base: DueItem, *exams: Exam) -> DueItem:
+    because = replace(base.because, evidence=tuple(map(_seen, exams)))
+    return replace(base, status=Status.GIVEN, because=because)
+
+
+def _seen(exam: Exam) -> Evidence:
+    return Evidence(exam.record_id, exam.done_on, exam.kind, Verdict.COUNTED)
+
+
+def _confirmed(item: DueItem, confidence: str) -> DueItem:
+    """Only what a source confirms is pushed; of the rest the station is asked."""
+    if confidence == "found" or item.status not in (Status.UPCOMING, Status.DUE, Status.OVERDUE):
+        return item
+    return replace(item, status=Status.ASK_STATION, because=replace(item.because, rule="not_confirmed"))
+
+
+# --- calendar years ---
+
+
+def _calendar_years(walk: _Walk) -> list[DueItem]:
+    """This calendar year and the next. Any accepted exam in the year satisfies it."""
+    this, following = _year(walk, walk.today.year), _year(walk, walk.today.year + 1)
+    if this is not None and following is not None and this.status not in (Status.GIVEN, Status.AGED_OUT):
+        following = replace(following, waits_for=f"{this.series_id}/{this.dose}")
+    return [_confirmed(item, walk.rounds.confidence) for item in (this, following) if item is not None]
+
+
+def _year(walk: _Walk, year: int) -> DueItem | None:
+    base = walk.item(year, "calendar_year")
+    done = next((exam for exam in walk.exams if exam.done_on.year == year), None)
+    spells = walk.spells()
+    if done is not None:
+        return _given(base, done) if spells else None
+    last = next((exam for exam in reversed(walk.exams) if exam.done_on.year == year - 1), None)
+    if last is not None:
+        base = replace(base, because=replace(base.because, evidence=(_seen(last),)))
+    wish = _wish_of_year(walk, year, last)
+    for spell in spells:
+        start = latest((date(year, 1, 1), spell.starts)) or date(year, 1, 1)
+        end = soonest((date(year + 1, 1, 1), spell.ends)) or date(year + 1, 1, 1)
+        if max(start, wish) < end:
+            return walk.open(base, spell, (start, end), max(start, wish))
+    return None
+
+
+def _wish_of_year(walk: _Walk, year: int, last: Exam | None) -> date:
+    if walk.rounds.month_day is not None:
+        return date(year, *walk.rounds.month_day)
+    rule, born = walk.programme.date_rule, walk.facts.born
+    wish = _YEAR.after(last.done_on, rule) if last else Span(years=year - born.year).after(born, rule)
+    return min(wish, date(year, 12, 31))
+
+
+# --- windows after a birth or the start of a condition ---
+
+
+def _birthday_bands(walk: _Walk) -> list[DueItem]:
+    found: list[DueItem] = []
+    for spell in walk.spells():
+        found += _bands(walk, spell, walk.facts.born, 0)
+    by_number = {item.dose: item for item in reversed(found)}
+    items = [by_number[number] for number in sorted(by_number)]
+    ahead = [item for item in items if item.earliest is not None and item.earliest > walk.today]
+    return [item for item in items if item not in ahead[1:]]
+
+
+def _condition_bands(walk: _Walk) -> list[DueItem]:
+    found: list[DueItem] = []
+    for spell in walk.spells():
+        condition = spell.condition
+        if condition is not None and condition.dated:
+            found += _bands(walk, spell, condition.starts, condition.nth * 100)
+    return found
+
+
+def _bands(walk: _Walk, spell: _Spell, start: date, first: int) -> Iterator[DueItem]:
+    rule = walk.programme.date_rule
+    for band in walk.rounds.bands:
+        opens = latest((band.opens.after(start, rule), spell.starts))
+        closes = soonest((band.closes.after(start, rule), spell.ends))
+        if opens is None or closes is None or opens >= closes:
+            continue
+        base = walk.item(first + band.number, _BAND_RULES[walk.rounds.anchor], band.source)
+        done = _examined_in(walk.exams, opens, closes)
+        if len(done) >= band.count:
+            yield _given(base, done[band.count - 1])
+        elif walk.today < closes:
+            yield _band_due(walk, spell, band, base, start, (opens, closes))
+
+
+def _band_due(
+    walk: _Walk, spell: _Spell, band: Band, base: DueItem, start: date, window: tuple[date, date]
+) -> DueItem:
+    wish = (band.recommended or band.opens).after(start, walk.programme.date_rule)
+    wish = min(max(wish, window[0]), window[1] - timedelta(days=1))
+    return _confirmed(walk.open(base, spell, window, wish), band.confidence)
+
+
+def _examined_in(exams: Sequence[Exam], opens: date, closes: date) -> list[Exam]:
+    """The first examination of each day in a window: two providers on one day are one."""
+    by_day = {exam.done_on: exam for exam in reversed(exams) if opens <= exam.done_on < closes}
+    return [by_day[day] for day in sorted(by_day)]
+
+
+_BAND_RULES: Mapping[str, str] = {"birthday_bands": "age_band", "condition_start": "since_condition"}
+
+
+# --- an interval after the last examination ---
+
+
+def _after_last(walk: _Walk) -> list[DueItem]:
+    """The last one, and the next: numbered by the days of examination there were, so that a day that is put
+    right moves the next one and makes no second."""
+    interval, rule = walk.rounds.interval, walk.programme.date_rule
+    done = _examined_in(walk.exams, date.min, date.max)
+    spell = next(iter(walk.spells()), None)
+    if interval is None or spell is None:
+        return []
+    start = latest((walk.programme.valid_from, walk.facts.born, spell.starts)) or walk.programme.valid_from
+    base = walk.item(len(done) + 1, "after_last_exam")
+    found = [_given(walk.item(len(done), "after_last_exam"), done[-1])] if done else []
+    if done:
+        base = replace(base, because=replace(base.because, evidence=(_seen(done[-1]),)))
+        start = max(start, interval.after(done[-1].done_on, rule))
+    if spell.ends is None or start < spell.ends:
+        found.append(_confirmed(walk.open(base, spell, (start, spell.ends), start), walk.rounds.confidence))
+    return found
+
+
+# --- days that a provider set ---
+
+
+def _set_dates(walk: _Walk) -> list[DueItem]:
+    spell = next(iter(walk.spells()), None)
+    if spell is None:
+        return []
+    found = (_set_date(walk, spell, each) for each in _standing(walk))
+    return sorted((each for each in found if each is not None), key=lambda each: each.dose)
+
+
+def _standing(walk: _Walk) -> list[SetDate]:
+    """The days as they were set last; of one provider and day one, named by what told it first."""
+    told = sorted(
+        (c for c in walk.history if isinstance(c, SetDate) and c.kind == walk.rounds.of),
+        key=lambda each: (each.noted_on, each.record_id),
+    )
+    newest = {each.subject or each.record_id: each for each in told}
+    by_day: dict[tuple[str, date], SetDate] = {}
+    for each in told:
+        lead = (each.day - each.noted_on).days
+        if newest[each.subject or each.record_id] is each and lead >= walk.rounds.least_days:
+            by_day.setdefault((each.by, each.day), each)
+    return list(by_day.values())
+
+
+def _set_date(walk: _Walk, spell: _Spell, told: SetDate) -> DueItem | None:
+    over = walk.rounds.lasts.after(told.day, walk.programme.date_rule) if walk.rounds.lasts else None
+    if over is not None and walk.today >= over:
+        return None
+    base = walk.item(number_of(told.record_id), "set_by_provider")
+    came = next((exam for exam in walk.exams if _keeps(walk.rounds, told, exam)), None)
+    if came is not None:
+        return _given(base, came)
+    set_on = Evidence(told.record_id, told.noted_on, told.kind, Verdict.COUNTED)
+    base = replace(base, because=replace(base.because, evidence=(set_on,)))
+    return _confirmed(walk.open(base, spell, (told.noted_on, over), told.day), walk.rounds.confidence)
+
+
+def _keeps(rounds: Rounds, told: SetDate, exam: Exam) -> bool:
+    """Whether a visit is the one that the day was set for."""
+    soon = told.day - timedelta(days=rounds.early_days)
+    return told.noted_on < exam.done_on and soon <= exam.done_on and exam.by == told.by
+
+
+def number_of(record_id: str) -> int:
+    """The number of a day that a record set: it stays when the record is corrected and the day moves."""
+    return int.from_bytes(hashlib.blake2b(record_id.encode(), digest_size=4).digest(), "big")
+
+
+_ANCHORS: Mapping[str, Callable[[_Walk], list[DueItem]]] = {
+    "calendar_year": _calendar_years,
+    "birthday_bands": _birthday_bands,
+    "condition_start": _condition_bands,
+    "last_exam": _after_last,
+    "set_date": _set_dates,
+}
