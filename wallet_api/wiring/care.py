@@ -19,6 +19,7 @@ from wallet_api.identity.people import People
 from wallet_api.infra.clock import vn_day
 from wallet_api.records.model import Record
 from wallet_api.records.ports import Records, Unit
+from wallet_api.records.told import is_told
 
 _CVX = "http://hl7.org/fhir/sid/cvx"
 _CARE = ("immunization", "checkup")
@@ -37,7 +38,7 @@ class BookCare:
             found = self._people.facts(citizen_id)
         except CitizenUnknown:
             return None
-        return CitizenFacts(citizen_id, found.born, found.sex, found.province, found.deceased)
+        return CitizenFacts(citizen_id, found.born, found.sex, found.province, found.deceased, found.commune)
 
     def care(self, citizen_id: str, unit: Unit = None) -> Sequence[Care]:
         """Doses given and check-ups done, as the newest versions of the records say."""
@@ -124,7 +125,7 @@ class UnrestrictedRecipients:
 def care_of(record: Record) -> Iterator[Care]:
     """What the planner makes of a record: nothing of most."""
     resource = record.resource
-    if record.self_reported:
+    if record.self_reported and not is_told(resource):
         return  # what somebody says of themselves is shown, and settles nothing that a facility must do
     if resource.get("status") in ("entered-in-error", "not-done", "cancelled"):
         return
@@ -133,13 +134,13 @@ def care_of(record: Record) -> Iterator[Care]:
     on = record.occurred_on.last_day
     hidden = bool(record.hidden_from & COMPANIONS)
     if record.category == "checkup":
-        yield Exam("periodic", on, record.id, hidden)
+        yield Exam("periodic", on, record.id, hidden, record.self_reported)
         return
     codes = [(one.get("system", ""), one.get("code", "")) for one in _codings(resource)]
     vaccine = vaccine_for(codes)
     if vaccine is not None:
         cvx = next((code for system, code in codes if system == _CVX), None)
-        yield GivenDose(vaccine, cvx, on, record.id, hidden)
+        yield GivenDose(vaccine, cvx, on, record.id, hidden, record.self_reported)
 
 
 def _codings(resource: Any) -> list[dict[str, str]]:
