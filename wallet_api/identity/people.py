@@ -180,6 +180,16 @@ class People:
         numbers = _with_number(found, number, number.valid_from or vn_day(self._now()))
         self._save(replace(found, identifiers=numbers), found)
 
+    def go_by_commune(self, citizen_id: str, commune: str | None) -> None:
+        """Note whose vaccination days the person goes by; None: nobody's.
+
+        Raises:
+            CitizenUnknown, StaleVersion.
+        """
+        found = self.citizen(citizen_id)
+        if found.profile.commune != commune:
+            self._save(replace(found, profile=replace(found.profile, commune=commune)), found)
+
     def record_death(self, citizen_id: str, day: date) -> None:
         """Note that the person died: their sessions end, nobody signs in as them. Raises as `lock`."""
         self._shut_out(citizen_id, deceased_on=day)
