@@ -35,14 +35,9 @@ def tell_given(book: PersonReader, about: Reminder, programme: Programme, form: 
 
 
 def take_back(book: PersonReader, about: Reminder) -> None:
-    """Mark what was said as made in error.
-
-    Raises RecordNotFound: nothing was said that this viewer knows of.
-    """
+    """Mark what was said as made in error. Where nothing was said, nothing is done."""
     before = _told_before(book, about)
-    if before is None:
-        raise RecordNotFound(about.id)
-    if before.resource.get("status") != _ERROR:
+    if before is not None and before.resource.get("status") != _ERROR:
         made = services().book.own.correct(before, _entry_of(before), ENTERED_IN_ERROR)
         _log(Action.RECORD_CORRECTED, made)
 

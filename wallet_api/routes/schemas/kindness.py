@@ -197,12 +197,12 @@ def preferences_of(form: Mapping[str, Any], known: Preferences) -> Preferences:
     """
     window = form["from_hour"], form["to_hour"]
     if window[0] >= window[1]:
-        raise _refused("from_hour", "window_empty")
+        raise _refused({"pointer": "/from_hour", "code": "window_empty", "message": ""})
     if set(form["opted_out"]) & set(MANDATORY):
-        raise _refused("opted_out", "mandatory_kind")
+        raise _refused({"pointer": "/opted_out", "code": "mandatory_kind", "message": ""})
     limits = {each["topic"]: each["days"] for each in form["weekly_limits"]}
     if len(limits) != len(form["weekly_limits"]):
-        raise _refused("weekly_limits", "repeated")
+        raise _refused({"pointer": "/weekly_limits", "code": "repeated", "message": ""})
     return replace(
         spoken(known, form["locale"]),
         opted_out=frozenset(form["opted_out"]),
@@ -277,5 +277,5 @@ def _sentence(each: Reason) -> dict[str, str]:
     return {"code": each.code, "vi": each.vi, "en": each.en}
 
 
-def _refused(field: str, code: str) -> Refusal:
-    return Refusal("invalid_fields", 422, [{"pointer": f"/{field}", "code": code, "message": ""}])
+def _refused(fault: dict[str, str]) -> Refusal:
+    return Refusal("invalid_fields", 422, [fault])
