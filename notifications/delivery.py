@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from notifications.days import vn_day
-from notifications.dispatch import NO_DEVICE, SEEN_WITHIN, DispatchPorts, counts
+from notifications.dispatch import SEEN_WITHIN, DispatchPorts, counts
 from notifications.errors import LeaseLost
 from notifications.gate import Gate
+from notifications.kindness import JOINED, LATE, NO_DEVICE
 from notifications.outgoing import (
     RETRYABLE,
     Address,
@@ -132,6 +133,23 @@ class Delivery:
         addresses = self._write.devices.addresses_of(people, run.now - SEEN_WITHIN)
         for push in pushes:
             self._address(run, push, addresses.get(push.recipient_id, ()))
+        self._one_a_day(run, alive)
+
+    def _one_a_day(self, run: _Run, alive: Mapping[str, Reminder]) -> None:
+        """A push that goes out later than on its day takes that day, or joins what has taken it."""
+        for push, envelopes in list(run.sending):
+            days = [alive[each].send_on for each in push.reminder_ids]
+            today = run.now.astimezone(self._read.preferences.of(push.recipient_id).where).date()
+            if days and max(days) < today and not self._takes(push, today):
+                run.sending.remove((push, envelopes))
+                run.end(push, State.ACCEPTED, JOINED)
+
+    def _takes(self, push: Push, today: date) -> bool:
+        last = self._write.days.last([push.recipient_id]).get(push.recipient_id)
+        mine = LATE + push.nid
+        if last is not None and last[0] >= today:
+            return last == (today, mine)
+        return bool(self._write.days.claim(today, mine, {push.recipient_id: last}))
 
     def _wanted(self, run: _Run, push: Push, alive: Mapping[str, Reminder], gate: Gate) -> Push:
         kept: list[str] = []
@@ -149,14 +167,15 @@ class Delivery:
     def _address(self, run: _Run, push: Push, addresses: Sequence[Address]) -> None:
         mine = [a for a in addresses if push.installations is None or a.installation_id in push.installations]
         prefs = self._read.preferences.of(push.recipient_id)
-        start, until = window_of(vn_day(run.now), prefs.window)
+        today = run.now.astimezone(prefs.where).date()
+        start, until = window_of(today, prefs.window, prefs.where)
         if not mine:
             run.end(push, State.FAILED, NO_DEVICE)
         elif push.alert:
             until = run.batch.until
             run.sending.append((push, [Envelope(a, push.nid, prefs.locale, until) for a in mine]))
-        elif not start <= run.now < until:
-            at = when_to_send(vn_day(run.now), prefs.window, push.recipient_id, run.now)
+        elif not push.urgent and not start <= run.now < until:
+            at = when_to_send(today, prefs.window, push.recipient_id, run.now, prefs.where)
             run.keep(push, at, "outside_window")
         else:
             run.sending.append((push, [Envelope(a, push.nid, prefs.locale, until) for a in mine]))

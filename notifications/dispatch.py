@@ -9,17 +9,28 @@ from itertools import groupby
 
 from notifications.days import VN, vn_day
 from notifications.gate import Gate
+from notifications.kindness import (
+    GIVE_UP_AFTER,
+    JOINED,
+    NO_DEVICE,
+    WEEK,
+    Closed,
+    given_away,
+    never_closed,
+    open_day,
+    pushed_already,
+    share_out,
+)
 from notifications.outgoing import Address, Batch, Message, Push
 from notifications.planning import Planning, PlanningPorts
 from notifications.ports import Devices, Inbox, NewId, Now, Outbox, Unit
+from notifications.push_days import PushDays
 from notifications.reminders import SHARDS, Keys, Reminder, State, when_to_send
 from notifications.templates import Texts
+from notifications.templates.kind import KindTexts, load_kind_texts
 
 MAX_ADDRESSES = 500
 SEEN_WITHIN = timedelta(days=35)
-GIVE_UP_AFTER = timedelta(days=2)
-NO_DEVICE = "no_device"
-"""Why a reminder failed that no channel was ever given."""
 _A_DAYS_MESSAGES = 50
 _SLOT = 15 * 60
 
@@ -54,6 +65,7 @@ class DispatchPorts:
     inbox: Inbox
     outbox: Outbox
     devices: Devices
+    days: PushDays
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +89,10 @@ class Dispatch:
         keys: Keys,
         new_id: NewId,
         now: Now,
+        closed: Closed = never_closed,
+        kind: KindTexts | None = None,
     ) -> None:
+        self._closed, self._kind = closed, kind or load_kind_texts()
         self._planning, self._read, self._write = planning, read, write
         self._texts, self._push_template = texts, push_template
         self._keys, self._new_id, self._now = keys, new_id, now
@@ -122,14 +137,27 @@ class Dispatch:
 
     def _queue(self, shard: int, rows: Sequence[Reminder], day: date) -> DayReport:
         gate = Gate(self._planning, self._read.recipients, self._read.preferences, day)
-        kept = [self._on_day(row, day) for row in rows if not self._cancelled(row, gate)]
+        told = [row for row in rows if not self._cancelled(row, gate)]
+        kept = [self._on_day(row, day) for row in told if not self._postponed(row, day)]
         self._write.inbox.add(self._message(row, day) for row in kept)
-        devices = self._write.devices.addresses_of({r.recipient_id for r in kept}, self._now() - SEEN_WITHIN)
+        people = {r.recipient_id for r in kept}
+        # Before anything is decided: a day that somebody else claims meanwhile is then not claimed again.
+        seen = self._write.days.last(people)
+        devices = self._write.devices.addresses_of(people, self._now() - SEEN_WITHIN)
         timed: list[_Timed] = []
         for recipient_id, group in groupby(kept, key=lambda row: row.recipient_id):
-            timed += self._push_for(recipient_id, list(group), devices.get(recipient_id, ()), day)
-        batches = sum(self._add(batch) for batch in self._pack(shard, timed, day))
+            addresses, last = devices.get(recipient_id, ()), seen.get(recipient_id)
+            timed += self._push_for(recipient_id, list(group), addresses, day, last)
+        batches = sum(self._add(batch, day, seen) for batch in self._pack(shard, timed, day))
         return DayReport(0, 0, len(kept), len(timed), batches, len(rows) - len(kept))
+
+    def _postponed(self, row: Reminder, day: date) -> bool:
+        """Move to the next open day what would come on a public holiday, and is not urgent to its reader."""
+        opens = open_day(day, self._closed)
+        if opens == day or row.topic in self._read.preferences.of(row.recipient_id).urgent:
+            return False
+        self._read.reminders.plan(replace(row, send_on=opens))
+        return True
 
     def _on_day(self, row: Reminder, day: date) -> Reminder:
         """What an earlier day has left over joins this day, so that it counts for its one push."""
@@ -145,19 +173,30 @@ class Dispatch:
         return reason is not None
 
     def _push_for(
-        self, recipient_id: str, rows: Sequence[Reminder], addresses: Sequence[Address], day: date
+        self,
+        recipient_id: str,
+        rows: Sequence[Reminder],
+        addresses: Sequence[Address],
+        day: date,
+        last: tuple[date, str] | None,
     ) -> list[_Timed]:
-        ids = tuple(row.id for row in rows)
-        move = self._read.reminders.move
+        chosen, now = self._read.preferences.of(recipient_id), self._now()
+        past = self._read.reminders.of_recipient(recipient_id, day - WEEK, day)
+        share, move = share_out(rows, past, chosen, day), self._read.reminders.move
+        for reason, ids in share.quiet.items():
+            move(ids, [State.PLANNED], State.ACCEPTED, reason=reason)
+        if not share.loud:
+            return []
         if not addresses:
-            move(ids, [State.PLANNED], State.FAILED, reason=NO_DEVICE)
+            move(share.loud, [State.PLANNED], State.FAILED, reason=NO_DEVICE)
             return []
-        if self._read.reminders.pushed_on(recipient_id, day):
-            move(ids, [State.PLANNED], State.ACCEPTED, reason="joined_earlier_push")
+        if pushed_already(past, day) or given_away(last, day):
+            move(share.loud, [State.PLANNED], State.ACCEPTED, reason=JOINED)
             return []
-        window = self._read.preferences.of(recipient_id).window
-        at = when_to_send(day, window, recipient_id, self._now())
-        return [_Timed(Push(recipient_id, self._keys.digest(recipient_id, day), ids), at, len(addresses))]
+        urgent = any(row.topic in chosen.urgent for row in rows if row.id in share.loud)
+        at = now if urgent else when_to_send(day, chosen.window, recipient_id, now, chosen.where)
+        push = Push(recipient_id, self._keys.digest(recipient_id, day), share.loud, urgent=urgent)
+        return [_Timed(push, at, len(addresses))]
 
     def _pack(self, shard: int, timed: Sequence[_Timed], day: date) -> Iterator[Batch]:
         """Batches of one quarter of an hour and at most 500 addresses."""
@@ -168,13 +207,19 @@ class Dispatch:
                 pushes = tuple(t.push for t in part)
                 yield Batch(self._new_id(), shard, self._push_template, pushes, part[0].at, until)
 
-    def _add(self, batch: Batch) -> int:
-        """Queue reminders and batch in one unit; what was cancelled meanwhile stays out."""
+    def _add(self, batch: Batch, day: date, seen: Mapping[str, tuple[date, str]]) -> int:
+        """Queue reminders and batch in one unit; what was cancelled meanwhile stays out.
+
+        So does whose day another run has claimed: the next run has those reminders join its push.
+        """
 
         def work(unit: Unit | None) -> int:
-            ids = [reminder_id for push in batch.pushes for reminder_id in push.reminder_ids]
+            wanted = {push.recipient_id: seen.get(push.recipient_id) for push in batch.pushes}
+            won = self._write.days.claim(day, batch.id, wanted, unit)
+            mine = [push for push in batch.pushes if push.recipient_id in won]
+            ids = [reminder_id for push in mine for reminder_id in push.reminder_ids]
             moved = self._read.reminders.move(ids, [State.PLANNED], State.QUEUED, mark=batch.id, unit=unit)
-            pushes = tuple(_only(push, moved) for push in batch.pushes)
+            pushes = tuple(_only(push, moved) for push in mine)
             kept = tuple(push for push in pushes if push.reminder_ids)
             if kept:
                 self._write.outbox.add(replace(batch, pushes=kept), unit)
@@ -183,9 +228,10 @@ class Dispatch:
         return self._read.in_unit(work)
 
     def _message(self, row: Reminder, day: date) -> Message:
-        locale = self._read.preferences.of(row.recipient_id).locale
-        name = self._planning.title_of(row.programme_id, row.series_id, locale)
-        title, body = self._texts.render(row.topic, row.phase, locale, name, row.recommended)
+        speaks = self._read.preferences.of(row.recipient_id).speaks
+        name = self._planning.title_of(row.programme_id, row.series_id, speaks)
+        session = self._planning.next_session(row, day)
+        title, body = self._kind.message(self._texts, row, speaks, name, session)
         return Message(
             id=self._keys.message(row.id),
             recipient_id=row.recipient_id,
@@ -194,7 +240,7 @@ class Dispatch:
             nid=self._keys.digest(row.recipient_id, day),
             title=title,
             body=body,
-            template=self._texts.name,
+            template=f"{self._texts.name}+{self._kind.name}",
             created_at=self._now(),
             reminder_id=row.id,
         )

@@ -49,3 +49,29 @@ class BadChannel(NotificationError):
     """A channel cannot be built: endpoint not https, or credentials unusable."""
 
     code = "bad_channel"
+
+
+class BadSessionDays(NotificationError):
+    """Session days of a commune that cannot be: `field` says where."""
+
+    code = "bad_session_days"
+
+    def __init__(self, field: str, why: str) -> None:
+        super().__init__(f"{field}: {why}")
+        self.field = field
+
+
+class StaleSessionDays(NotificationError):
+    """Somebody else published session days of this commune meanwhile."""
+
+    code = "stale_session_days"
+
+
+class SnoozeRefused(NotificationError):
+    """A reminder cannot be put off: `why` is settled, too_far, after_its_time or too_often."""
+
+    code = "snooze_refused"
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from datetime import date
 
-from notifications.model import Status
 from notifications.planning import Forecasts, Planning
 from notifications.ports import PreferenceStore, Recipients
-from notifications.reminders import Reminder
+from notifications.reminders import Reminder, lost_reason
 
 
 class Gate:
@@ -33,7 +32,7 @@ class Gate:
         known = self._plans[citizen].known_to(reminder.recipient_id)
         item = next((each for each in known if each.identity == dose), None)
         if item is None or not item.remindable:
-            return "given" if item is not None and item.status is Status.GIVEN else "no_longer_due"
+            return lost_reason(item)
         if reminder.recipient_id not in self._told[citizen]:
             return "guardian_changed"
         if reminder.topic in self._preferences.of(reminder.recipient_id).opted_out:

@@ -118,6 +118,12 @@ class MemoryReminders:
         with self._lock:
             return [r for r in self._kept.values() if r.citizen_id == citizen_id]
 
+    def of_recipient(self, recipient_id: str, day_from: date, day_to: date) -> Sequence[Reminder]:
+        """See ports.Reminders."""
+        with self._lock:
+            mine = [r for r in self._kept.values() if r.recipient_id == recipient_id]
+        return [r for r in mine if day_from <= r.send_on <= day_to]
+
     def pushed_on(self, recipient_id: str, day: date) -> bool:
         """See ports.Reminders."""
         unsent = (State.PLANNED, State.CANCELLED, State.SUPERSEDED)

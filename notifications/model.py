@@ -7,16 +7,19 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
 from typing import Any, Literal
+from zoneinfo import ZoneInfo
 
 Sex = Literal["female", "male", "other", "unknown"]
 Locale = Literal["vi", "en"]
+VIETNAM_ZONE = "Asia/Ho_Chi_Minh"
 ACCESS_TOPIC = "access"
 """The topic of messages that say who opened one's records."""
 
 
 @dataclass(frozen=True, slots=True)
 class CitizenFacts:
-    """What planning needs to know of a person, and no more. `province`: 2-digit code of residence.
+    """What planning needs to know of a person, and no more. `province` and `commune` of residence: codes
+    of 2 and 5 digits; a commune has days on which it vaccinates.
 
     `conditions`: what holds of the person for a time; `plan` adds to them those that the history tells of.
     """
@@ -26,6 +29,7 @@ class CitizenFacts:
     sex: Sex
     province: str | None = None
     deceased: bool = False
+    commune: str | None = None
     conditions: tuple[Condition, ...] = ()
 
 
@@ -34,6 +38,7 @@ class GivenDose:
     """One vaccination on record. `vaccine` is an id of vaccines.json; `record_id` leads back to the proof.
 
     `hidden`: only the person themselves may know of it; who acts for them is reminded as if it were not.
+    `told`: the family says so and nothing proves it. It ends reminders, and settles nothing else.
     """
 
     vaccine: str
@@ -41,11 +46,12 @@ class GivenDose:
     given_on: date
     record_id: str
     hidden: bool = False
+    told: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Exam:
-    """One check-up or visit on record. `kind` is what a periodic programme accepts or not; `hidden` as above.
+    """One check-up or visit on record. `kind` is what a periodic programme accepts or not; the rest as above.
 
     `by` names the organisation that did it, empty where that is not known.
     """
@@ -55,6 +61,7 @@ class Exam:
     record_id: str
     hidden: bool = False
     by: str = ""
+    told: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +111,7 @@ class Status(StrEnum):
     """Where a dose (or a year's check-up) stands today.
 
     given: a valid dose or accepted exam is on record; for a day that was set, the visit took place.
+    told: the family said that it was given; no record proves it. Not reminded of, and not counted as given.
     upcoming: wanted, its recommended day lies ahead, or an earlier dose must come first (`waits_for`).
     due: the recommended day is reached. overdue: the overdue day is reached.
     aged_out: the upper age (exclusive) is reached or would be before it could be given.
@@ -113,6 +121,7 @@ class Status(StrEnum):
     """
 
     GIVEN = "given"
+    TOLD = "told"
     UPCOMING = "upcoming"
     DUE = "due"
     OVERDUE = "overdue"
@@ -131,6 +140,7 @@ class Verdict(StrEnum):
     """
 
     COUNTED = "counted"
+    TOLD = "told"
     TOO_EARLY = "too_early"
     TOO_LATE = "too_late"
     DUPLICATE = "duplicate"
@@ -185,7 +195,8 @@ class DueItem:
     provider set a number that stays when the day moves.
 
     `earliest` <= `recommended` < `overdue`; `expires` and `ask_from` are exclusive ends. A date may be
-    None when no rule gives one. `waits_for` names the `series/dose` that must come first.
+    None when no rule gives one. `waits_for` names the `series/dose` that must come first. `session`: the
+    commune's vaccination day on which it can be had, where one is known.
     """
 
     programme_id: str
@@ -200,6 +211,12 @@ class DueItem:
     expires: date | None = None
     ask_from: date | None = None
     waits_for: str | None = None
+    session: date | None = None
+
+    @property
+    def anchor(self) -> date | None:
+        """The day reminders count from: the session that gives it, else the recommended day."""
+        return self.session or self.recommended
 
     @property
     def identity(self) -> tuple[str, str, int]:
@@ -242,7 +259,7 @@ class DueItem:
             Evidence(record_id, date.fromisoformat(on), what, Verdict(verdict), _day(valid_from))
             for record_id, on, what, verdict, valid_from in why["evidence"]
         )
-        days: dict[str, Any] = {name: _day(doc[name]) for name in _DAYS}
+        days: dict[str, Any] = {name: _day(doc.get(name)) for name in _DAYS}
         names: dict[str, Any] = {name: doc[name] for name in _NAMES}
         because = Because(why["rule"], evidence, tuple(why["source"]))
         return cls(status=Status(doc["status"]), because=because, **names, **days)
@@ -268,7 +285,7 @@ def standing(
 
 
 _NAMES = ("programme_id", "series_id", "dose", "topic", "waits_for")
-_DAYS = ("earliest", "recommended", "overdue", "expires", "ask_from")
+_DAYS = ("earliest", "recommended", "overdue", "expires", "ask_from", "session")
 
 
 def _text(day: date | None) -> str | None:
@@ -281,8 +298,33 @@ def _day(text: str | None) -> date | None:
 
 @dataclass(frozen=True, slots=True)
 class Preferences:
-    """What one person wants: topics switched off, local send window (hours, end exclusive), language."""
+    """What one person wants: topics switched off, local send window (hours, end exclusive), language.
+
+    `muted`: (topic, channel) pairs that stay silent while the inbox goes on. `zone`: IANA name of where the
+    window is meant. `a_week`: at most so many days of seven with a push about a topic. `urgent`: topics that
+    come at any hour, on holidays and above `a_week`, because the person said so. `language`: the BCP 47 tag
+    that was asked for; `locale` is what we speak of it.
+    """
 
     opted_out: frozenset[str] = field(default_factory=frozenset)
     window: tuple[int, int] = (7, 21)
     locale: Locale = "vi"
+    muted: frozenset[tuple[str, str]] = field(default_factory=frozenset)
+    zone: str = VIETNAM_ZONE
+    a_week: tuple[tuple[str, int], ...] = ()
+    urgent: frozenset[str] = field(default_factory=frozenset)
+    language: str = ""
+
+    def wants(self, topic: str, channel: str) -> bool:
+        """Whether a channel beside the inbox may carry this topic."""
+        return topic not in self.opted_out and (topic, channel) not in self.muted
+
+    @property
+    def speaks(self) -> str:
+        """The tag to look for a text with; a text in it may be missing."""
+        return self.language or self.locale
+
+    @property
+    def where(self) -> ZoneInfo:
+        """The zone the window is meant in."""
+        return ZoneInfo(self.zone)

@@ -89,7 +89,8 @@ class Outcome:
 class Push:
     """One push for one person and day. `installations`, in a retry: the devices still owed; None is all.
 
-    An `alert` stands for no reminder: it goes out at any hour, and nothing cancels it.
+    An `alert` stands for no reminder: it goes out at any hour, and nothing cancels it. `urgent`: reminders
+    that the person wants at any hour.
     """
 
     recipient_id: str
@@ -97,6 +98,7 @@ class Push:
     reminder_ids: tuple[str, ...]
     installations: frozenset[str] | None = None
     alert: bool = False
+    urgent: bool = False
 
 
 class BatchState(StrEnum):

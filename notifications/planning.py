@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
 from notifications.days import vn_day
-from notifications.model import Care, CitizenFacts, DueItem, Status
+from notifications.model import Care, CitizenFacts, DueItem
 from notifications.planner import plan
 from notifications.ports import (
     CareHistory,
@@ -25,14 +25,22 @@ from notifications.reminders import (
     Reminder,
     State,
     copy_of,
+    lost_reason,
     next_review,
     offset_now,
+    phase_of,
     reminders_for,
 )
 from notifications.schedule import Programme
+from notifications.sessions import TOPIC, SessionDays, with_sessions
+from notifications.snoozes import SNOOZED, is_put_off, put_off_ids
+from notifications.told import believed, marked, told_ids
 
 _UNSENT = frozenset({State.PLANNED, State.QUEUED, State.DEFERRED})
 _TOO_MANY = 20
+
+SessionsOf = Callable[[str], SessionDays | None]
+"""The session days of a commune, if it published any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +81,16 @@ class Forecasts:
 class Planning:
     """Plans citizens one by one. Each method may run twice, or at once in two workers: nothing doubles."""
 
-    def __init__(self, ports: PlanningPorts, programmes: Iterable[Programme], keys: Keys, now: Now) -> None:
+    def __init__(
+        self,
+        ports: PlanningPorts,
+        programmes: Iterable[Programme],
+        keys: Keys,
+        now: Now,
+        sessions: SessionsOf = lambda commune: None,
+    ) -> None:
         self._ports = ports
+        self._sessions = sessions
         self._programmes = tuple(programmes)
         self._by_id = {programme.id: programme for programme in self._programmes}
         self._keys = keys
@@ -104,8 +120,24 @@ class Planning:
     def forecast_over(
         self, facts: CitizenFacts, care: Sequence[Care], today: date | None = None
     ) -> tuple[DueItem, ...]:
-        """The plan of this moment as if `care` were all that was ever given. Reads and stores nothing."""
-        return plan(facts, care, self._programmes, today or vn_day(self._now()))
+        """The plan of this moment as if `care` were all that was ever given. Stores nothing.
+
+        What is told and not proven ends reminders; doses name the commune's session where one is known.
+        """
+        items = plan(facts, believed(care), self._programmes, today or vn_day(self._now()))
+        return with_sessions(marked(items, told_ids(care)), self.sessions_of(facts))
+
+    def next_session(self, reminder: Reminder, day: date) -> date | None:
+        """The session a reminder sent on `day` should name: the one it waits for, else the next one."""
+        if reminder.topic != TOPIC or (reminder.session is not None and reminder.session >= day):
+            return reminder.session
+        facts = self._ports.care.facts(reminder.citizen_id)
+        known = None if facts is None else self.sessions_of(facts)
+        return None if known is None else known.next_from(day)
+
+    def sessions_of(self, facts: CitizenFacts) -> SessionDays | None:
+        """The session days of where somebody lives, as far as they are known."""
+        return None if facts.commune is None else self._sessions(facts.commune)
 
     def title_of(self, programme_id: str, series_id: str, locale: str) -> str:
         """What a series is called for a reader."""
@@ -180,10 +212,22 @@ class Planning:
         wanted = reminders_for(items, day, self._by_id, self._ports.preferences.of(who))
         count = 0
         for item, offset in wanted:
-            copy = copy_of(self._keys, citizen_id, who, item, offset, day)
+            phase = phase_of(item, offset, self._by_id[item.programme_id].offsets)
+            copy = copy_of(self._keys, citizen_id, who, item, offset, day, phase)
             self._supersede(citizen_id, copy, unit)
-            count += self._ports.reminders.plan(copy, unit)
+            planned = self._ports.reminders.plan(copy, unit)
+            if planned and self._snoozed(copy, day):
+                self._ports.reminders.move(
+                    [copy.id], [State.PLANNED], State.SUPERSEDED, reason=SNOOZED, unit=unit
+                )
+                planned = False
+            count += planned
         return count
+
+    def _snoozed(self, copy: Reminder, day: date) -> bool:
+        """Whether this person put the dose off to this day or a later one."""
+        found = self._ports.reminders.many(put_off_ids(self._keys, copy))
+        return any(each.state is State.PLANNED and each.send_on >= day for each in found.values())
 
     def _supersede(self, citizen_id: str, copy: Reminder, unit: Unit | None) -> None:
         older = [
@@ -221,11 +265,14 @@ class Planning:
                 self._ports.reminders.move([reminder.id], _UNSENT, State.CANCELLED, reason=reason, unit=unit)
 
     def _lost_reason(self, reminder: Reminder, item: DueItem | None, today: date) -> str | None:
-        if item is None or not item.remindable or item.recommended is None:
-            return "given" if item is not None and item.status is Status.GIVEN else "no_longer_due"
+        if item is None or not item.remindable or item.anchor is None:
+            return lost_reason(item)
         offsets = self._by_id[reminder.programme_id].offsets
+        if is_put_off(reminder):
+            first = item.anchor + timedelta(days=min(o.days for o in offsets))
+            return None if first <= reminder.send_on else "moved"
         days = next((o.days for o in offsets if o.kind == reminder.offset), None)
-        reached = days is not None and item.recommended + timedelta(days=days) <= today
+        reached = days is not None and item.anchor + timedelta(days=days) <= today
         return None if reached else "moved"
 
 

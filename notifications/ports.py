@@ -130,6 +130,10 @@ class Reminders(Protocol):
         """All reminders about a citizen, in any state."""
         ...
 
+    def of_recipient(self, recipient_id: str, day_from: date, day_to: date) -> Sequence[Reminder]:
+        """Reminders for a person, in any state, to be sent on these days (both included)."""
+        ...
+
     def pushed_on(self, recipient_id: str, day: date) -> bool:
         """True if a reminder of this recipient with that send_on has left planned (and was not cancelled)."""
         ...

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from enum import StrEnum
 
 from notifications.days import VN
-from notifications.model import DueItem, Preferences, Verdict
+from notifications.model import DueItem, Preferences, Status, Verdict
 from notifications.schedule import Offset, Programme
 
 SHARDS = 64
@@ -74,6 +74,7 @@ class Reminder:
     state: State = State.PLANNED
     mark: str = ""
     reason: str = ""
+    session: date | None = None
 
 
 def shard_of(person_id: str) -> int:
@@ -134,11 +135,11 @@ def _wanted_days(item: DueItem, programmes: Mapping[str, Programme]) -> list[tup
 
 
 def _days(item: DueItem, offsets: Sequence[Offset]) -> list[tuple[Offset, date]]:
-    if item.recommended is None:
+    if item.anchor is None:
         return []
     care = (e.on for e in item.because.evidence if e.verdict is not Verdict.NOTED)
     last = max(care, default=date.min)
-    days = [(o, item.recommended + timedelta(days=o.days)) for o in offsets]
+    days = [(o, item.anchor + timedelta(days=o.days)) for o in offsets]
     return [(o, day) for o, day in days if day > last]
 
 
@@ -151,8 +152,24 @@ def reminders_for(
     return tuple((item, offset) for item, offset in found if offset is not None)
 
 
+MISSED = "missed"
+"""The phase of the one message after a session that went by without a record."""
+
+
+def phase_of(item: DueItem, offset: Offset, offsets: Sequence[Offset]) -> str:
+    """Which text fits: the first offset after a known session speaks of it as missed, once."""
+    after = min((o.days for o in offsets if o.days > 0), default=None)
+    return MISSED if item.session is not None and offset.days == after else offset.phase
+
+
 def copy_of(
-    keys: Keys, citizen_id: str, recipient_id: str, item: DueItem, offset: Offset, day: date
+    keys: Keys,
+    citizen_id: str,
+    recipient_id: str,
+    item: DueItem,
+    offset: Offset,
+    day: date,
+    phase: str | None = None,
 ) -> Reminder:
     """The reminder of an item for one recipient, to be sent on `day`."""
     if item.recommended is None:
@@ -169,27 +186,44 @@ def copy_of(
         dose=item.dose,
         topic=item.topic,
         offset=offset.kind,
-        phase=offset.phase,
+        phase=phase or offset.phase,
         recommended=item.recommended,
         send_on=day,
+        session=item.session,
     )
 
 
-def window_of(day: date, window: tuple[int, int]) -> tuple[datetime, datetime]:
-    """Start and (exclusive) end of a person's send window on a Vietnamese day, as instants."""
-    start, end = (datetime.combine(day, time(0), VN) + timedelta(hours=hour) for hour in window)
+def lost_reason(item: DueItem | None) -> str:
+    """Why an item that must not be reminded of must not."""
+    settled = item is not None and item.status in (Status.GIVEN, Status.TOLD)
+    return item.status.value if item is not None and settled else "no_longer_due"
+
+
+def window_of(day: date, window: tuple[int, int], zone: tzinfo = VN) -> tuple[datetime, datetime]:
+    """Start and (exclusive) end of a person's send window on a day of their zone, as instants."""
+    midnight = datetime.combine(day, time(0), zone)
+    start, end = ((midnight + timedelta(hours=hour)).astimezone(UTC) for hour in window)
     return start, end
 
 
-def when_to_send(day: date, window: tuple[int, int], person_id: str, now: datetime) -> datetime:
+def when_to_send(
+    day: date, window: tuple[int, int], person_id: str, now: datetime, zone: tzinfo = VN
+) -> datetime:
     """An instant inside the window of `day`, not before `now`; spread by a hash of the person.
 
-    A window that has closed gives the same place in the window of the next day that is still open.
+    A window that has closed gives the same place in the window of the next day that is still open. No
+    place is in the first minute of an hour, when everybody else's pushes go out.
     """
-    start, end = window_of(day, window)
+    start, end = window_of(day, window, zone)
     while end <= now:
         day += timedelta(days=1)
-        start, end = window_of(day, window)
+        start, end = window_of(day, window, zone)
     room = (end - start).total_seconds() * 0.9
-    place = int.from_bytes(hashlib.blake2b(person_id.encode(), digest_size=4).digest(), "big") / 2**32
-    return max(start + timedelta(seconds=room * place), now)
+    spread = int.from_bytes(hashlib.blake2b(person_id.encode(), digest_size=4).digest(), "big")
+    at = start + timedelta(seconds=room * spread / 2**32)
+    return max(_off_the_hour(at, spread), now)
+
+
+def _off_the_hour(at: datetime, spread: int) -> datetime:
+    """The same, or within the next nine minutes for what falls on the first minute of an hour."""
+    return at if at.minute else at + timedelta(seconds=60 + spread % 540)

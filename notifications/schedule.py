@@ -8,6 +8,7 @@ from datetime import date
 from typing import Literal
 
 from notifications.days import DateRule, Span
+from notifications.languages import spoken_of
 from notifications.model import CitizenFacts
 from notifications.rounds import Confidence, Rounds
 
@@ -145,7 +146,7 @@ class Programme:
     def title_of(self, series_id: str, locale: str) -> str:
         """Name of a series, or of the programme, in the reader's language; Vietnamese if it has none."""
         titles = next((s.title for s in self.series if s.id == series_id), self.title)
-        return titles.get(locale, titles["vi"])
+        return spoken_of(titles, locale)
 
 
 @dataclass(frozen=True, slots=True)

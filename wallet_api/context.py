@@ -20,6 +20,10 @@ from notifications.dispatch import Dispatch
 from notifications.planning import Planning
 from notifications.ports import Devices, Inbox, Outbox, PreferenceStore, Reminders
 from notifications.reading import Reading
+from notifications.reminders import Keys
+from notifications.schedule import Programme
+from notifications.sessions import SessionBook
+from notifications.snoozes import Snoozing
 from wallet_api.audit.log import AccessLog
 from wallet_api.audit.model import Action, ActorKind, AuditEvent
 from wallet_api.breaches.register import BreachRegister
@@ -80,6 +84,10 @@ class Reminding:
     inbox: Inbox
     devices: Devices
     preferences: PreferenceStore
+    keys: Keys
+    programmes: tuple[Programme, ...]
+    snoozing: Snoozing
+    sessions: SessionBook
     figures: Callable[[], dict[str, dict[str, int]]]
     wake: Callable[[date], None]
 

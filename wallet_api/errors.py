@@ -158,6 +158,9 @@ STATUS: dict[type[Exception], int] = {
     IdempotencyRunning: 409,
     notifications.MessageNotFound: 404,
     notifications.BadDevice: 422,
+    notifications.BadSessionDays: 422,
+    notifications.StaleSessionDays: 412,
+    notifications.SnoozeRefused: 409,
 }
 _EDGE_CODES = frozenset({"insufficient_scope", "role_missing", "practitioner_needed"})
 _HTTP_CODES = {
@@ -323,7 +326,7 @@ def _where(why: Exception) -> list[dict[str, str]]:
     if isinstance(why, events.BadAttestation | events.BadWebhook):
         part = "attestation" if isinstance(why, events.BadAttestation) else "url"
         return [{"pointer": f"/{part}/{why.fault}", "code": "invalid", "message": ""}]
-    if isinstance(why, shares.ShareOutOfBounds):
+    if isinstance(why, shares.ShareOutOfBounds | notifications.BadSessionDays):
         return [{"pointer": f"/{why.field}", "code": "range", "message": ""}]
     if isinstance(why, ConsentUnreadable):
         return [{"pointer": each.place, "code": each.code, "message": ""} for each in why.faults]

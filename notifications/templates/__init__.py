@@ -12,7 +12,7 @@ from importlib.resources import files
 from string import Formatter
 
 from notifications.errors import BadTemplate
-from notifications.model import Locale
+from notifications.languages import spoken_of
 from notifications.strict import Doc, text, whole
 
 _FIELDS = frozenset({"programme", "day"})
@@ -26,13 +26,17 @@ class Texts:
     name: str
     texts: Mapping[str, Mapping[str, Text]]
 
-    def render(self, topic: str, phase: str, locale: Locale, programme: str, day: date) -> tuple[str, str]:
-        """Title and body. BadTemplate if the topic and phase have no text. Days are shown dd/MM/yyyy."""
+    def render(self, topic: str, phase: str, locale: str, programme: str, day: date) -> tuple[str, str]:
+        """Title and body, in the nearest language there is. Days are shown dd/MM/yyyy.
+
+        Raises BadTemplate if the topic and phase have no text.
+        """
         found = self.texts.get(f"{topic}.{phase}")
         if found is None:
             raise BadTemplate(f"no text for {topic}.{phase}")
         values = {"programme": programme, "day": day.strftime("%d/%m/%Y")}
-        return found[locale]["title"].format(**values), found[locale]["body"].format(**values)
+        spoken = spoken_of(found, locale)
+        return spoken["title"].format(**values), spoken["body"].format(**values)
 
 
 def read_texts(raw: str | bytes) -> Texts:
@@ -50,7 +54,7 @@ def load_texts(name: str = "reminder.v2") -> Texts:
 
 
 def _by_locale(key: str, row: Mapping[str, Text]) -> Mapping[str, Text]:
-    if set(row) != {"vi", "en"}:
+    if not {"vi", "en"} <= set(row):
         raise BadTemplate(f"{key}: texts in vi and en were expected")
     for one in row.values():
         if set(one) != {"title", "body"}:

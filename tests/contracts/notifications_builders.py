@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from notifications.model import Because, DueItem, Evidence, Status, Verdict
 from notifications.outgoing import Batch, Device, Message, Push
 from notifications.reminders import Reminder, shard_of
+from notifications.sessions import SessionDays, SessionPeriod
 
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 DAY = date(2026, 11, 20)
@@ -68,3 +69,9 @@ def make_message(name: str = "m1", **over: object) -> Message:
 def make_device(name: str = "inst-1", **over: object) -> Device:
     base = Device(name, "parent", "fid", f"fid-of-{name}", "android", NOW)
     return replace(base, **over)  # type: ignore[arg-type]  # builder: names are checked by replace itself
+
+
+def make_session_days(version: int = 1, **over: object) -> SessionDays:
+    month = SessionPeriod(DAY, DAY + timedelta(days=60), frozenset(), frozenset({5, 20}), DAY)
+    changed = replace(month, **over)  # type: ignore[arg-type]  # builder: names are checked by replace itself
+    return SessionDays("00001", (changed,), version)

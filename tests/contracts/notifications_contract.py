@@ -13,7 +13,9 @@ from notifications.errors import LeaseLost, MessageNotFound
 from notifications.model import Preferences, Status
 from notifications.outgoing import Attempt, BatchState
 from notifications.ports import Brakes, Devices, DueItems, Inbox, Outbox, PreferenceStore, Reminders
+from notifications.push_days import PushDays
 from notifications.reminders import State, shard_of
+from notifications.sessions import SessionBook
 from tests.contracts.notifications_builders import (
     DAY,
     LEASE,
@@ -23,6 +25,7 @@ from tests.contracts.notifications_builders import (
     make_item,
     make_message,
     make_reminder,
+    make_session_days,
 )
 
 
@@ -309,8 +312,59 @@ def check_preferences_default_and_replace(store: PreferenceStore) -> None:
     assert store.of("me") == chosen
     store.save("me", Preferences())
     assert store.of("me") == Preferences()
+    much = Preferences(
+        muted=frozenset({("vaccination", "push")}),
+        zone="Europe/Berlin",
+        a_week=(("checkup", 1), ("vaccination", 3)),
+        urgent=frozenset({"vaccination"}),
+        language="km-KH",
+    )
+    store.save("me", much)
+    assert store.of("me") == much
+
+
+def check_push_days_are_given_away_once(store: PushDays) -> None:
+    assert store.last(["parent", "other"]) == {}
+    assert store.claim(DAY, "first", {"parent": None}) == {"parent"}
+    assert store.claim(DAY, "second", {"parent": None, "other": None}) == {"other"}
+    assert store.last(["parent", "other", "nobody"]) == {"parent": (DAY, "first"), "other": (DAY, "second")}
+
+
+def check_push_days_change_hands_from_what_was_seen_alone(store: PushDays) -> None:
+    tomorrow = DAY + timedelta(days=1)
+    store.claim(DAY, "first", {"parent": None})
+    seen = {"parent": (DAY, "first")}
+    assert store.claim(tomorrow, "second", seen) == {"parent"}
+    assert store.claim(tomorrow, "third", seen) == frozenset()
+    assert store.last(["parent"]) == {"parent": (tomorrow, "second")}
+
+
+def check_session_book_keeps_the_last_version(store: SessionBook) -> None:
+    assert store.of("00001") is None
+    first, second = make_session_days(), make_session_days(2, days=frozenset({DAY}))
+    assert store.publish(first, 0) and store.of("00001") == first
+    assert store.publish(second, 1) and store.of("00001") == second
+
+
+def check_session_book_refuses_what_did_not_see_the_last_version(store: SessionBook) -> None:
+    assert not store.publish(make_session_days(2), 1)
+    store.publish(make_session_days(), 0)
+    assert not store.publish(make_session_days(monthly=frozenset({1})), 0)
+    assert not store.publish(make_session_days(3, monthly=frozenset({1})), 2)
+    assert store.of("00001") == make_session_days()
+
+
+def check_reminders_of_a_person_are_found_by_day(store: Reminders) -> None:
+    later = DAY + timedelta(days=3)
+    store.plan(make_reminder("a"))
+    store.plan(make_reminder("b", send_on=later, session=later))
+    store.plan(make_reminder("c", recipient_id="somebody"))
+    assert [each.id for each in store.of_recipient("parent", DAY, DAY)] == ["rem-a"]
+    both = store.of_recipient("parent", DAY, later)
+    assert sorted((each.id, each.session) for each in both) == [("rem-a", None), ("rem-b", later)]
+    assert store.of_recipient("parent", later + timedelta(days=1), date.max) == []
 
 
 def checks_of(kind: str) -> Sequence[Callable[..., None]]:
-    """All checks of one port: due_items, reminders, outbox, inbox, devices, brakes or preferences."""
+    """All checks of one port: such as due_items, reminders, outbox or push_days."""
     return [check for name, check in sorted(globals().items()) if name.startswith(f"check_{kind}_")]

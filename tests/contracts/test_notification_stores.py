@@ -21,7 +21,9 @@ from notifications import memory, memory_devices
 from notifications.errors import LeaseLost
 from notifications.model import Preferences
 from notifications.outgoing import Attempt, BatchState
+from notifications.push_days import MemoryPushDays
 from notifications.reminders import State, shard_of
+from notifications.sessions import MemorySessionBook
 from tests.contracts import notifications_contract as contract
 from tests.contracts.notifications_contract import DAY, LEASE, NOW
 from wallet_api.infra.crypto.blind import BlindIndex
@@ -30,11 +32,31 @@ from wallet_api.infra.crypto.keystore import ShelfKeyStore
 from wallet_api.infra.crypto.shelf import MemoryShelf
 from wallet_api.infra.crypto.wrapped_keys import MemoryWrappedKeys
 from wallet_api.infra.mongo import ensure_indexes, open_database
-from wallet_api.stores import brakes, devices, due_items, inbox, outbox, preferences, reminders
+from wallet_api.stores import (
+    brakes,
+    devices,
+    due_items,
+    inbox,
+    outbox,
+    preferences,
+    push_days,
+    reminders,
+    session_days,
+)
 from wallet_api.stores.reminding import MongoUnits, session_of
 
-KINDS = ("due_items", "reminders", "outbox", "inbox", "devices", "brakes", "preferences")
-MODULES = (due_items, reminders, outbox, inbox, devices, brakes, preferences)
+KINDS = (
+    "due_items",
+    "reminders",
+    "outbox",
+    "inbox",
+    "devices",
+    "brakes",
+    "preferences",
+    "push_days",
+    "session_book",
+)
+MODULES = (due_items, reminders, outbox, inbox, devices, brakes, preferences, push_days, session_days)
 CHECKS = [
     pytest.param(kind, check, id=check.__name__) for kind in KINDS for check in contract.checks_of(kind)
 ]
@@ -53,7 +75,7 @@ SECRETS = (
 
 
 class Stores:
-    """All seven on one database."""
+    """All of them on one database."""
 
     def __init__(self, db: Database[dict[str, Any]]) -> None:
         keystore = ShelfKeyStore(MemoryShelf(), create=True)
@@ -66,6 +88,8 @@ class Stores:
         self.devices = devices.MongoDevices(db, cipher, blind)
         self.brakes = brakes.MongoBrakes(db)
         self.preferences = preferences.MongoPreferences(db, cipher)
+        self.push_days = push_days.MongoPushDays(db)
+        self.session_book = session_days.MongoSessionBook(db)
         ensure_indexes(db, [index for module in MODULES for index in module.INDEXES])
 
 
@@ -77,6 +101,8 @@ MEMORY: dict[str, Callable[[], Any]] = {
     "devices": memory_devices.MemoryDevices,
     "brakes": memory.MemoryBrakes,
     "preferences": memory.MemoryPreferences,
+    "push_days": MemoryPushDays,
+    "session_book": MemorySessionBook,
 }
 
 
@@ -103,6 +129,8 @@ def fill(stores: Stores) -> None:
     stores.devices.register(contract.make_device())
     stores.preferences.save("parent", Preferences(frozenset({"checkup"})))
     stores.brakes.pause("fcm", NOW)
+    stores.push_days.claim(DAY, "batch", {"parent": None})
+    stores.session_book.publish(contract.make_session_days(), 0)
 
 
 def test_a_dump_names_no_disease_no_text_and_no_address(stores: Stores) -> None:

@@ -29,6 +29,7 @@ from notifications.memory import (
 from notifications.memory_devices import MemoryDevices
 from notifications.model import Care, CitizenFacts, GivenDose
 from notifications.outgoing import Answer, Batch, Device, Envelope, Outcome
+from notifications.push_days import MemoryPushDays
 from notifications.reading import Reading
 from notifications.reminders import SHARDS, Reminder
 
@@ -100,7 +101,7 @@ class Stage:
         read = PlanningPorts(
             self.records, self.due, self.reminders, self.guardians, self.preferences, run_alone
         )
-        write = DispatchPorts(self.inbox, self.outbox, self.devices)
+        write = DispatchPorts(self.inbox, self.outbox, self.devices, MemoryPushDays())
         self.planning = Planning(read, load_programmes(), self.keys, self.clock)
         self.dispatch = Dispatch(
             self.planning,

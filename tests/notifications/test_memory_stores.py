@@ -15,6 +15,8 @@ from notifications.memory import (
     MemoryReminders,
 )
 from notifications.memory_devices import MemoryDevices
+from notifications.push_days import MemoryPushDays
+from notifications.sessions import MemorySessionBook
 from tests.contracts import notifications_contract
 from tests.contracts.notifications_contract import checks_of
 
@@ -26,6 +28,8 @@ STORES = {
     "devices": MemoryDevices,
     "brakes": MemoryBrakes,
     "preferences": MemoryPreferences,
+    "push_days": MemoryPushDays,
+    "session_book": MemorySessionBook,
 }
 CASES = [
     pytest.param(store, check, id=check.__name__)

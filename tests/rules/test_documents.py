@@ -152,7 +152,11 @@ def test_answers_are_as_documented(world: World, spec: dict[str, Any]) -> None:
         query = "?query=benh" if path.endswith("/organisations") and "ops" not in path else ""
         answer = world.get(path.format(**names) + query, who, headers=headers)
         assert answer.status_code == 200, (what, unknown, answer.get_data(as_text=True))
-        schema = each["responses"]["200"]["content"]["application/json"]["schema"]
+        kinds = each["responses"]["200"]["content"]
+        if "application/json" not in kinds:
+            assert answer.mimetype in kinds, what
+            continue
+        schema = kinds["application/json"]["schema"]
         assert faults(spec, schema, found_in(answer)) == [], what
         checked += 1
     assert checked >= 20 and child.id

@@ -48,6 +48,7 @@ NOT_THINGS = {
     "flag_id",
     "link",
     "ticket",
+    "commune",
 }
 """Arguments that name what is nobody's."""
 CHOSEN = {"PUT /citizens/<citizen>/devices/<installation_id>"}
@@ -161,6 +162,14 @@ BODIES: dict[str, Body] = {
     ),
     "POST /citizens/<citizen>/grants/preview": lambda cast, meant: _standing(cast),
     "PATCH /citizens/<citizen>/grants/<grant_id>": lambda cast, meant: {"categories": ["condition"]},
+    "POST /citizens/<citizen>/reminders/<reminder_id>/snooze": lambda cast, meant: {
+        "until": (vn_day(cast.world.now()) + timedelta(days=9)).isoformat()
+    },
+    "POST /citizens/<citizen>/reminders/<reminder_id>/already-given": lambda cast, meant: {
+        "given_on": vn_day(cast.world.now()).isoformat()
+    },
+    "PUT /citizens/<citizen>/vaccination-commune": lambda cast, meant: examples.COMMUNE,
+    "PUT /ops/communes/<commune>/session-days": lambda cast, meant: examples.SESSION_DAYS,
     "PUT /citizens/<citizen>/devices/<installation_id>": lambda cast, meant: APP | {"address": new_id()},
     "POST /provider/consent-requests": lambda cast, meant: cast.world.proposal(meant["person"]),
     "POST /provider/access-sessions": lambda cast, meant: {
@@ -475,6 +484,8 @@ class Matrix:
             headers["If-Match"] = '"1"'
         if row.path.startswith("/ops/breaches/<"):
             headers["If-Match"] = '"1"' if row.path.endswith("/assessment") else '"2"'
+        if row.path.endswith("/session-days") and row.method == "PUT":
+            headers["If-Match"] = self.cast.session_tag(target.path["commune"])
         body: Json | object | None = None
         if row.method in ("POST", "PUT", "PATCH") and row.name not in BODILESS:
             make = BODIES.get(row.name)

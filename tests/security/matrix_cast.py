@@ -8,6 +8,8 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from notifications.outgoing import Message
+from notifications.reminders import copy_of
+from notifications.schedule import Offset
 from tests.checkup_messages import may_push
 from tests.pages.resources import visit
 from tests.security.matrix_table import CITIZENS, OPS, PROVIDERS
@@ -92,6 +94,7 @@ class Cast:
         self.requests: dict[str, str] = {}
         self.grants: dict[str, str] = {}
         self.messages: dict[str, str] = {}
+        self.reminders: dict[str, str] = {}
         self.apps: dict[str, str] = {}
         self.sessions: dict[str, str] = {}
         self.claims: dict[str, str] = {}
@@ -184,6 +187,7 @@ class Cast:
             "organisation_id": self.asker.organisation_id if exists else new_id(),
             "name": "swagger-ui.css" if exists else "no-such-file",
             "code": "29463-7",
+            "commune": "00004" if exists else "99999",
             "breach_id": self.breach if exists else new_id(),
             "emergency_id": self.emergency if exists else new_id(),
             "client_id": self.asker.client_id if exists else new_id(),
@@ -246,7 +250,7 @@ class Cast:
         if name == "correction_id":
             self._correct(whose)
         renewed = {"request_id": self._ask, "grant_id": self._grant, "message_id": self._message}
-        renewed |= {"installation_id": self._app, "session_id": self._session}
+        renewed |= {"installation_id": self._app, "session_id": self._session, "reminder_id": self._remind}
         renewed |= {"rights_id": self._waiting if operation.endswith("/cancellation") else self._copied}
         if name in renewed:
             renewed[name](whose)
@@ -263,6 +267,7 @@ class Cast:
         found |= {"share_id": self.shares[who.id], "visit_id": self.visits[who.id]}
         found |= {"export_id": self.exports[who.id]}
         found |= {"bequest_id": self.bequests[who.id], "coming_id": self.coming[who.id]}
+        found |= {"reminder_id": self.reminders[who.id]}
         return found | {"installation_id": self.apps[who.id], "message_id": self.messages[who.id]}
 
     def _held(self, holder: str, position: int) -> Target:
@@ -307,7 +312,15 @@ class Cast:
         self.records[whose.id] = items[0]["id"]
         items = found_in(world.get("/citizens/me/records?category=visit", self._signed(whose)))["items"]
         self.visits[whose.id] = items[0]["id"]
-        for step in (self._ask, self._grant, self._message, self._app, self._session, self._claim):
+        for step in (
+            self._ask,
+            self._grant,
+            self._message,
+            self._app,
+            self._session,
+            self._claim,
+            self._remind,
+        ):
             step(whose)
         self._copied(whose)
         self._bequeath(whose)
@@ -344,6 +357,29 @@ class Cast:
         sent = Message(one, whose.id, whose.id, created_at=self.world.now(), reminder_id=None, **texts)
         self.world.services.reminding.inbox.add([sent])
         self.messages[whose.id] = one
+
+    def _remind(self, whose: Person) -> None:
+        """A reminder of the annual check-up, sent to whoever is told; nobody said that it was done."""
+        kit, reader = self.world.services.reminding, self._reader_of(whose)
+        if whose.id in self.reminders:
+            where = f"/citizens/{whose.id}/reminders/{self.reminders[whose.id]}/already-given"
+            assert self.world.call("DELETE", where, self._signed(reader)).status_code == 204
+        items = kit.planning.forecasts(whose.id).own
+        item = next(each for each in items if each.programme_id == "annual_checkup" and each.remindable)
+        day, offset = vn_day(self.world.now()), Offset("on_day", 0)
+        sent = copy_of(kit.keys, whose.id, reader.id, item, offset, day)
+        kit.reminders.plan(sent)
+        self.reminders[whose.id] = sent.id
+
+    def _reader_of(self, whose: Person) -> Person:
+        """The person, or the guardian of a child who is reminded in the child's place."""
+        return self.people["guardian"] if whose.id == self.people["baby"].id else whose
+
+    def session_tag(self, commune: str) -> str:
+        """The tag of what a commune published, or of nothing."""
+        found = self.world.services.reminding.sessions.of(commune)
+        version = str(found.version if found else 0)
+        return f'"{self.world.services.etags.etag("session-days", commune, version)}"'
 
     def _read_log(self, whose: Person) -> None:
         """A line of which nothing is held back from anybody."""
@@ -681,7 +717,7 @@ _OWN = {"citizen": "citizen", "guardian": "baby", "companion": "girl"}
 _THINGS = (
     *("record_id", "request_id", "grant_id", "session_id", "installation_id", "message_id"),
     *("guardianship_id", "entry_ref", "rights_id", "correction_id", "share_id", "visit_id", "bequest_id"),
-    *("export_id", "coming_id"),
+    *("export_id", "coming_id", "reminder_id"),
 )
 
 

@@ -30,12 +30,12 @@ from wallet_api.infra.ids import new_id
 from wallet_api.infra.logs import JsonLines
 from wallet_api.infra.mongo import connect, ensure_indexes
 from wallet_api.settings import Settings
-from wallet_api.stores import brakes, devices, due_items, inbox, outbox, preferences, reminders
+from wallet_api.stores import brakes, devices, due_items, inbox, outbox, preferences, push_days, reminders
 from wallet_api.stores.citizen_keys import MongoCitizenKeys
 from wallet_api.stores.reminding import MongoUnits
 
 BORN = date(2026, 9, 1)
-MODULES = (brakes, devices, due_items, inbox, outbox, preferences, reminders)
+MODULES = (brakes, devices, due_items, inbox, outbox, preferences, push_days, reminders)
 
 
 def settings_of(folder: Path) -> Settings:
@@ -134,7 +134,10 @@ def build(settings: Settings, mode: str = "send") -> Services:
     plans = due_items.MongoDueItems(db, cipher)
     read = PlanningPorts(one, plans, kept, one, chosen, MongoUnits(db))
     write = DispatchPorts(
-        inbox.MongoInbox(db, cipher), outbox.MongoOutbox(db, cipher), devices.MongoDevices(db, cipher, blind)
+        inbox.MongoInbox(db, cipher),
+        outbox.MongoOutbox(db, cipher),
+        devices.MongoDevices(db, cipher, blind),
+        push_days.MongoPushDays(db),
     )
     keys = Keys(b"a secret of the test")
     planning = Planning(read, load_programmes(), keys, now)

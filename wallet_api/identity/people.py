@@ -119,7 +119,8 @@ class People:
         """What plans and age rules need. Raises CitizenUnknown."""
         found = self.citizen(citizen_id)
         profile = found.profile
-        return Facts(profile.birth_date, profile.sex, profile.province, found.deceased_on is not None)
+        dead = found.deceased_on is not None
+        return Facts(profile.birth_date, profile.sex, profile.province, dead, profile.commune)
 
     def resolve(self, kind: IdentifierKind, value: str) -> str | None:
         """Whose number it is today, or None. One database operation, hit or miss.
@@ -178,6 +179,16 @@ class People:
         number = replace(number, value=normal_form(number.kind, number.value))
         numbers = _with_number(found, number, number.valid_from or vn_day(self._now()))
         self._save(replace(found, identifiers=numbers), found)
+
+    def go_by_commune(self, citizen_id: str, commune: str | None) -> None:
+        """Note whose vaccination days the person goes by; None: nobody's.
+
+        Raises:
+            CitizenUnknown, StaleVersion.
+        """
+        found = self.citizen(citizen_id)
+        if found.profile.commune != commune:
+            self._save(replace(found, profile=replace(found.profile, commune=commune)), found)
 
     def record_death(self, citizen_id: str, day: date) -> None:
         """Note that the person died: their sessions end, nobody signs in as them. Raises as `lock`."""
@@ -292,5 +303,6 @@ def _merged(old: Profile, new: Profile) -> Profile:
         sex=old.sex if new.sex == "unknown" else new.sex,
         phone=new.phone or old.phone,
         province=new.province or old.province,
+        commune=new.commune or old.commune,
         nationality=old.nationality,
     )

@@ -21,7 +21,9 @@ from wallet_api.records.errors import EntryRefused, NotSelfReported
 from wallet_api.records.model import PartialDate, Record, Source
 from wallet_api.records.own_kinds import CIRCUMSTANCE, Measurement, Part, own_kinds
 from wallet_api.records.ports import OnRecorded, Records, Unit
+from wallet_api.records.told import as_told
 from wallet_api.records.types import RecordType, type_of
+from wallet_api.records.types.encounter import CHECK_UP
 
 T = TypeVar("T")
 FORMAT: Final = "self-reported"
@@ -48,6 +50,8 @@ class Entry:
     code: str | None = None
     labels: frozenset[str] = frozenset()
     until: str | None = None
+    told: bool = False
+    """Said in answer to a reminder: it ends the reminders of that dose or check-up, and proves nothing."""
 
 
 @dataclass(frozen=True)
@@ -213,7 +217,8 @@ def _told(entry: Entry, when: PartialDate) -> dict[str, Any]:
         if not (entry.code.isascii() and entry.code.isdigit() and len(entry.code) <= 3):
             raise EntryRefused("/code", "form")
         concept["coding"] = [{"system": _CVX, "code": entry.code}]
-    return _SHAPES[entry.kind](concept, when.text)
+    made = _SHAPES[entry.kind](concept, when.text)
+    return as_told(made) if entry.told else made
 
 
 def _only(entry: Entry, taken: set[str]) -> None:
@@ -241,6 +246,14 @@ _SHAPES: Final[Mapping[str, Callable[[dict[str, Any], str], dict[str, Any]]]] = 
         "patient": _SELF,
         "occurrenceDateTime": when,
         "primarySource": False,
+    },
+    "past_checkup": lambda concept, when: {
+        "resourceType": "Encounter",
+        "status": "finished",
+        "class": {"system": f"{_HL7}/v3-ActCode", "code": "AMB"},
+        "type": [{"coding": [{"system": CHECK_UP[0], "code": CHECK_UP[1]}], **concept}],
+        "subject": _SELF,
+        "period": {"start": when},
     },
     "past_condition": lambda concept, when: {
         "resourceType": "Condition",

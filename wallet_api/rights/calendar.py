@@ -39,6 +39,10 @@ class WorkingDays:
         """Whether it counts: Monday to Friday and no holiday, or a weekend day that is worked."""
         return day in self.worked or (day.weekday() < _SATURDAY and day not in self.holidays)
 
+    def is_holiday(self, day: date) -> bool:
+        """Whether it is a public holiday, or free in the place of one. Weekends alone are none."""
+        return day in self.holidays
+
     def add_working_days(self, day: date, count: int) -> date:
         """The `count`-th working day after `day`; `day` itself, worked or not, for 0.
 

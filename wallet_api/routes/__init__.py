@@ -33,6 +33,7 @@ from wallet_api.routes.guarded import GuardedBlueprint
 from wallet_api.routes.health import health
 from wallet_api.routes.health_cards import card_issuer, health_cards
 from wallet_api.routes.heirs import bequests, heir_reports, heir_reviews
+from wallet_api.routes.kindness import kindness
 from wallet_api.routes.log_proofs import log_proofs
 from wallet_api.routes.mismatches import mismatches
 from wallet_api.routes.objections import objections
@@ -48,6 +49,7 @@ from wallet_api.routes.reminders import reminders
 from wallet_api.routes.rights import rights
 from wallet_api.routes.rights_desk import rights_desk
 from wallet_api.routes.safety import flagging, safety_desk
+from wallet_api.routes.session_days import communes, own_commune, session_desk
 from wallet_api.routes.share_links import share_links
 from wallet_api.routes.shares import shares
 from wallet_api.routes.station import station
@@ -66,6 +68,10 @@ BLUEPRINTS: tuple[GuardedBlueprint, ...] = (
     co_consents,
     grants,
     reminders,
+    kindness,
+    own_commune,
+    communes,
+    session_desk,
     provider,
     station,
     flagging,

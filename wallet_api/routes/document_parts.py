@@ -78,6 +78,14 @@ PATH_NAMES: dict[str, tuple[dict[str, Any], str]] = {
         },
         "A code of the code system in question; LOINC unless another `system` is named.",
     ),
+    "reminder_id": (
+        {"type": "string", "pattern": "^[0-9a-f]{32}$", "minLength": 32, "maxLength": 32},
+        "The `id` of a reminder.",
+    ),
+    "commune": (
+        {"type": "string", "pattern": "^[0-9]{5}$", "minLength": 5, "maxLength": 5, "example": "00004"},
+        "The code of a commune (5 digits).",
+    ),
     "message_id": (_ID, "The `id` of a message of the inbox."),
     "intake_id": (_ID, "The `id` of an intake report."),
     "installation_id": (

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import Any
 
 from flask.views import MethodView
 
-from notifications.model import Locale, Preferences
+from notifications.model import Locale
 from notifications.outgoing import Device
 from wallet_api.audit.model import Action
 from wallet_api.context import log_act, services, viewer
@@ -19,6 +18,13 @@ from wallet_api.routes.guarded import GuardedBlueprint, citizen_only, step_up
 from wallet_api.routes.limits import spend
 from wallet_api.routes.schemas import examples
 from wallet_api.routes.schemas.base import StrictSchema, listed
+from wallet_api.routes.schemas.kindness import (
+    PreferencesForm,
+    PreferencesSchema,
+    preferences_of,
+    preferences_view,
+    spoken,
+)
 from wallet_api.routes.schemas.reminders import (
     DeviceForm,
     DeviceSchema,
@@ -26,13 +32,10 @@ from wallet_api.routes.schemas.reminders import (
     InboxQuery,
     InboxSchema,
     MessageSchema,
-    PreferencesForm,
-    PreferencesSchema,
     ReminderPage,
     due_view,
     message_view,
     moment,
-    preferences_view,
     reminder_view,
 )
 from wallet_api.routes.subjects import own_id, reader
@@ -124,13 +127,10 @@ class NotificationPreferences(MethodView):
     @reminders.arguments(PreferencesForm, example=examples.PREFERENCES)
     @reminders.response(200, PreferencesSchema)
     def put(self, form: dict[str, Any], citizen: str) -> dict[str, Any]:
-        """Choose. Reminders never come outside 07:00-21:00 Vietnamese time."""
-        own, window = own_id(citizen), (form["from_hour"], form["to_hour"])
-        if window[0] >= window[1]:
-            fault = {"pointer": "/from_hour", "code": "window_empty", "message": ""}
-            raise Refusal("invalid_fields", 422, [fault])
-        chosen = Preferences(frozenset(form["opted_out"]), window, form["locale"])
-        services().reminding.preferences.save(own, chosen)
+        """Choose. Reminders never come outside 07:00-21:00 of the zone named, but for kinds called urgent."""
+        own, kept = own_id(citizen), services().reminding.preferences
+        chosen = preferences_of(form, kept.of(own))
+        kept.save(own, chosen)
         log_act(Action.REMINDER_SETTINGS_CHANGED, own)
         return preferences_view(chosen)
 
@@ -184,8 +184,8 @@ class Devices(MethodView):
 def _speak(own: str, locale: Locale) -> None:
     """Remind this person in the language their app is set to."""
     known = services().reminding.preferences.of(own)
-    if known.locale != locale:
-        services().reminding.preferences.save(own, replace(known, locale=locale))
+    if known.speaks != locale:
+        services().reminding.preferences.save(own, spoken(known, locale))
         log_act(Action.REMINDER_SETTINGS_CHANGED, own, reason="language_of_the_app")
 
 

@@ -27,6 +27,7 @@ OWNED: Final[dict[str, dict[str, tuple[str, ...]]]] = {
         "devices": ("citizen_id",),
         "due_items": ("_id",),
         "inbox": ("recipient_id",),
+        "push_days": ("_id",),
         "reminder_preferences": ("_id",),
         "reminders": ("citizen_id",),
     },

@@ -182,6 +182,7 @@ def _told(citizen: Citizen) -> Document:
         "sex": profile.sex,
         "phone": profile.phone,
         "province": profile.province,
+        "commune": profile.commune,
         "nationality": profile.nationality,
         "deceased_on": _text(citizen.deceased_on),
         "locked": citizen.locked,
@@ -200,6 +201,7 @@ def _citizen(citizen_id: str, found: Document, told: Document) -> Citizen:
         phone=told["phone"],
         province=told["province"],
         nationality=told["nationality"],
+        commune=told.get("commune"),
     )
     return Citizen(
         id=citizen_id,

@@ -147,6 +147,7 @@ class MongoOutbox:
                 "reminder_ids": list(push.reminder_ids),
                 "installations": None if push.installations is None else sorted(push.installations),
                 "alert": push.alert,
+                "urgent": push.urgent,
             }
             for push in pushes
         ]
@@ -181,6 +182,7 @@ def _push(found: Mapping[str, Any]) -> Push:
         tuple(found["reminder_ids"]),
         None if owed is None else frozenset(owed),
         bool(found.get("alert", False)),
+        bool(found.get("urgent", False)),
     )
 
 

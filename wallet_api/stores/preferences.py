@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
-from notifications.model import Preferences
+from notifications.model import VIETNAM_ZONE, Preferences
 from wallet_api.infra.crypto.envelope import CitizenCipher, Place
 from wallet_api.infra.mongo import Index, transaction
 from wallet_api.stores.reminding import RETENTION_CLASS, Document
@@ -30,9 +31,7 @@ class MongoPreferences:
         found = self._preferences.find_one({"_id": citizen_id})
         if found is None:
             return Preferences()
-        chosen = self._cipher.open_json(_place(citizen_id, found["revision"]), found["content"])
-        start, end = chosen["window"]
-        return Preferences(frozenset(chosen["opted_out"]), (start, end), chosen["locale"])
+        return _chosen(self._cipher.open_json(_place(citizen_id, found["revision"]), found["content"]))
 
     def save(self, citizen_id: str, preferences: Preferences) -> None:
         """Replace the choice."""
@@ -40,6 +39,11 @@ class MongoPreferences:
             "opted_out": sorted(preferences.opted_out),
             "window": list(preferences.window),
             "locale": preferences.locale,
+            "muted": sorted(list(pair) for pair in preferences.muted),
+            "zone": preferences.zone,
+            "a_week": dict(preferences.a_week),
+            "urgent": sorted(preferences.urgent),
+            "language": preferences.language,
         }
 
         def work(session: ClientSession) -> None:
@@ -50,6 +54,21 @@ class MongoPreferences:
             self._preferences.replace_one({"_id": citizen_id}, fresh, upsert=True, session=session)
 
         transaction(self._db, work)
+
+
+def _chosen(told: Mapping[str, Any]) -> Preferences:
+    """What was saved; of a choice saved before there was more to choose, the defaults for the rest."""
+    start, end = told["window"]
+    return Preferences(
+        opted_out=frozenset(told["opted_out"]),
+        window=(start, end),
+        locale=told["locale"],
+        muted=frozenset((topic, channel) for topic, channel in told.get("muted", ())),
+        zone=told.get("zone", VIETNAM_ZONE),
+        a_week=tuple(sorted(told.get("a_week", {}).items())),
+        urgent=frozenset(told.get("urgent", ())),
+        language=told.get("language", ""),
+    )
 
 
 def _place(citizen_id: str, revision: int) -> Place:

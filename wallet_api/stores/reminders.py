@@ -117,6 +117,12 @@ class MongoReminders:
         """All reminders about a citizen, in any state."""
         return [self._reminder(each) for each in self._reminders.find({"citizen_id": citizen_id})]
 
+    def of_recipient(self, recipient_id: str, day_from: date, day_to: date) -> list[Reminder]:
+        """Reminders for a person, in any state, to be sent on these days (both included)."""
+        days = {"$gte": day_from.isoformat(), "$lte": day_to.isoformat()}
+        found = self._reminders.find({"recipient_id": recipient_id, "send_on": days})
+        return [self._reminder(each) for each in found]
+
     def pushed_on(self, recipient_id: str, day: date) -> bool:
         """True if a reminder of this recipient with that send_on has left planned (and was not cancelled)."""
         asked = {"recipient_id": recipient_id, "send_on": day.isoformat()}
@@ -142,6 +148,7 @@ class MongoReminders:
         dose = _due_code(reminder.citizen_id, reminder.series_id, reminder.dose)
         sealed = {name: getattr(reminder, name) for name in _SEALED}
         sealed["recommended"] = reminder.recommended.isoformat()
+        sealed["session"] = reminder.session.isoformat() if reminder.session else None
         return {
             "_id": reminder.id,
             "citizen_id": reminder.citizen_id,
@@ -169,6 +176,7 @@ class MongoReminders:
             mark=found["mark"],
             reason=found["reason"],
             recommended=date.fromisoformat(content["recommended"]),
+            session=date.fromisoformat(content["session"]) if content.get("session") else None,
             **{name: content[name] for name in _SEALED},
         )
 

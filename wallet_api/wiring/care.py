@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from consent.predicate import COMPANIONS, Predicate, own_eyes
-from notifications.model import Care, CitizenFacts, DueItem, GivenDose
+from notifications.model import Care, CitizenFacts, DueItem, Exam, GivenDose
 from notifications.planning import Planning
 from notifications.ports import Reminders
 from notifications.reminders import Reminder, State
@@ -19,6 +19,7 @@ from wallet_api.identity.people import People
 from wallet_api.infra.clock import vn_day
 from wallet_api.records.model import Record
 from wallet_api.records.ports import Records, Unit
+from wallet_api.records.told import is_told
 from wallet_api.wiring.care_signs import told_by
 
 _CVX = "http://hl7.org/fhir/sid/cvx"
@@ -49,7 +50,9 @@ class BookCare:
             found = self._people.facts(citizen_id)
         except CitizenUnknown:
             return None
-        return CitizenFacts(citizen_id, found.born, found.sex, found.province, found.deceased)
+        return CitizenFacts(
+            citizen_id, found.born, found.sex, found.province, found.deceased, commune=found.commune
+        )
 
     def care(self, citizen_id: str, unit: Unit = None) -> Sequence[Care]:
         """Doses, visits, set days and signs of conditions, as the newest versions of the records say."""
@@ -139,16 +142,22 @@ def care_of(record: Record) -> Iterator[Care]:
     if resource.get("status") in _VOID:
         return
     yield from told_by(record)
-    if record.self_reported or record.category != "immunization":
+    said = record.self_reported
+    if said and not is_told(resource):
         return  # what somebody says of themselves is shown, and settles nothing that a facility must do
+    # A dose known only by month or year counts from its last possible day: a reminder may then come late,
+    # never early.
+    on = record.occurred_on.last_day
+    hidden = bool(record.hidden_from & COMPANIONS)
+    if said and record.category == "checkup":
+        yield Exam("periodic", on, record.id, hidden, told=True)
+    if record.category != "immunization":
+        return
     codes = [(one.get("system", ""), one.get("code", "")) for one in _codings(resource)]
     vaccine = vaccine_for(codes)
     if vaccine is not None:
         cvx = next((code for system, code in codes if system == _CVX), None)
-        # A dose known only by month or year counts from its last possible day: a reminder may then come late,
-        # never early.
-        on = record.occurred_on.last_day
-        yield GivenDose(vaccine, cvx, on, record.id, bool(record.hidden_from & COMPANIONS))
+        yield GivenDose(vaccine, cvx, on, record.id, hidden, said)
 
 
 def _codings(resource: Any) -> list[dict[str, str]]:

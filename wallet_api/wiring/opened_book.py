@@ -101,5 +101,8 @@ class OpenedTeller:
 
 def push_at(recipient_id: str, chosen: Preferences, now: datetime) -> datetime:
     """Now, if the person may be disturbed now; else when the window opens again."""
-    start, end = window_of(vn_day(now), chosen.window)
-    return now if start <= now < end else when_to_send(vn_day(now), chosen.window, recipient_id, now)
+    today = now.astimezone(chosen.where).date()
+    start, end = window_of(today, chosen.window, chosen.where)
+    if start <= now < end:
+        return now
+    return when_to_send(today, chosen.window, recipient_id, now, chosen.where)

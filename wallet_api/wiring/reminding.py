@@ -21,6 +21,7 @@ from notifications.ports import Brakes
 from notifications.programmes import load_programmes
 from notifications.reading import Reading
 from notifications.reminders import Keys
+from notifications.snoozes import Snoozing
 from notifications.templates import load_texts
 from wallet_api.context import Reminding
 from wallet_api.identity.model import Account, Citizen, IdentifierKind, IdentifierOwner
@@ -31,6 +32,7 @@ from wallet_api.infra.crypto.envelope import CitizenCipher
 from wallet_api.infra.ids import new_id
 from wallet_api.infra.logs import say, say_error
 from wallet_api.infra.mongo import Db
+from wallet_api.rights.calendar import VIETNAM
 from wallet_api.settings import Settings
 from wallet_api.stores.brakes import MongoBrakes
 from wallet_api.stores.devices import MongoDevices
@@ -38,11 +40,14 @@ from wallet_api.stores.due_items import MongoDueItems
 from wallet_api.stores.inbox import MongoInbox
 from wallet_api.stores.outbox import MongoOutbox
 from wallet_api.stores.preferences import MongoPreferences
+from wallet_api.stores.push_days import MongoPushDays
 from wallet_api.stores.records import MongoRecords
 from wallet_api.stores.reminders import MongoReminders
 from wallet_api.stores.reminding import MongoUnits
 from wallet_api.stores.restrictions import MongoRestrictions
+from wallet_api.stores.session_days import MongoSessionBook
 from wallet_api.wiring.care import BookCare, FamilyRecipients, UnrestrictedRecipients
+from wallet_api.wiring.sessions import CachedSessions
 
 
 def build_reminding(
@@ -69,8 +74,9 @@ def build_reminding(
         preferences=preferences,
         in_unit=MongoUnits(db),
     )
-    write = DispatchPorts(inbox=inbox, outbox=outbox, devices=devices)
-    planning = Planning(read, load_programmes(), keys, now)
+    write = DispatchPorts(inbox=inbox, outbox=outbox, devices=devices, days=MongoPushDays(db))
+    sessions = MongoSessionBook(db)
+    planning = Planning(read, load_programmes(), keys, now, CachedSessions(sessions, now))
     dispatch = Dispatch(
         planning,
         read,
@@ -80,6 +86,7 @@ def build_reminding(
         keys=keys,
         new_id=new_id,
         now=now,
+        closed=VIETNAM.is_holiday,
     )
     devices.after = dispatch.revive
     return Reminding(
@@ -93,6 +100,10 @@ def build_reminding(
         inbox=inbox,
         devices=devices,
         preferences=preferences,
+        keys=keys,
+        programmes=load_programmes(),
+        snoozing=Snoozing(reminders, MongoUnits(db), keys),
+        sessions=sessions,
         figures=lambda: {"reminders": reminders.figures(), **outbox.figures()},
         wake=lambda day: _wake(settings, day),
     )

@@ -56,7 +56,24 @@ SHARE: Final[Example] = {
 HEALTH_CARD: Final[Example] = {"kind": "immunization"}
 EXPORT: Final[Example] = {"format": "pdf"}
 MANIFEST: Final[Example] = {"recipient": "BS. Ví Dụ, Phòng khám Ví Dụ", "passcode": "khong-de-doan"}
-PREFERENCES: Final[Example] = {"opted_out": [], "from_hour": 8, "to_hour": 20, "locale": "vi"}
+PREFERENCES: Final[Example] = {
+    "opted_out": [],
+    "muted": [{"topic": "checkup", "channel": "push"}],
+    "from_hour": 8,
+    "to_hour": 20,
+    "time_zone": "Asia/Ho_Chi_Minh",
+    "weekly_limits": [{"topic": "vaccination", "days": 2}],
+    "urgent": [],
+    "locale": "vi",
+}
+SNOOZE: Final[Example] = {"until": "2026-12-01"}
+ALREADY_GIVEN: Final[Example] = {"given_on": "2026-11-01", "where": "Phòng tiêm chủng tư nhân"}
+SESSION_DAYS: Final[Example] = {
+    "periods": [
+        {"valid_from": "2026-12-01", "valid_to": "2027-06-30", "days": ["2026-12-31"], "monthly": [5, 20]}
+    ]
+}
+COMMUNE: Final[Example] = {"commune": "00004"}
 DEVICE: Final[Example] = {
     "platform": "android",
     "address_kind": "fid",

@@ -7,7 +7,7 @@ from typing import Any
 
 from marshmallow import fields, validate
 
-from notifications.model import ACCESS_TOPIC, DueItem, Preferences, Status, Verdict
+from notifications.model import ACCESS_TOPIC, DueItem, Status, Verdict
 from notifications.outgoing import Message
 from notifications.programmes import load_programmes
 from notifications.reminders import Reminder, State
@@ -18,7 +18,6 @@ from wallet_api.routes.schemas.base import (
     PageQuery,
     ReplySchema,
     StrictSchema,
-    Whole,
     page_of,
 )
 
@@ -47,6 +46,7 @@ class DueItemSchema(ReplySchema):
     earliest = Day(allow_none=True)
     recommended = Day(allow_none=True)
     overdue = Day(allow_none=True)
+    session = Day(allow_none=True, metadata={"description": "the commune's session it can be had on"})
     rule = fields.String()
     evidence = fields.List(fields.Nested(EvidenceSchema))
     sources = fields.List(fields.String())
@@ -111,24 +111,6 @@ class DeviceSchema(ReplySchema):
     last_seen = Instant()
 
 
-class PreferencesForm(StrictSchema):
-    """When, in which language and about what a person wants to be reminded."""
-
-    opted_out = fields.List(Code(TOPICS), load_default=list, validate=validate.Length(max=50))
-    from_hour = Whole(7, 20, load_default=7)
-    to_hour = Whole(8, 21, load_default=21)
-    locale = Code(LANGUAGES, load_default="vi")
-
-
-class PreferencesSchema(ReplySchema):
-    """What a person chose."""
-
-    opted_out = fields.List(fields.String())
-    from_hour = fields.Integer()
-    to_hour = fields.Integer()
-    locale = fields.String()
-
-
 def due_view(item: DueItem, title: str) -> dict[str, Any]:
     """A due item ready to be written."""
     return {
@@ -140,6 +122,7 @@ def due_view(item: DueItem, title: str) -> dict[str, Any]:
         "earliest": item.earliest,
         "recommended": item.recommended,
         "overdue": item.overdue,
+        "session": item.session,
         "rule": item.because.rule,
         "evidence": [
             {
@@ -165,17 +148,6 @@ def message_view(found: Message) -> dict[str, Any]:
     """A message ready to be written."""
     names = ("id", "topic", "title", "body", "created_at", "read_at")
     return {name: getattr(found, name) for name in names} | {"about": found.subject_id}
-
-
-def preferences_view(found: Preferences) -> dict[str, Any]:
-    """Preferences ready to be written."""
-    first, last = found.window
-    return {
-        "opted_out": sorted(found.opted_out),
-        "from_hour": first,
-        "to_hour": last,
-        "locale": found.locale,
-    }
 
 
 def moment(text: str) -> datetime:
