@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from notifications.days import vn_day
@@ -29,7 +29,9 @@ from notifications.reminders import (
     offset_now,
     reminders_for,
 )
+from notifications.rules import Stamp, stamp_of
 from notifications.schedule import Programme
+from notifications.turns import held_until, next_turn
 
 _UNSENT = frozenset({State.PLANNED, State.QUEUED, State.DEFERRED})
 _TOO_MANY = 20
@@ -49,11 +51,15 @@ class PlanningPorts:
 
 @dataclass(frozen=True, slots=True)
 class Forecasts:
-    """A person's plan as it is, and as it looks to who acts for them and does not know what was hidden."""
+    """A person's plan as it is, and as it looks to who acts for them and does not know what was hidden.
+
+    `turns_on`: the next day on which a programme that concerns this person begins or ends.
+    """
 
     citizen_id: str
     own: tuple[DueItem, ...]
     companions: tuple[DueItem, ...]
+    turns_on: date | None = None
 
     @property
     def same(self) -> bool:
@@ -79,6 +85,18 @@ class Planning:
         self._by_id = {programme.id: programme for programme in self._programmes}
         self._keys = keys
         self._now = now
+        self._stamp = stamp_of(self._programmes, date.min)
+        self.rules = self._stamp.rules
+        """The version of the rules this process plans by."""
+
+    @property
+    def programmes(self) -> Mapping[str, Programme]:
+        """What is planned by, by id."""
+        return self._by_id
+
+    def stamp(self, day: date) -> Stamp:
+        """What a plan of this day is stored with."""
+        return replace(self._stamp, on=day)
 
     def forecast(
         self, citizen_id: str, today: date | None = None, unit: Unit | None = None
@@ -95,11 +113,13 @@ class Planning:
         care = self._ports.care.care(citizen_id, unit)
         if facts is None:
             return Forecasts(citizen_id, (), ())
-        truly = self.forecast_over(facts, care, today)
+        day = today or vn_day(self._now())
+        truly = self.forecast_over(facts, care, day)
+        turns_on = next_turn(facts, care, self._programmes, day)
         known = [each for each in care if not each.hidden]
         if len(known) == len(care):
-            return Forecasts(citizen_id, truly, truly)
-        return Forecasts(citizen_id, truly, self.forecast_over(facts, known, today))
+            return Forecasts(citizen_id, truly, truly, turns_on)
+        return Forecasts(citizen_id, truly, self.forecast_over(facts, known, day), turns_on)
 
     def forecast_over(
         self, facts: CitizenFacts, care: Sequence[Care], today: date | None = None
@@ -123,12 +143,31 @@ class Planning:
         if unit is None:
             self._ports.due.replace(citizen_id, (), today)
         plans = self.forecasts(citizen_id, today, unit)
-        known = self._ports.reminders.of_citizen(citizen_id)
-        self._cancel_stale(known, plans, today, unit)
-        owed = any(self._owed(citizen_id, item, today, spent) for item, spent in _unspent(plans, known))
-        review_on = today if owed else next_review(plans.either, today, self._by_id)
-        self._ports.due.replace(citizen_id, plans.own, review_on, unit)
+        owed = self._settle(citizen_id, plans, today, unit)
+        review_on = today if owed else self._next_look(plans, today)
+        self._ports.due.replace(citizen_id, plans.own, review_on, unit, self.stamp(today))
         return plans.own
+
+    def rebuild(self, citizen_id: str, today: date, let_in: date) -> bool:
+        """Plan a citizen anew because the rules changed; False if that was done by these rules already.
+
+        What they are owed by the new rules alone is planned on `let_in`, so that a nation's new reminders
+        do not come on one morning; it goes along earlier with a push that is due anyway.
+        """
+
+        def work(unit: Unit | None) -> bool:
+            row = self._ports.due.row(citizen_id, unit)
+            if row is None or (row.stamp is not None and row.stamp.rules == self.rules):
+                return False
+            plans = self.forecasts(citizen_id, today, unit)
+            owed = self._settle(citizen_id, plans, today, unit)
+            was_due = row.review_on is not None and row.review_on <= today
+            days = (today if was_due else None, let_in if owed else None, self._next_look(plans, today))
+            review_on = min((day for day in days if day is not None), default=None)
+            self._ports.due.replace(citizen_id, plans.own, review_on, unit, self.stamp(today))
+            return True
+
+        return self._ports.in_unit(work)
 
     def review(self, citizen_id: str, day: date) -> int:
         """Plan the reminders this citizen is owed on `day` and set the next review; how many were planned.
@@ -141,8 +180,8 @@ class Planning:
             plans = self.forecasts(citizen_id, day, unit)
             told = self._told(plans.either, citizen_id)
             planned = sum(self._plan_for(citizen_id, who, plans.known_to(who), day, unit) for who in told)
-            review_on = next_review(plans.either, day, self._by_id)
-            self._ports.due.replace(citizen_id, plans.own, review_on, unit)
+            review_on = self._next_look(plans, day)
+            self._ports.due.replace(citizen_id, plans.own, review_on, unit, self.stamp(day))
             return planned
 
         return self._ports.in_unit(work)
@@ -171,13 +210,29 @@ class Planning:
                         raise
             seen.update(fresh)
 
+    def _settle(self, citizen_id: str, plans: Forecasts, today: date, unit: Unit | None) -> bool:
+        """Cancel what has lost its reason; whether a reminder is owed today that was never planned."""
+        known = self._ports.reminders.of_citizen(citizen_id)
+        self._cancel_stale(known, plans, today, unit)
+        return any(self._owed(citizen_id, item, today, spent) for item, spent in _unspent(plans, known))
+
+    def _next_look(self, plans: Forecasts, after: date) -> date | None:
+        """The next day on which an offset is reached, a late dose let in, or a programme begins or ends."""
+        held = (self._held(plans.citizen_id, item, after) for item in plans.either)
+        days = (next_review(plans.either, after, self._by_id), plans.turns_on, *held)
+        return min((day for day in days if day is not None), default=None)
+
+    def _held(self, citizen_id: str, item: DueItem, today: date) -> date | None:
+        return held_until(citizen_id, item, self._by_id[item.programme_id], today)
+
     def _told(self, items: Sequence[DueItem], citizen_id: str) -> Sequence[str]:
         return self._ports.recipients.who_is_reminded(citizen_id) if any(i.remindable for i in items) else ()
 
     def _plan_for(
         self, citizen_id: str, who: str, items: Sequence[DueItem], day: date, unit: Unit | None
     ) -> int:
-        wanted = reminders_for(items, day, self._by_id, self._ports.preferences.of(who))
+        let_in = [item for item in items if self._held(citizen_id, item, day) is None]
+        wanted = reminders_for(let_in, day, self._by_id, self._ports.preferences.of(who))
         count = 0
         for item, offset in wanted:
             copy = copy_of(self._keys, citizen_id, who, item, offset, day)
@@ -198,7 +253,7 @@ class Planning:
 
     def _owed(self, citizen_id: str, item: DueItem, today: date, spent: set[str]) -> bool:
         offset = offset_now(item, today, self._by_id[item.programme_id].offsets)
-        if offset is None:
+        if offset is None or self._held(citizen_id, item, today) is not None:
             return False
         key = self._keys.reminder(citizen_id, item.programme_id, item.series_id, item.dose, offset.kind)
         return key not in spent
