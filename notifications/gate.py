@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import date
 
+from notifications.forecasts import Forecasts
 from notifications.model import Status
-from notifications.planning import Forecasts, Planning
+from notifications.planning import Planning
 from notifications.ports import PreferenceStore, Recipients
 from notifications.reminders import Reminder
 

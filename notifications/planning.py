@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from notifications.days import vn_day
+from notifications.forecasts import Forecasts, unspent
 from notifications.model import Care, CitizenFacts, DueItem, Status
 from notifications.planner import plan
 from notifications.ports import (
     CareHistory,
     DueItems,
+    DueRow,
     InUnit,
     Now,
     PreferenceStore,
@@ -29,7 +31,7 @@ from notifications.reminders import (
     offset_now,
     reminders_for,
 )
-from notifications.rules import Stamp, stamp_of
+from notifications.rules import Hold, Stamp, stamp_of
 from notifications.schedule import Programme
 from notifications.turns import held_until, next_turn
 
@@ -47,33 +49,6 @@ class PlanningPorts:
     recipients: Recipients
     preferences: PreferenceStore
     in_unit: InUnit
-
-
-@dataclass(frozen=True, slots=True)
-class Forecasts:
-    """A person's plan as it is, and as it looks to who acts for them and does not know what was hidden.
-
-    `turns_on`: the next day on which a programme that concerns this person begins or ends.
-    """
-
-    citizen_id: str
-    own: tuple[DueItem, ...]
-    companions: tuple[DueItem, ...]
-    turns_on: date | None = None
-
-    @property
-    def same(self) -> bool:
-        """Whether nothing that is hidden makes a difference."""
-        return self.own is self.companions
-
-    @property
-    def either(self) -> tuple[DueItem, ...]:
-        """Every item of one or the other."""
-        return self.own if self.same else self.own + self.companions
-
-    def known_to(self, recipient_id: str) -> tuple[DueItem, ...]:
-        """The plan somebody is reminded by."""
-        return self.own if recipient_id == self.citizen_id else self.companions
 
 
 class Planning:
@@ -94,9 +69,9 @@ class Planning:
         """What is planned by, by id."""
         return self._by_id
 
-    def stamp(self, day: date) -> Stamp:
+    def stamp(self, day: date, hold: Hold | None = None) -> Stamp:
         """What a plan of this day is stored with."""
-        return replace(self._stamp, on=day)
+        return replace(self._stamp, on=day, hold=hold)
 
     def forecast(
         self, citizen_id: str, today: date | None = None, unit: Unit | None = None
@@ -151,8 +126,8 @@ class Planning:
     def rebuild(self, citizen_id: str, today: date, let_in: date) -> bool:
         """Plan a citizen anew because the rules changed; False if that was done by these rules already.
 
-        What they are owed by the new rules alone is planned on `let_in`, so that a nation's new reminders
-        do not come on one morning; it goes along earlier with a push that is due anyway.
+        What they are owed by the new rules alone is held until `let_in`, so that a nation's new reminders
+        do not come on one morning. An event of their own ends the hold.
         """
 
         def work(unit: Unit | None) -> bool:
@@ -162,9 +137,9 @@ class Planning:
             plans = self.forecasts(citizen_id, today, unit)
             owed = self._settle(citizen_id, plans, today, unit)
             was_due = row.review_on is not None and row.review_on <= today
-            days = (today if was_due else None, let_in if owed else None, self._next_look(plans, today))
-            review_on = min((day for day in days if day is not None), default=None)
-            self._ports.due.replace(citizen_id, plans.own, review_on, unit, self.stamp(today))
+            hold = self._hold(plans, today, let_in) if owed and not was_due else None
+            review_on = today if was_due or (owed and hold is None) else self._next_look(plans, today, hold)
+            self._ports.due.replace(citizen_id, plans.own, review_on, unit, self.stamp(today, hold))
             return True
 
         return self._ports.in_unit(work)
@@ -177,11 +152,15 @@ class Planning:
         """
 
         def work(unit: Unit | None) -> int:
+            hold = _hold_of(self._ports.due.row(citizen_id, unit), day)
             plans = self.forecasts(citizen_id, day, unit)
             told = self._told(plans.either, citizen_id)
-            planned = sum(self._plan_for(citizen_id, who, plans.known_to(who), day, unit) for who in told)
-            review_on = self._next_look(plans, day)
-            self._ports.due.replace(citizen_id, plans.own, review_on, unit, self.stamp(day))
+            planned = sum(
+                self._plan_for(citizen_id, who, self._let_in(plans, who, day, hold), day, unit)
+                for who in told
+            )
+            review_on = self._next_look(plans, day, hold)
+            self._ports.due.replace(citizen_id, plans.own, review_on, unit, self.stamp(day, hold))
             return planned
 
         return self._ports.in_unit(work)
@@ -214,13 +193,24 @@ class Planning:
         """Cancel what has lost its reason; whether a reminder is owed today that was never planned."""
         known = self._ports.reminders.of_citizen(citizen_id)
         self._cancel_stale(known, plans, today, unit)
-        return any(self._owed(citizen_id, item, today, spent) for item, spent in _unspent(plans, known))
+        return any(self._owed(citizen_id, item, today, spent) for item, spent in unspent(plans, known))
 
-    def _next_look(self, plans: Forecasts, after: date) -> date | None:
+    def _next_look(self, plans: Forecasts, after: date, hold: Hold | None = None) -> date | None:
         """The next day on which an offset is reached, a late dose let in, or a programme begins or ends."""
         held = (self._held(plans.citizen_id, item, after) for item in plans.either)
-        days = (next_review(plans.either, after, self._by_id), plans.turns_on, *held)
+        until = None if hold is None else hold.until
+        days = (next_review(plans.either, after, self._by_id), plans.turns_on, until, *held)
         return min((day for day in days if day is not None), default=None)
+
+    def _let_in(self, plans: Forecasts, who: str, day: date, hold: Hold | None) -> list[DueItem]:
+        held = frozenset() if hold is None else hold.items
+        mine = (item for item in plans.known_to(who) if item.identity not in held)
+        return [item for item in mine if self._held(plans.citizen_id, item, day) is None]
+
+    def _hold(self, plans: Forecasts, today: date, let_in: date) -> Hold | None:
+        """All that is owed and was not due yesterday: it came with the rules."""
+        owed = (item for item in plans.either if self._owed(plans.citizen_id, item, today, set()))
+        return Hold(let_in, frozenset(item.identity for item in owed)) if let_in > today else None
 
     def _held(self, citizen_id: str, item: DueItem, today: date) -> date | None:
         return held_until(citizen_id, item, self._by_id[item.programme_id], today)
@@ -231,8 +221,7 @@ class Planning:
     def _plan_for(
         self, citizen_id: str, who: str, items: Sequence[DueItem], day: date, unit: Unit | None
     ) -> int:
-        let_in = [item for item in items if self._held(citizen_id, item, day) is None]
-        wanted = reminders_for(let_in, day, self._by_id, self._ports.preferences.of(who))
+        wanted = reminders_for(items, day, self._by_id, self._ports.preferences.of(who))
         count = 0
         for item, offset in wanted:
             copy = copy_of(self._keys, citizen_id, who, item, offset, day)
@@ -284,14 +273,7 @@ class Planning:
         return None if reached else "moved"
 
 
-def _unspent(plans: Forecasts, known: Sequence[Reminder]) -> Iterator[tuple[DueItem, set[str]]]:
-    """Each item with the reminders of it that are spent: a plan two people share counts for both alike."""
-    live = [each for each in known if each.state is not State.CANCELLED]
-    if plans.same:
-        every = {each.key for each in live}
-        yield from ((item, every) for item in plans.own)
-        return
-    mine = {each.key for each in live if each.recipient_id == plans.citizen_id}
-    others = {each.key for each in live if each.recipient_id != plans.citizen_id}
-    yield from ((item, mine | others) for item in plans.own)
-    yield from ((item, others) for item in plans.companions)
+def _hold_of(row: DueRow | None, day: date) -> Hold | None:
+    """What is still held on `day`."""
+    hold = None if row is None or row.stamp is None else row.stamp.hold
+    return hold if hold is not None and hold.until > day else None

@@ -22,6 +22,14 @@ _WORDS: Final = frozenset({"title"})
 
 
 @dataclass(frozen=True, slots=True)
+class Hold:
+    """Items (programme, series, dose) that nobody is reminded of before `until`: other rules brought them."""
+
+    until: date
+    items: frozenset[tuple[str, str, int]]
+
+
+@dataclass(frozen=True, slots=True)
 class Stamp:
     """How a stored plan came about: the rules, the Vietnamese day, and the offsets of each programme then.
 
@@ -31,6 +39,7 @@ class Stamp:
     rules: str
     on: date
     offsets: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    hold: Hold | None = None
 
 
 def version_of(programme: Programme) -> str:

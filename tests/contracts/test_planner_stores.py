@@ -19,7 +19,7 @@ from notifications.memory_walks import MemoryRebuilds, MemoryWalks
 from notifications.ports import DueItems, DueRow
 from notifications.rebuilds import Preview, Rebuild, Rebuilds
 from notifications.reminders import shard_of
-from notifications.rules import Stamp
+from notifications.rules import Hold, Stamp
 from notifications.walks import Walks
 from tests.contracts.ground import NOW, Ground
 from tests.contracts.notifications_builders import make_item
@@ -76,6 +76,9 @@ def test_a_plan_is_kept_with_its_stamp(kept: Kept) -> None:
     items = (make_item(), make_item(dose=2))
     kept.due.replace("child", items, DAY, stamp=STAMP)
     assert kept.due.row("child") == DueRow("child", items, DAY, STAMP)
+    held = replace(STAMP, hold=Hold(DAY + timedelta(days=5), frozenset({items[0].identity})))
+    kept.due.replace("child", items, DAY, stamp=held)
+    assert kept.due.row("child") == DueRow("child", items, DAY, held)
     kept.due.replace("child", (), None)
     assert kept.due.row("child") == DueRow("child", (), None, None)
     assert kept.due.row("nobody") is None

@@ -15,7 +15,7 @@ from pymongo.database import Database
 from notifications.model import DueItem
 from notifications.ports import DueRow, Unit
 from notifications.reminders import shard_of
-from notifications.rules import Stamp
+from notifications.rules import Hold, Stamp
 from wallet_api.infra.crypto.envelope import CitizenCipher, Place
 from wallet_api.infra.crypto.errors import CryptoError
 from wallet_api.infra.mongo import Index
@@ -84,7 +84,9 @@ class MongoDueItems:
         except (CryptoError, KeyError, ValueError, TypeError):  # damaged: whoever looks plans it anew
             return DueRow(found["_id"], None, review_on)
         rules, on = found.get("rules"), found.get("planned_on")
-        stamp = Stamp(rules, date.fromisoformat(on), content.get("offsets", {})) if rules and on else None
+        if not rules or not on:
+            return DueRow(found["_id"], items, review_on)
+        stamp = Stamp(rules, date.fromisoformat(on), content["offsets"], _hold(content["hold"]))
         return DueRow(found["_id"], items, review_on, stamp)
 
     def _document(
@@ -95,8 +97,11 @@ class MongoDueItems:
         revision: int,
         stamp: Stamp | None = None,
     ) -> Document:
-        offsets = {} if stamp is None else {name: dict(days) for name, days in stamp.offsets.items()}
-        content = {"items": [item.to_plain() for item in items], "offsets": offsets}
+        content: Document = {"items": [item.to_plain() for item in items]}
+        if stamp is not None:
+            content["offsets"] = {name: dict(days) for name, days in stamp.offsets.items()}
+            hold = stamp.hold
+            content["hold"] = None if hold is None else [hold.until.isoformat(), sorted(hold.items)]
         return {
             "_id": citizen_id,
             "shard": shard_of(citizen_id),
@@ -106,6 +111,12 @@ class MongoDueItems:
             "planned_on": stamp.on.isoformat() if stamp else None,
             "items": self._cipher.seal_json(_place(citizen_id, revision), content),
         }
+
+
+def _hold(found: list[Any] | None) -> Hold | None:
+    if found is None:
+        return None
+    return Hold(date.fromisoformat(found[0]), frozenset((each[0], each[1], each[2]) for each in found[1]))
 
 
 def _place(citizen_id: str, revision: int) -> Place:
