@@ -99,6 +99,11 @@ class Rebuilding:
         """Stop a rebuild. Raises RebuildNotFound, RebuildStepRefused, StaleRebuild."""
         return self._save(self.get(rebuild_id).cancelled(by, self._now()))
 
+    def passed(self, rebuild: Rebuild, shards: Collection[int]) -> bool:
+        """Whether all plans of these shards are made anew."""
+        done = {each.shard for each in self._walks.of(rebuild.walk) if each.done}
+        return not (set(shards) & set(rebuild.shards)) - done
+
     def progress(self, rebuild: Rebuild) -> Progress:
         """How far it is now, in the walk it is at or ended with."""
         planning = rebuild.from_day is not None

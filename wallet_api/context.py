@@ -20,6 +20,8 @@ from notifications.dispatch import Dispatch
 from notifications.planning import Planning
 from notifications.ports import Devices, Inbox, Outbox, PreferenceStore, Reminders
 from notifications.reading import Reading
+from notifications.rebuilding import Rebuilding
+from notifications.reevaluation import Reevaluation
 from wallet_api.audit.log import AccessLog
 from wallet_api.audit.model import Action, ActorKind, AuditEvent
 from wallet_api.breaches.register import BreachRegister
@@ -67,6 +69,22 @@ class Book:
 
 
 @dataclass(frozen=True)
+class Upkeep:
+    """Keeping the stored plans true: after a change of rules, and every night."""
+
+    rebuilding: Rebuilding
+    nightly: Reevaluation
+
+    def figures(self) -> dict[str, int]:
+        """What last night's check found, by what it is; nothing before the first night."""
+        night = self.nightly.last()
+        if night is None:
+            return {}
+        names = ("checked", "drift", "stale", "failed")
+        return {name: getattr(night, name) for name in names}
+
+
+@dataclass(frozen=True)
 class Reminding:
     """Reminders: what is due, what goes out, what was read."""
 
@@ -82,6 +100,7 @@ class Reminding:
     preferences: PreferenceStore
     figures: Callable[[], dict[str, dict[str, int]]]
     wake: Callable[[date], None]
+    upkeep: Upkeep
 
 
 @dataclass(frozen=True)

@@ -158,6 +158,11 @@ STATUS: dict[type[Exception], int] = {
     IdempotencyRunning: 409,
     notifications.MessageNotFound: 404,
     notifications.BadDevice: 422,
+    notifications.RebuildNotFound: 404,
+    notifications.RebuildStepRefused: 409,
+    notifications.RebuildRunning: 409,
+    notifications.StaleRebuild: 412,
+    notifications.SecondPersonMissing: 409,
 }
 _EDGE_CODES = frozenset({"insufficient_scope", "role_missing", "practitioner_needed"})
 _HTTP_CODES = {

@@ -38,6 +38,7 @@ NOT_THINGS = {
     "version_id",
     "purpose",
     "breach_id",
+    "rebuild_id",
     "death_id",
     "heir_id",
     "emergency_id",

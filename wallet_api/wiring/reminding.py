@@ -43,6 +43,7 @@ from wallet_api.stores.reminders import MongoReminders
 from wallet_api.stores.reminding import MongoUnits
 from wallet_api.stores.restrictions import MongoRestrictions
 from wallet_api.wiring.care import BookCare, FamilyRecipients, UnrestrictedRecipients
+from wallet_api.wiring.upkeep import build_upkeep
 
 
 def build_reminding(
@@ -95,6 +96,7 @@ def build_reminding(
         preferences=preferences,
         figures=lambda: {"reminders": reminders.figures(), **outbox.figures()},
         wake=lambda day: _wake(settings, day),
+        upkeep=build_upkeep(db, planning, read.due, reminders, now),
     )
 
 
