@@ -42,7 +42,7 @@ class RebuildDecisionForm(StrictSchema):
     decision = Code(("approve", "cancel"), required=True)
 
 
-class RangeSchema(ReplySchema):
+class RebuildRangeSchema(ReplySchema):
     """An estimate for all shards with its 95 % range."""
 
     low = fields.Integer(allow_none=True, metadata=_HIDDEN)
@@ -50,7 +50,7 @@ class RangeSchema(ReplySchema):
     high = fields.Integer(allow_none=True, metadata=_HIDDEN)
 
 
-class EffectSchema(ReplySchema):
+class RebuildEffectSchema(ReplySchema):
     """What changes in one series, in the shards that were counted."""
 
     programme_id = fields.String()
@@ -60,15 +60,15 @@ class EffectSchema(ReplySchema):
     move = fields.Integer(allow_none=True, metadata=_HIDDEN)
 
 
-class PreviewSchema(ReplySchema):
+class RebuildPreviewSchema(ReplySchema):
     """What the rules would change: reminders that appear, vanish, or move to another day."""
 
     plans = fields.Integer(metadata={"description": "plans that were looked at"})
     failed = fields.Integer(metadata={"description": "of them, those that could not be judged"})
-    appear = fields.Nested(RangeSchema)
-    vanish = fields.Nested(RangeSchema)
-    move = fields.Nested(RangeSchema)
-    series = fields.List(fields.Nested(EffectSchema))
+    appear = fields.Nested(RebuildRangeSchema)
+    vanish = fields.Nested(RebuildRangeSchema)
+    move = fields.Nested(RebuildRangeSchema)
+    series = fields.List(fields.Nested(RebuildEffectSchema))
 
 
 class RebuildProgressSchema(ReplySchema):
@@ -96,7 +96,7 @@ class RebuildSchema(ReplySchema):
     let_in_from = Day(allow_none=True)
     let_in_days = fields.Integer(metadata={"description": "days over which late reminders come"})
     progress = fields.Nested(RebuildProgressSchema)
-    preview = fields.Nested(PreviewSchema, allow_none=True)
+    preview = fields.Nested(RebuildPreviewSchema, allow_none=True)
 
 
 RebuildPage = page_of(RebuildSchema, "RebuildPage", "Rebuilds, the last first.")
