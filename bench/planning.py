@@ -163,10 +163,10 @@ def _median(people: Sequence[Citizen]) -> float:
     took = []
     for each in people:
         _planned(*each)
-        began = time.perf_counter()
+        began = time.process_time_ns()
         _planned(*each)
-        took.append(time.perf_counter() - began)
-    return statistics.median(took) * 1e6
+        took.append(time.process_time_ns() - began)
+    return statistics.median(took) / 1000
 
 
 @contextmanager
