@@ -86,7 +86,8 @@ class Walker:
                 counts[FAILED] += 1
                 if counts[FAILED] == _TOO_MANY:
                     raise
-        after, done = (rows[-1].citizen_id if rows else cursor.after), len(rows) < page
+        done = len(rows) < page
+        after = "" if done else rows[-1].citizen_id  # what is over need not name the last one any more
         if not self._walks.advance(cursor, after, counts, done=done):
             return None
         total = Counter(cursor.counts) + counts
