@@ -1,4 +1,4 @@
-"""The worker takes rebuilds and the night's check on, a little with each beat, and tells what a night found."""
+"""The worker takes rebuilds and the night's check on with each beat, and tells what a night found."""
 
 from __future__ import annotations
 
