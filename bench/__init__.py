@@ -13,8 +13,10 @@ PIPELINE = "BENCH_PIPELINE"
 
 @dataclass(frozen=True)
 class Options:
-    """What a bench may be told: how long the sustained load goes on, and the data folders to compare."""
+    """What a bench may be told: how long the sustained load goes on, the data folders to compare, and how
+    many citizens a nation has."""
 
     minutes: float = 1.0
     small: Path | None = None
     large: Path | None = None
+    citizens: int = 1_000_000

@@ -12,8 +12,10 @@ from bench import (
     audit,
     book,
     decide,
+    due_today,
     everything,
     intake,
+    planning,
     predicate,
     read_path,
     scale,
@@ -35,6 +37,9 @@ BENCHES: dict[str, Callable[[Options], Iterator[Figure]]] = {
     "worker": worker.figures,
     "sustained": sustained.figures,
     "scale": scale.figures,
+    "plan_compute": planning.compute_figures,
+    "replan_one": planning.replan_figures,
+    "due_today": due_today.figures,
 }
 
 
@@ -45,8 +50,11 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--minutes", type=float, default=1.0, help="how long `sustained` goes on (1)")
     parser.add_argument("--small", type=Path, help="data folder of the small database of `scale`")
     parser.add_argument("--large", type=Path, help="data folder of the large database of `scale`")
+    parser.add_argument(
+        "--citizens", type=int, default=1_000_000, help="people of `plan_compute` and `due_today` (1000000)"
+    )
     asked = parser.parse_args(argv)
-    options = Options(asked.minutes, asked.small, asked.large)
+    options = Options(asked.minutes, asked.small, asked.large, asked.citizens)
     missed = 0
     for name in asked.names or BENCHES:
         for figure in BENCHES[name](options):

@@ -75,3 +75,33 @@ class SnoozeRefused(NotificationError):
     def __init__(self, why: str) -> None:
         super().__init__(why)
         self.why = why
+
+
+class RebuildNotFound(NotificationError):
+    """No such rebuild."""
+
+    code = "rebuild_not_found"
+
+
+class RebuildStepRefused(NotificationError):
+    """The rebuild is not in a state that allows this step."""
+
+    code = "rebuild_step_refused"
+
+
+class RebuildRunning(NotificationError):
+    """Another rebuild by the same rules has not ended."""
+
+    code = "rebuild_running"
+
+
+class StaleRebuild(NotificationError):
+    """Somebody else moved the rebuild first: look again."""
+
+    code = "stale_rebuild"
+
+
+class SecondPersonMissing(NotificationError):
+    """Whoever asked for so much does not let it go: that is for somebody else."""
+
+    code = "second_person_needed"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import date
 
-from notifications.planning import Forecasts, Planning
+from notifications.forecasts import Forecasts
+from notifications.planning import Planning
 from notifications.ports import PreferenceStore, Recipients
 from notifications.reminders import Reminder, lost_reason
 

@@ -11,7 +11,9 @@ from typing import TypeVar
 from notifications.errors import LeaseLost, MessageNotFound
 from notifications.model import DueItem, Preferences
 from notifications.outgoing import Attempt, Batch, BatchState, Message, Push
+from notifications.ports import DueRow
 from notifications.reminders import Reminder, State, may_move, shard_of
+from notifications.rules import Stamp
 
 T = TypeVar("T")
 _UNSENT = frozenset({State.PLANNED, State.QUEUED, State.DEFERRED})
@@ -41,19 +43,32 @@ class MemoryDueItems:
     """DueItems in a dict."""
 
     def __init__(self) -> None:
-        self._plans: dict[str, tuple[tuple[DueItem, ...], date | None]] = {}
+        self._plans: dict[str, DueRow] = {}
 
     def replace(
-        self, citizen_id: str, items: Sequence[DueItem], review_on: date | None, unit: object | None = None
+        self,
+        citizen_id: str,
+        items: Sequence[DueItem],
+        review_on: date | None,
+        unit: object | None = None,
+        stamp: Stamp | None = None,
     ) -> None:
         """See ports.DueItems."""
-        self._plans[citizen_id] = (tuple(items), review_on)
+        self._plans[citizen_id] = DueRow(citizen_id, tuple(items), review_on, stamp)
+
+    def row(self, citizen_id: str, unit: object | None = None) -> DueRow | None:
+        """See ports.DueItems."""
+        return self._plans.get(citizen_id)
+
+    def rows(self, shard: int, after: str, limit: int) -> Sequence[DueRow]:
+        """See ports.DueItems."""
+        mine = (c for c in list(self._plans) if c > after and shard_of(c) == shard)
+        return [self._plans[citizen_id] for citizen_id in sorted(mine)[:limit]]
 
     def due_between(self, shard: int, day_from: date, day_to: date, limit: int) -> Sequence[str]:
         """See ports.DueItems."""
-        rows = [
-            (day, c) for c, (_, day) in list(self._plans.items()) if day is not None and shard_of(c) == shard
-        ]
+        kept = [row for row in list(self._plans.values()) if shard_of(row.citizen_id) == shard]
+        rows = [(row.review_on, row.citizen_id) for row in kept if row.review_on is not None]
         return [citizen for day, citizen in sorted(rows) if day_from <= day <= day_to][:limit]
 
 

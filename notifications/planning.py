@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from notifications.days import vn_day
+from notifications.forecasts import Forecasts, unspent
 from notifications.model import Care, CitizenFacts, DueItem
 from notifications.planner import plan
 from notifications.ports import (
     CareHistory,
     DueItems,
+    DueRow,
     InUnit,
     Now,
     PreferenceStore,
@@ -31,10 +33,12 @@ from notifications.reminders import (
     phase_of,
     reminders_for,
 )
+from notifications.rules import Hold, Stamp, stamp_of
 from notifications.schedule import Programme
 from notifications.sessions import TOPIC, SessionDays, with_sessions
 from notifications.snoozes import SNOOZED, is_put_off, put_off_ids
 from notifications.told import believed, marked, told_ids
+from notifications.turns import held_until, next_turn
 
 _UNSENT = frozenset({State.PLANNED, State.QUEUED, State.DEFERRED})
 _TOO_MANY = 20
@@ -55,29 +59,6 @@ class PlanningPorts:
     in_unit: InUnit
 
 
-@dataclass(frozen=True, slots=True)
-class Forecasts:
-    """A person's plan as it is, and as it looks to who acts for them and does not know what was hidden."""
-
-    citizen_id: str
-    own: tuple[DueItem, ...]
-    companions: tuple[DueItem, ...]
-
-    @property
-    def same(self) -> bool:
-        """Whether nothing that is hidden makes a difference."""
-        return self.own is self.companions
-
-    @property
-    def either(self) -> tuple[DueItem, ...]:
-        """Every item of one or the other."""
-        return self.own if self.same else self.own + self.companions
-
-    def known_to(self, recipient_id: str) -> tuple[DueItem, ...]:
-        """The plan somebody is reminded by."""
-        return self.own if recipient_id == self.citizen_id else self.companions
-
-
 class Planning:
     """Plans citizens one by one. Each method may run twice, or at once in two workers: nothing doubles."""
 
@@ -95,6 +76,18 @@ class Planning:
         self._by_id = {programme.id: programme for programme in self._programmes}
         self._keys = keys
         self._now = now
+        self._stamp = stamp_of(self._programmes, date.min)
+        self.rules = self._stamp.rules
+        """The version of the rules this process plans by."""
+
+    @property
+    def programmes(self) -> Mapping[str, Programme]:
+        """What is planned by, by id."""
+        return self._by_id
+
+    def stamp(self, day: date, hold: Hold | None = None) -> Stamp:
+        """What a plan of this day is stored with."""
+        return replace(self._stamp, on=day, hold=hold)
 
     def forecast(
         self, citizen_id: str, today: date | None = None, unit: Unit | None = None
@@ -111,11 +104,13 @@ class Planning:
         care = self._ports.care.care(citizen_id, unit)
         if facts is None:
             return Forecasts(citizen_id, (), ())
-        truly = self.forecast_over(facts, care, today)
+        day = today or vn_day(self._now())
+        truly = self.forecast_over(facts, care, day)
+        turns_on = next_turn(facts, care, self._programmes, day)
         known = [each for each in care if not each.hidden]
         if len(known) == len(care):
-            return Forecasts(citizen_id, truly, truly)
-        return Forecasts(citizen_id, truly, self.forecast_over(facts, known, today))
+            return Forecasts(citizen_id, truly, truly, turns_on)
+        return Forecasts(citizen_id, truly, self.forecast_over(facts, known, day), turns_on)
 
     def forecast_over(
         self, facts: CitizenFacts, care: Sequence[Care], today: date | None = None
@@ -155,12 +150,31 @@ class Planning:
         if unit is None:
             self._ports.due.replace(citizen_id, (), today)
         plans = self.forecasts(citizen_id, today, unit)
-        known = self._ports.reminders.of_citizen(citizen_id)
-        self._cancel_stale(known, plans, today, unit)
-        owed = any(self._owed(citizen_id, item, today, spent) for item, spent in _unspent(plans, known))
-        review_on = today if owed else next_review(plans.either, today, self._by_id)
-        self._ports.due.replace(citizen_id, plans.own, review_on, unit)
+        owed = self._settle(citizen_id, plans, today, unit)
+        review_on = today if owed else self._next_look(plans, today)
+        self._ports.due.replace(citizen_id, plans.own, review_on, unit, self.stamp(today))
         return plans.own
+
+    def rebuild(self, citizen_id: str, today: date, let_in: date) -> bool:
+        """Plan a citizen anew because the rules changed; False if that was done by these rules already.
+
+        What they are owed by the new rules alone is held until `let_in`, so that a nation's new reminders
+        do not come on one morning. An event of their own ends the hold.
+        """
+
+        def work(unit: Unit | None) -> bool:
+            row = self._ports.due.row(citizen_id, unit)
+            if row is None or (row.stamp is not None and row.stamp.rules == self.rules):
+                return False
+            plans = self.forecasts(citizen_id, today, unit)
+            owed = self._settle(citizen_id, plans, today, unit)
+            was_due = row.review_on is not None and row.review_on <= today
+            hold = self._hold(plans, today, let_in) if owed and not was_due else None
+            review_on = today if was_due or (owed and hold is None) else self._next_look(plans, today, hold)
+            self._ports.due.replace(citizen_id, plans.own, review_on, unit, self.stamp(today, hold))
+            return True
+
+        return self._ports.in_unit(work)
 
     def review(self, citizen_id: str, day: date) -> int:
         """Plan the reminders this citizen is owed on `day` and set the next review; how many were planned.
@@ -170,11 +184,15 @@ class Planning:
         """
 
         def work(unit: Unit | None) -> int:
+            hold = _hold_of(self._ports.due.row(citizen_id, unit), day)
             plans = self.forecasts(citizen_id, day, unit)
             told = self._told(plans.either, citizen_id)
-            planned = sum(self._plan_for(citizen_id, who, plans.known_to(who), day, unit) for who in told)
-            review_on = next_review(plans.either, day, self._by_id)
-            self._ports.due.replace(citizen_id, plans.own, review_on, unit)
+            planned = sum(
+                self._plan_for(citizen_id, who, self._let_in(plans, who, day, hold), day, unit)
+                for who in told
+            )
+            review_on = self._next_look(plans, day, hold)
+            self._ports.due.replace(citizen_id, plans.own, review_on, unit, self.stamp(day, hold))
             return planned
 
         return self._ports.in_unit(work)
@@ -202,6 +220,32 @@ class Planning:
                     if failed == _TOO_MANY:
                         raise
             seen.update(fresh)
+
+    def _settle(self, citizen_id: str, plans: Forecasts, today: date, unit: Unit | None) -> bool:
+        """Cancel what has lost its reason; whether a reminder is owed today that was never planned."""
+        known = self._ports.reminders.of_citizen(citizen_id)
+        self._cancel_stale(known, plans, today, unit)
+        return any(self._owed(citizen_id, item, today, spent) for item, spent in unspent(plans, known))
+
+    def _next_look(self, plans: Forecasts, after: date, hold: Hold | None = None) -> date | None:
+        """The next day on which an offset is reached, a late dose let in, or a programme begins or ends."""
+        held = (self._held(plans.citizen_id, item, after) for item in plans.either)
+        until = None if hold is None else hold.until
+        days = (next_review(plans.either, after, self._by_id), plans.turns_on, until, *held)
+        return min((day for day in days if day is not None), default=None)
+
+    def _let_in(self, plans: Forecasts, who: str, day: date, hold: Hold | None) -> list[DueItem]:
+        held = frozenset() if hold is None else hold.items
+        mine = (item for item in plans.known_to(who) if item.identity not in held)
+        return [item for item in mine if self._held(plans.citizen_id, item, day) is None]
+
+    def _hold(self, plans: Forecasts, today: date, let_in: date) -> Hold | None:
+        """All that is owed and was not due yesterday: it came with the rules."""
+        owed = (item for item in plans.either if self._owed(plans.citizen_id, item, today, set()))
+        return Hold(let_in, frozenset(item.identity for item in owed)) if let_in > today else None
+
+    def _held(self, citizen_id: str, item: DueItem, today: date) -> date | None:
+        return held_until(citizen_id, item, self._by_id[item.programme_id], today)
 
     def _told(self, items: Sequence[DueItem], citizen_id: str) -> Sequence[str]:
         return self._ports.recipients.who_is_reminded(citizen_id) if any(i.remindable for i in items) else ()
@@ -242,7 +286,7 @@ class Planning:
 
     def _owed(self, citizen_id: str, item: DueItem, today: date, spent: set[str]) -> bool:
         offset = offset_now(item, today, self._by_id[item.programme_id].offsets)
-        if offset is None:
+        if offset is None or self._held(citizen_id, item, today) is not None:
             return False
         key = self._keys.reminder(citizen_id, item.programme_id, item.series_id, item.dose, offset.kind)
         return key not in spent
@@ -276,14 +320,7 @@ class Planning:
         return None if reached else "moved"
 
 
-def _unspent(plans: Forecasts, known: Sequence[Reminder]) -> Iterator[tuple[DueItem, set[str]]]:
-    """Each item with the reminders of it that are spent: a plan two people share counts for both alike."""
-    live = [each for each in known if each.state is not State.CANCELLED]
-    if plans.same:
-        every = {each.key for each in live}
-        yield from ((item, every) for item in plans.own)
-        return
-    mine = {each.key for each in live if each.recipient_id == plans.citizen_id}
-    others = {each.key for each in live if each.recipient_id != plans.citizen_id}
-    yield from ((item, mine | others) for item in plans.own)
-    yield from ((item, others) for item in plans.companions)
+def _hold_of(row: DueRow | None, day: date) -> Hold | None:
+    """What is still held on `day`."""
+    hold = None if row is None or row.stamp is None else row.stamp.hold
+    return hold if hold is not None and hold.until > day else None

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Protocol, TypeVar
 
@@ -22,6 +23,7 @@ from notifications.outgoing import (
     Push,
 )
 from notifications.reminders import Reminder, State
+from notifications.rules import Stamp
 
 T = TypeVar("T")
 Unit = object
@@ -71,13 +73,36 @@ class PreferenceStore(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class DueRow:
+    """The stored plan of one citizen. `items` None: it cannot be read. `stamp` None: not planned yet."""
+
+    citizen_id: str
+    items: tuple[DueItem, ...] | None
+    review_on: date | None
+    stamp: Stamp | None = None
+
+
 class DueItems(Protocol):
     """The materialised plan: one document per citizen, found again by (shard, review day)."""
 
     def replace(
-        self, citizen_id: str, items: Sequence[DueItem], review_on: date | None, unit: Unit | None = None
+        self,
+        citizen_id: str,
+        items: Sequence[DueItem],
+        review_on: date | None,
+        unit: Unit | None = None,
+        stamp: Stamp | None = None,
     ) -> None:
         """Put the new plan in place of the old. `review_on` None: only an event brings this citizen back."""
+        ...
+
+    def row(self, citizen_id: str, unit: Unit | None = None) -> DueRow | None:
+        """The stored plan of one citizen."""
+        ...
+
+    def rows(self, shard: int, after: str, limit: int) -> Sequence[DueRow]:
+        """Stored plans of a shard with a citizen id after `after`, in the order of ids, at most `limit`."""
         ...
 
     def due_between(self, shard: int, day_from: date, day_to: date, limit: int) -> Sequence[str]:

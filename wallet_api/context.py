@@ -20,6 +20,8 @@ from notifications.dispatch import Dispatch
 from notifications.planning import Planning
 from notifications.ports import Devices, Inbox, Outbox, PreferenceStore, Reminders
 from notifications.reading import Reading
+from notifications.rebuilding import Rebuilding
+from notifications.reevaluation import Reevaluation
 from notifications.reminders import Keys
 from notifications.schedule import Programme
 from notifications.sessions import SessionBook
@@ -71,6 +73,22 @@ class Book:
 
 
 @dataclass(frozen=True)
+class Upkeep:
+    """Keeping the stored plans true: after a change of rules, and every night."""
+
+    rebuilding: Rebuilding
+    nightly: Reevaluation
+
+    def figures(self) -> dict[str, int]:
+        """What last night's check found, by what it is; nothing before the first night."""
+        night = self.nightly.last()
+        if night is None:
+            return {}
+        names = ("checked", "drift", "stale", "failed")
+        return {name: getattr(night, name) for name in names}
+
+
+@dataclass(frozen=True)
 class Reminding:
     """Reminders: what is due, what goes out, what was read."""
 
@@ -90,6 +108,7 @@ class Reminding:
     sessions: SessionBook
     figures: Callable[[], dict[str, dict[str, int]]]
     wake: Callable[[date], None]
+    upkeep: Upkeep
 
 
 @dataclass(frozen=True)

@@ -161,6 +161,11 @@ STATUS: dict[type[Exception], int] = {
     notifications.BadSessionDays: 422,
     notifications.StaleSessionDays: 412,
     notifications.SnoozeRefused: 409,
+    notifications.RebuildNotFound: 404,
+    notifications.RebuildStepRefused: 409,
+    notifications.RebuildRunning: 409,
+    notifications.StaleRebuild: 412,
+    notifications.SecondPersonMissing: 409,
 }
 _EDGE_CODES = frozenset({"insufficient_scope", "role_missing", "practitioner_needed"})
 _HTTP_CODES = {

@@ -7,6 +7,7 @@ seen twice, or two beats at once, change nothing. Tasks carry days and shard num
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
@@ -28,13 +29,22 @@ DELIVER_TASK: Final = "wallet.deliver_shard"
 SWEEP_TASK: Final = "wallet.sweep"
 EVENTS_TASK: Final = "wallet.push_events"
 EXPORTS_TASK: Final = "wallet.make_exports"
+PLANS_TASK: Final = "wallet.keep_plans"
 
-EVERY: Final = {EXPORTS_TASK: 2.0, WAKE_TASK: 3.0, EVENTS_TASK: 5.0, TODAY_TASK: 15.0, SWEEP_TASK: 30.0}
+EVERY: Final = {
+    EXPORTS_TASK: 2.0,
+    WAKE_TASK: 3.0,
+    EVENTS_TASK: 5.0,
+    PLANS_TASK: 5.0,
+    TODAY_TASK: 15.0,
+    SWEEP_TASK: 30.0,
+}
 """Seconds from one call of the beat to the next. Not the send times: those are in the outbox."""
 
 _BATCHES_A_TASK: Final = 20  # then another shard has its turn
 _PUSHED_AT_ONCE: Final = 16  # webhooks a worker speaks to side by side, so that one that hangs holds up none
 _SWEEPS: Final = 40  # of some hundred consents each, before events are pushed
+_PLANS_SECONDS: Final = 2.0  # of each call for the stored plans: reminders wait meanwhile
 _STALE: Final = 60.0  # seconds after which a call nobody took is dropped: the beat has called again since
 
 
@@ -101,6 +111,11 @@ def _register(app: Celery, services: Services, sender: Delivery) -> None:
         if made is not None:
             say("export_made", state=made.state)
 
+    @app.task(shared=False, name=PLANS_TASK)
+    def keep_plans() -> None:
+        """Take rebuilds and the check of the night a little further."""
+        _keep_plans(services)
+
     @app.task(shared=False, name=SWEEP_TASK)
     def sweep() -> None:
         """Put the batches of dead workers back into the queue, and go on with erasures that were begun."""
@@ -110,6 +125,18 @@ def _register(app: Celery, services: Services, sender: Delivery) -> None:
         erased = services.rights.settle()
         if erased:
             say("erasures_done", count=erased)
+
+
+def _keep_plans(services: Services) -> None:
+    """A part of what is to be planned anew or checked: a few seconds, and no more than a worker may do."""
+    upkeep = services.reminding.upkeep
+    left = upkeep.rebuilding.bounds.a_second * EVERY[PLANS_TASK]
+    until = time.monotonic() + _PLANS_SECONDS
+    while left > 0 and time.monotonic() < until:
+        done = upkeep.rebuilding.step() or upkeep.nightly.step()
+        if not done:
+            return
+        left -= done
 
 
 def _push_events(services: Services) -> None:

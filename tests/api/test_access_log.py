@@ -246,6 +246,9 @@ NEVER_ABOUT_A_CITIZEN = {
     Action.BREACH_ASSESSED,
     Action.BREACH_NOTIFIED,
     Action.BREACH_CLOSED,
+    Action.REBUILD_ASKED,
+    Action.REBUILD_READ,
+    Action.REBUILD_DECIDED,
 }
 
 

@@ -147,7 +147,11 @@ def test_answers_are_as_documented(world: World, spec: dict[str, Any]) -> None:
         if method != "get" or (unknown := set(re.findall(r"{(\w+)}", path)) - names.keys()):
             continue
         who: Any = (
-            doctor if "/provider" in path else world.ops("registrar", "reviewer") if "/ops" in path else an
+            doctor
+            if "/provider" in path
+            else world.ops("registrar", "reviewer", "operator")
+            if "/ops" in path
+            else an
         )
         query = "?query=benh" if path.endswith("/organisations") and "ops" not in path else ""
         answer = world.get(path.format(**names) + query, who, headers=headers)

@@ -38,6 +38,7 @@ NOT_THINGS = {
     "version_id",
     "purpose",
     "breach_id",
+    "rebuild_id",
     "death_id",
     "heir_id",
     "emergency_id",
@@ -258,6 +259,7 @@ BODIES: dict[str, Body] = {
         "evidence": "person_confirmed",
     },
     "POST /ops/parked-intakes/<parked_id>/reject": lambda cast, meant: {"reason": "test_data"},
+    "POST /ops/programmes/rebuilds/<rebuild_id>/decision": lambda cast, meant: {"decision": "cancel"},
     "POST /ops/breaches/<breach_id>/assessment": lambda cast, meant: ASSESSMENT,
     "POST /ops/breaches/<breach_id>/notification": lambda cast, meant: {
         "to": ["authority"],

@@ -123,6 +123,7 @@ class Cast:
         self.link = self._share(world.person())
         self.breach = self.emergency = self.webhook = ""
         self._open_breach("")
+        self._ask_rebuild()
         self._open_case("")
         self._open_emergency("")
         self._add_webhook()
@@ -189,6 +190,7 @@ class Cast:
             "code": "29463-7",
             "commune": "00004" if exists else "99999",
             "breach_id": self.breach if exists else new_id(),
+            "rebuild_id": self.rebuild if exists else new_id(),
             "emergency_id": self.emergency if exists else new_id(),
             "client_id": self.asker.client_id if exists else new_id(),
             "practitioner_id": str(self.asker.practitioner_id) if exists else "nobody-here",
@@ -216,6 +218,8 @@ class Cast:
         """Put back a thing of the identity's own target that an allowed call may have used up."""
         if name == "breach_id":
             self._open_breach(operation)
+        if name == "rebuild_id":
+            self._ask_rebuild()
         if name == "rights_id" and identity in OPS:
             self._open_case(operation)
         if name == "webhook_id":
@@ -648,6 +652,11 @@ class Cast:
     @property
     def _disputes(self) -> DisputeDesk:
         return self.world.services.correcting.disputes
+
+    def _ask_rebuild(self) -> None:
+        """A rebuild that has not ended."""
+        desk = self.world.services.reminding.upkeep.rebuilding
+        self.rebuild = desk.begin(new_id(), "operator", dry_run=True, shards=[0, 1], sample=2).id
 
     def _open_breach(self, operation: str) -> None:
         """An entry that is ready for the step of an operation: found out about, unless that is the step."""

@@ -190,6 +190,10 @@ GET    /fhir/Patient/<patient_id>/$summary      200 A...    A...     A...      A
 REGISTRY: Final = """
                                                                     ok  registrar operator reviewer
 GET    /ops/programmes                                              200 A         A        A
+GET    /ops/programmes/rebuilds                                     200 R         A        R
+POST   /ops/programmes/rebuilds                                     202 R         A        R
+GET    /ops/programmes/rebuilds/<rebuild_id>                        200 R--R      A--.     R--R
+POST   /ops/programmes/rebuilds/<rebuild_id>/decision               200 R--R      A--.     R--R
 GET    /ops/delivery                                                200 A         A        A
 POST   /ops/reminder-runs                                           202 A         A        A
 PUT    /ops/communes/<commune>/session-days                         200 R--R      A--A     R--R

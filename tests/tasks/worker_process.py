@@ -22,6 +22,7 @@ from notifications.programmes import load_programmes
 from notifications.reminders import Keys
 from notifications.templates import load_texts
 from wallet_api import tasks
+from wallet_api.context import Upkeep
 from wallet_api.infra.clock import clock_from
 from wallet_api.infra.crypto.blind import BlindIndex
 from wallet_api.infra.crypto.envelope import CitizenCipher
@@ -30,12 +31,24 @@ from wallet_api.infra.ids import new_id
 from wallet_api.infra.logs import JsonLines
 from wallet_api.infra.mongo import connect, ensure_indexes
 from wallet_api.settings import Settings
-from wallet_api.stores import brakes, devices, due_items, inbox, outbox, preferences, push_days, reminders
+from wallet_api.stores import (
+    brakes,
+    devices,
+    due_items,
+    inbox,
+    outbox,
+    preferences,
+    push_days,
+    rebuilds,
+    reminders,
+    walks,
+)
 from wallet_api.stores.citizen_keys import MongoCitizenKeys
 from wallet_api.stores.reminding import MongoUnits
+from wallet_api.wiring.upkeep import build_upkeep
 
 BORN = date(2026, 9, 1)
-MODULES = (brakes, devices, due_items, inbox, outbox, preferences, push_days, reminders)
+MODULES = (brakes, devices, due_items, inbox, outbox, preferences, push_days, rebuilds, reminders, walks)
 
 
 def settings_of(folder: Path) -> Settings:
@@ -84,6 +97,7 @@ class Reminding:
     reminders: reminders.MongoReminders
     devices: devices.MongoDevices
     inbox: inbox.MongoInbox
+    upkeep: Upkeep
 
 
 class Idle:
@@ -159,7 +173,7 @@ def build(settings: Settings, mode: str = "send") -> Services:
         )
 
     parts = (planning, dispatch, delivery, write.outbox, kept, write.devices, write.inbox)
-    return Services(now, Reminding(*parts), db)
+    return Services(now, Reminding(*parts, build_upkeep(db, planning, plans, kept, now)), db)
 
 
 def seed(services: Services) -> None:

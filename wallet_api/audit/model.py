@@ -128,6 +128,9 @@ class Action(StrEnum):
     BREACH_ASSESSED = "breach:assessed"
     BREACH_NOTIFIED = "breach:notified"
     BREACH_CLOSED = "breach:closed"
+    REBUILD_ASKED = "rebuild:asked"
+    REBUILD_READ = "rebuild:read"
+    REBUILD_DECIDED = "rebuild:decided"
 
 
 class ActorKind(StrEnum):

@@ -6,6 +6,7 @@ import argparse
 from dataclasses import asdict
 
 from notifications.channels.fcm import FcmChannel
+from wallet_api.cli import rebuilding
 from wallet_api.cli.opened import opened_database, opened_services, settings_here
 from wallet_api.cli.screen import CannotDo, tell
 from wallet_api.infra.clock import clock_from, vn_day
@@ -30,6 +31,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "answered.",
     )
     send.set_defaults(do=_send)
+    rebuilding.add(acts)
     status = acts.add_parser("status", help="whether pushes go out, or what holds them")
     status.set_defaults(do=_status)
     release = acts.add_parser(

@@ -58,6 +58,7 @@ class Figures:
                 ("batches", "Batches of the outbox, by state."),
                 ("pushes", "Pushes so far, by what the channel answered."),
                 ("overdue", "What should have been done by now, by what it is."),
+                ("plan_check", "Stored plans in the last night's check, by what was found; drift must be 0."),
             )
         }
         try:

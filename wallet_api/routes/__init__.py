@@ -44,6 +44,7 @@ from wallet_api.routes.pages import pages
 from wallet_api.routes.parked import parked
 from wallet_api.routes.provider import provider
 from wallet_api.routes.public import code_systems, directory, proofs
+from wallet_api.routes.rebuilds import rebuilds
 from wallet_api.routes.records import records
 from wallet_api.routes.reminders import reminders
 from wallet_api.routes.rights import rights
@@ -80,6 +81,7 @@ BLUEPRINTS: tuple[GuardedBlueprint, ...] = (
     emergency,
     writing,
     ops,
+    rebuilds,
     registry,
     organisations,
     family_desk,

@@ -45,7 +45,7 @@ def _stored() -> dict[str, dict[str, int]]:
         "erasure": found.telling.duties.overdue(today),
         "emergency_review": found.emergencies.service.overdue(),
     }
-    return found.reminding.figures() | {"overdue": late}
+    return found.reminding.figures() | {"overdue": late, "plan_check": found.reminding.upkeep.figures()}
 
 
 def observe(app: Flask, start_span: Starter) -> None:

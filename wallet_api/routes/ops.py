@@ -11,7 +11,6 @@ from typing import Any
 
 from flask.views import MethodView
 
-from notifications.programmes import load_programmes
 from wallet_api.audit.model import Action
 from wallet_api.context import caller, log_act, services
 from wallet_api.identity.errors import ClientUnknown, GuardianshipUnknown, OrganisationUnknown
@@ -64,8 +63,10 @@ class Programmes(MethodView):
     @ops.doc(operationId="listProgrammes")
     @ops.response(200, ProgrammePage)
     def get(self) -> dict[str, Any]:
-        """Every programme with its sources and validity."""
-        return listed([programme_view(each) for each in load_programmes()])
+        """Every programme with its sources, its validity, its version and what it is today."""
+        planning, today = services().reminding.planning, vn_day(services().now())
+        items = [programme_view(each, today) for each in planning.programmes.values()]
+        return listed(items) | {"rules": planning.rules}
 
 
 @ops.route("/delivery")

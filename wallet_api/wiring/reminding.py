@@ -48,6 +48,7 @@ from wallet_api.stores.restrictions import MongoRestrictions
 from wallet_api.stores.session_days import MongoSessionBook
 from wallet_api.wiring.care import BookCare, FamilyRecipients, UnrestrictedRecipients
 from wallet_api.wiring.sessions import CachedSessions
+from wallet_api.wiring.upkeep import build_upkeep
 
 
 def build_reminding(
@@ -106,6 +107,7 @@ def build_reminding(
         sessions=sessions,
         figures=lambda: {"reminders": reminders.figures(), **outbox.figures()},
         wake=lambda day: _wake(settings, day),
+        upkeep=build_upkeep(db, planning, read.due, reminders, now),
     )
 
 

@@ -148,6 +148,8 @@ DEATH: Final[Example] = {
     "evidence_kind": "death_certificate",
     "paper_number": "KT-2026-000045",
 }
+REBUILD: Final[Example] = {"dry_run": True, "sample_shards": 8}
+REBUILD_DECISION: Final[Example] = {"decision": "approve"}
 DEATH_DECISION: Final[Example] = {"decision": "confirm"}
 HEIR: Final[Example] = {
     "national_id": "001170998877",

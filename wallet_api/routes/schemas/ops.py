@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any, get_args
 
 from marshmallow import ValidationError, fields, validate
 
 from consent.codes import CATEGORIES, PURPOSES
+from notifications.rules import version_of
 from notifications.schedule import Kind, Programme, ProgrammeStatus
 from wallet_api.identity.model import OrganisationStatus
 from wallet_api.routes.schemas.base import Code, Day, ReplySchema, StrictSchema, Text, page_of
@@ -26,12 +28,19 @@ class ProgrammeSchema(ReplySchema):
     title_vi = fields.String()
     title_en = fields.String()
     status = Code(get_args(ProgrammeStatus))
+    version = fields.String(metadata={"description": "digest of its rules: another one means other plans"})
+    state = Code(("to_come", "in_force", "ended"), metadata={"description": "of today, by its validity"})
     sources = fields.List(fields.String())
     valid_from = Day()
     valid_to = Day(allow_none=True)
 
 
-ProgrammePage = page_of(ProgrammeSchema, "ProgrammePage", "Programmes.")
+ProgrammePage = page_of(
+    ProgrammeSchema,
+    "ProgrammePage",
+    "Programmes.",
+    rules=fields.String(metadata={"description": "version of all rules together, as each plan is marked"}),
+)
 
 
 class DeliverySchema(ReplySchema):
@@ -182,8 +191,10 @@ class GuardianshipForm(StrictSchema):
 GuardianshipPage = page_of(GuardianshipSchema, "GuardianshipPage", "Guardianships.")
 
 
-def programme_view(found: Programme) -> dict[str, Any]:
+def programme_view(found: Programme, today: date) -> dict[str, Any]:
     """A programme ready to be written."""
+    state = "in_force" if found.in_force(today) else "to_come" if today < found.valid_from else "ended"
     names = ("id", "kind", "status", "valid_from", "valid_to")
     titles = {"title_vi": found.title["vi"], "title_en": found.title.get("en", found.title["vi"])}
-    return {name: getattr(found, name) for name in names} | titles | {"sources": list(found.source)}
+    told = {"version": version_of(found), "state": state, "sources": list(found.source)}
+    return {name: getattr(found, name) for name in names} | titles | told

@@ -18,6 +18,7 @@ from notifications.model import CitizenFacts, DueItem, Preferences
 from notifications.planner import plan
 from notifications.programmes import load_programmes
 from notifications.reminders import Keys, Reminder, copy_of, next_review, offset_now, reminders_for
+from notifications.rules import stamp_of
 from notifications.schedule import Programme
 from wallet_api.audit.chain import canonical
 from wallet_api.identity.ages import AGES
@@ -92,6 +93,7 @@ class Maker:
         self._keys: Keys = reminder_keys(blind)
         self._programmes: tuple[Programme, ...] = tuple(load_programmes())
         self._by_id = {each.id: each for each in self._programmes}
+        self.stamp = stamp_of(self._programmes, day)
 
     def make(self, shard: int, size: int) -> Made:
         """The first `size` people of a shard with all that is theirs."""
@@ -205,7 +207,7 @@ class Filler:
     def _write(self, made: Made, cipher: CitizenCipher) -> None:
         db, blind = self._db, self._blind
         MongoRecords(db, cipher, blind).load(made.newest, made.past)
-        MongoDueItems(db, cipher).load(made.plans)
+        MongoDueItems(db, cipher).load(made.plans, self._maker.stamp)
         MongoReminders(db, cipher, blind).load(made.reminders)
         MongoGuardianships(db, cipher).load(made.guardianships)
         requests = [request for request, _ in made.consents]
