@@ -49,3 +49,57 @@ class BadChannel(NotificationError):
     """A channel cannot be built: endpoint not https, or credentials unusable."""
 
     code = "bad_channel"
+
+
+class BadAudience(NotificationError):
+    """The predicates of an audience do not go together, or name what there is not."""
+
+    code = "bad_audience"
+
+
+class TemplateUnknown(NotificationError):
+    """There is no such text of a campaign, or it may not be sent as this kind."""
+
+    code = "template_unknown"
+
+
+class CampaignNotFound(NotificationError):
+    """There is no such campaign."""
+
+    code = "campaign_not_found"
+
+
+class StaleCampaign(NotificationError):
+    """The campaign was changed since it was read."""
+
+    code = "stale_version"
+
+
+class CampaignStepRefused(NotificationError):
+    """The campaign is not in a state in which this can be done, or its list is not whole."""
+
+    code = "campaign_step_refused"
+
+
+class CampaignNeedsApproval(NotificationError):
+    """It goes to so many people, or is of such a kind, that a second person must approve it first."""
+
+    code = "campaign_needs_approval"
+
+
+class SecondPersonNeeded(NotificationError):
+    """Whoever made a campaign, or its list, asks to approve it."""
+
+    code = "second_person_needed"
+
+
+class BadHeader(NotificationError):
+    """The first row of a list does not name exactly one column that we read."""
+
+    code = "bad_header"
+
+
+class ListTooLong(NotificationError):
+    """A list has more rows than one campaign takes."""
+
+    code = "list_too_long"

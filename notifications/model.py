@@ -12,17 +12,23 @@ Sex = Literal["female", "male", "other", "unknown"]
 Locale = Literal["vi", "en"]
 ACCESS_TOPIC = "access"
 """The topic of messages that say who opened one's records."""
+CAMPAIGN = "campaign"
+"""In the place of a programme, where a message is of a campaign and of no programme."""
 
 
 @dataclass(frozen=True, slots=True)
 class CitizenFacts:
-    """What planning needs to know of a person, and no more. `province`: 2-digit code of residence."""
+    """What planning needs to know of a person, and no more.
+
+    `province`, `commune`: codes of residence, of 2 and 5 digits (Decision 19/2025/QĐ-TTg).
+    """
 
     citizen_id: str
     born: date
     sex: Sex
     province: str | None = None
     deceased: bool = False
+    commune: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

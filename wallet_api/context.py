@@ -15,6 +15,9 @@ from consent.co_consent import CoConsentService
 from consent.emergency import Emergency, EmergencyService
 from consent.receipt import Signing
 from notifications.alerts import Alerts
+from notifications.campaigns.desk import CampaignDesk
+from notifications.campaigns.ports import People as Audience
+from notifications.campaigns.running import Runner
 from notifications.delivery import Delivery
 from notifications.dispatch import Dispatch
 from notifications.planning import Planning
@@ -82,6 +85,10 @@ class Reminding:
     preferences: PreferenceStore
     figures: Callable[[], dict[str, dict[str, int]]]
     wake: Callable[[date], None]
+    campaigns: CampaignDesk
+    runner: Runner
+    wake_campaigns: Callable[[], None]
+    people: Audience
 
 
 @dataclass(frozen=True)

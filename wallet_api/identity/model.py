@@ -63,6 +63,7 @@ class Profile:
     phone: str | None = field(default=None, repr=False)
     province: str | None = field(default=None, repr=False)
     nationality: str = field(default="VN", repr=False)
+    commune: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -141,6 +142,7 @@ class Facts:
     sex: Sex = field(repr=False)
     province: str | None = field(repr=False)
     deceased: bool = False
+    commune: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)

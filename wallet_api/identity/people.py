@@ -119,7 +119,8 @@ class People:
         """What plans and age rules need. Raises CitizenUnknown."""
         found = self.citizen(citizen_id)
         profile = found.profile
-        return Facts(profile.birth_date, profile.sex, profile.province, found.deceased_on is not None)
+        died = found.deceased_on is not None
+        return Facts(profile.birth_date, profile.sex, profile.province, died, profile.commune)
 
     def resolve(self, kind: IdentifierKind, value: str) -> str | None:
         """Whose number it is today, or None. One database operation, hit or miss.
@@ -292,5 +293,6 @@ def _merged(old: Profile, new: Profile) -> Profile:
         sex=old.sex if new.sex == "unknown" else new.sex,
         phone=new.phone or old.phone,
         province=new.province or old.province,
+        commune=new.commune or (old.commune if new.province in (None, old.province) else None),
         nationality=old.nationality,
     )

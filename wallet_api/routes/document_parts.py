@@ -41,6 +41,7 @@ PATH_NAMES: dict[str, tuple[dict[str, Any], str]] = {
     "request_id": (_ID, "The `id` of a consent request."),
     "grant_id": (_ID, "The `id` of a grant."),
     "breach_id": (_ID, "The `id` of an entry of the register of breaches."),
+    "campaign_id": (_ID, "The `id` of a campaign."),
     "rights_id": (_ID, "The `id` of a rights request."),
     "correction_id": (_ID, "The `id` of a request to correct a record."),
     "death_id": (_ID, "The `id` of a report of a death."),

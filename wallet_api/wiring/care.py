@@ -37,7 +37,7 @@ class BookCare:
             found = self._people.facts(citizen_id)
         except CitizenUnknown:
             return None
-        return CitizenFacts(citizen_id, found.born, found.sex, found.province, found.deceased)
+        return CitizenFacts(citizen_id, found.born, found.sex, found.province, found.deceased, found.commune)
 
     def care(self, citizen_id: str, unit: Unit = None) -> Sequence[Care]:
         """Doses given and check-ups done, as the newest versions of the records say."""

@@ -34,7 +34,6 @@ from wallet_api.infra.mongo import Db
 from wallet_api.settings import Settings
 from wallet_api.stores.brakes import MongoBrakes
 from wallet_api.stores.devices import MongoDevices
-from wallet_api.stores.due_items import MongoDueItems
 from wallet_api.stores.inbox import MongoInbox
 from wallet_api.stores.outbox import MongoOutbox
 from wallet_api.stores.preferences import MongoPreferences
@@ -42,6 +41,13 @@ from wallet_api.stores.records import MongoRecords
 from wallet_api.stores.reminders import MongoReminders
 from wallet_api.stores.reminding import MongoUnits
 from wallet_api.stores.restrictions import MongoRestrictions
+from wallet_api.wiring.campaigns import (
+    FollowedDueItems,
+    SeenFacts,
+    build_campaigns,
+    open_campaign_stores,
+    with_campaigns,
+)
 from wallet_api.wiring.care import BookCare, FamilyRecipients, UnrestrictedRecipients
 
 
@@ -59,16 +65,19 @@ def build_reminding(
     reminders = MongoReminders(db, cipher, blind)
     inbox, outbox = MongoInbox(db, cipher), MongoOutbox(db, cipher)
     devices, preferences = RevivingDevices(db, cipher, blind), MongoPreferences(db, cipher)
+    stores, units = open_campaign_stores(db, cipher, blind, now), MongoUnits(db)
+    care = SeenFacts(BookCare(identity.people, records))
     read = PlanningPorts(
-        care=BookCare(identity.people, records),
-        due=MongoDueItems(db, cipher),
+        care=care,
+        due=FollowedDueItems(db, cipher, care, stores, units, now),
         reminders=reminders,
         recipients=UnrestrictedRecipients(
             FamilyRecipients(identity.people, identity.family, now), MongoRestrictions(db).holds
         ),
         preferences=preferences,
-        in_unit=MongoUnits(db),
+        in_unit=units,
     )
+    routed = with_campaigns(read, reminders, stores, now)
     write = DispatchPorts(inbox=inbox, outbox=outbox, devices=devices)
     planning = Planning(read, load_programmes(), keys, now)
     dispatch = Dispatch(
@@ -82,11 +91,12 @@ def build_reminding(
         now=now,
     )
     devices.after = dispatch.revive
+    desk, runner = build_campaigns(stores, db, cipher, blind, read, write, now)
     return Reminding(
         planning=planning,
         dispatch=dispatch,
-        delivery=lambda: _delivery(settings, planning, read, write, MongoBrakes(db), now),
-        reading=Reading(inbox, reminders, now),
+        delivery=lambda: _delivery(settings, planning, routed, write, MongoBrakes(db), now),
+        reading=Reading(inbox, routed.reminders, now),
         reminders=reminders,
         alerts=Alerts(inbox, outbox, MongoUnits(db), PUSH_TEMPLATE, now),
         outbox=outbox,
@@ -95,6 +105,10 @@ def build_reminding(
         preferences=preferences,
         figures=lambda: {"reminders": reminders.figures(), **outbox.figures()},
         wake=lambda day: _wake(settings, day),
+        campaigns=desk,
+        runner=runner,
+        wake_campaigns=lambda: _wake_campaigns(settings),
+        people=stores.people,
     )
 
 
@@ -216,6 +230,13 @@ def _quietly(event: str, work: Callable[[str], object], citizen_id: str) -> None
         work(citizen_id)
     except Exception as why:  # a sign-in must not fail because a plan did; the daily review plans again
         say_error(event, why)
+
+
+def _wake_campaigns(settings: Settings) -> None:
+    # As below. A call that is lost costs the seconds until the next of the beat.
+    from wallet_api.infra.queue import CAMPAIGNS_TASK, make_queue
+
+    make_queue(settings).send_task(CAMPAIGNS_TASK)
 
 
 def _wake(settings: Settings, day: date) -> None:
