@@ -197,7 +197,7 @@ class Lists(Protocol):
 class Numbers(Protocol):
     """Whose numbers they are."""
 
-    def __call__(self, kind: NumberKind, numbers: Collection[str]) -> Sequence[str]:
+    def __call__(self, kind: NumberKind, numbers: Collection[str], /) -> Sequence[str]:
         """The ids of the people these numbers stand for today; nobody for the rest."""
         ...
 

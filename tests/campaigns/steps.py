@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -13,7 +14,12 @@ from tests.world import Json, Official, Person, World, code_in, found_in
 from wallet_api.infra.ids import new_id
 from wallet_api.stores.brakes import MongoBrakes
 
-COMMUNE = "00070"
+_COMMUNES = itertools.count(10_000)
+
+
+def commune() -> str:
+    """A commune where nobody lives yet: the wallet is shared by tests."""
+    return f"{next(_COMMUNES)}"
 
 
 @dataclass(frozen=True)
@@ -32,13 +38,13 @@ def phone_of(world: World, who: Person) -> None:
     )
 
 
-def families(world: World, count: int, **more: Any) -> list[FamilyOf]:
+def families(world: World, count: int, where: str, **more: Any) -> list[FamilyOf]:
     """Guardians, each with a child in the commune."""
-    where = {"province": "01", "commune": COMMUNE} | more
+    places = {"province": "01", "commune": where} | more
     made = []
     for _ in range(count):
         guardian = world.person()
-        child = world.child_of(guardian, date(2024, 2, 1), **where)
+        child = world.child_of(guardian, date(2024, 2, 1), **places)
         phone_of(world, guardian)
         made.append(FamilyOf(child, guardian))
     return made
@@ -126,4 +132,4 @@ def send_everything(world: World) -> list[Envelope]:
     return phones.sent
 
 
-__all__ = ["COMMUNE", "FamilyOf", "Ops", "Phones", "families", "phone_of", "send_everything"]
+__all__ = ["FamilyOf", "Ops", "Phones", "commune", "families", "phone_of", "send_everything"]

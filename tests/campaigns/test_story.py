@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from tests.campaigns.steps import COMMUNE, Ops, families, send_everything
+from tests.campaigns.steps import Ops, commune, families, send_everything
 from tests.world import World, found_in
 
 
 def test_an_outbreak_in_a_commune(world: World) -> None:
-    ops, people = Ops(world), families(world, 12)
-    draft = ops.draft("outbreak", {"province": "01", "commune": COMMUNE, "age_to": 14}, per_minute=5)
+    ops, where = Ops(world), commune()
+    people = families(world, 12, where)
+    mine = {each.guardian.id for each in people}
+    draft = ops.draft("outbreak", {"province": "01", "commune": where, "age_to": 14}, per_minute=5)
     assert (draft["state"], draft["progress"]["planned"]) == ("draft", 0)
     told = ops.preview(draft)
     assert told["people"] in (10, 20) and told["needs_approval"]
@@ -25,13 +27,13 @@ def test_an_outbreak_in_a_commune(world: World) -> None:
     world.forward(minutes=1)
     ops.turn(paused)
     send_everything(world)
-    assert world.db["campaign_sends"].count_documents({}) == 5
+    assert world.db["campaign_sends"].count_documents({"campaign_id": draft["id"]}) == 5
     resumed = ops.act("resume", paused)
     for _ in range(4):
         ops.turn(resumed)
         world.forward(minutes=1)
-    pushed = send_everything(world)
-    assert len(pushed) == 12, "each guardian once"
+    pushed = [each for each in send_everything(world) if each.address.citizen_id in mine]
+    assert len(pushed) == 12 == len({each.nid for each in pushed}), "each guardian once"
     ops.turn(resumed)
     done = ops.read(running)
     assert done["state"] == "done"

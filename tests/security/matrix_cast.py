@@ -119,6 +119,7 @@ class Cast:
         self.link = self._share(world.person())
         self.breach = self.emergency = self.webhook = ""
         self._open_breach("")
+        self._draft_campaign("")
         self._open_case("")
         self._open_emergency("")
         self._add_webhook()
@@ -184,6 +185,8 @@ class Cast:
             "name": "swagger-ui.css" if exists else "no-such-file",
             "code": "29463-7",
             "breach_id": self.breach if exists else new_id(),
+            "campaign_id": self.campaign if exists else new_id(),
+            "programme_id": "epi_routine" if exists else "no-such-programme",
             "emergency_id": self.emergency if exists else new_id(),
             "client_id": self.asker.client_id if exists else new_id(),
             "practitioner_id": str(self.asker.practitioner_id) if exists else "nobody-here",
@@ -211,6 +214,8 @@ class Cast:
         """Put back a thing of the identity's own target that an allowed call may have used up."""
         if name == "breach_id":
             self._open_breach(operation)
+        if name == "campaign_id":
+            self._draft_campaign(operation)
         if name == "rights_id" and identity in OPS:
             self._open_case(operation)
         if name == "webhook_id":
@@ -615,6 +620,17 @@ class Cast:
             body = ASSESSMENT | {"must_notify": operation.endswith("/notification")}
             path, tag = f"/ops/breaches/{self.breach}/assessment", {"If-Match": '"1"'}
             assert self.world.post(path, reviewer, body, headers=tag).status_code == 200
+
+    def _draft_campaign(self, operation: str) -> None:
+        """Somebody else's campaign, to nobody there is, as far as the step of an operation needs it."""
+        maker, listed = self.world.ops("operator"), "/list" in operation
+        audience = {"listed": True} if listed else {"province": "08", "commune": "00001"}
+        form = {"name": "matrix", "kind": "information", "template": "catch_up.v1", "audience": audience}
+        self.campaign = found_in(self.world.post("/ops/campaigns", maker, form))["id"]
+        steps = {"pause": ("launch",), "resume": ("launch", "pause")}.get(operation.rpartition("/")[2], ())
+        for version, step in enumerate(steps, 1):
+            path, tag = f"/ops/campaigns/{self.campaign}/{step}", {"If-Match": f'"{version}"'}
+            assert self.world.post(path, maker, headers=tag).status_code == 200
 
     def _add_webhook(self) -> None:
         """The asker has one webhook, whatever became of the one before."""

@@ -26,12 +26,12 @@ from wallet_api.routes.schemas.campaigns import (
     PROVINCES,
     CampaignForm,
     CampaignPage,
+    CampaignPreviewSchema,
     CampaignQuery,
     CampaignSchema,
     CoverageQuery,
     CoverageSchema,
     NoForm,
-    PreviewSchema,
     audience_of,
     campaign_view,
     coverage_view,
@@ -119,7 +119,7 @@ class Preview(MethodView):
 
     @campaigns.doc(operationId="previewCampaign")
     @campaigns.arguments(NoForm)
-    @campaigns.response(200, PreviewSchema)
+    @campaigns.response(200, CampaignPreviewSchema)
     @campaigns.alt_response(429)
     def post(self, form: dict[str, Any], campaign_id: str) -> dict[str, Any]:
         """About how many people it would go to, and the words. Nothing is sent.

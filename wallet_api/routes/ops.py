@@ -14,6 +14,7 @@ from flask.views import MethodView
 from notifications.programmes import load_programmes
 from wallet_api.audit.model import Action
 from wallet_api.context import caller, log_act, services
+from wallet_api.errors import Refusal
 from wallet_api.identity.errors import ClientUnknown, GuardianshipUnknown, OrganisationUnknown
 from wallet_api.identity.model import Licence, Organisation, Practitioner
 from wallet_api.infra.clock import vn_day
@@ -30,12 +31,14 @@ from wallet_api.routes.schemas.ops import (
     KeysForm,
     KeysSchema,
     OrganisationForm,
+    ProgrammeDetailSchema,
     ProgrammePage,
     RegisteredSchema,
     RosterForm,
     RosterSchema,
     RunForm,
     RunSchema,
+    programme_detail,
     programme_view,
 )
 
@@ -66,6 +69,20 @@ class Programmes(MethodView):
     def get(self) -> dict[str, Any]:
         """Every programme with its sources and validity."""
         return listed([programme_view(each) for each in load_programmes()])
+
+
+@ops.route("/programmes/<programme_id>")
+class OneProgramme(MethodView):
+    """One programme."""
+
+    @ops.doc(operationId="getProgramme")
+    @ops.response(200, ProgrammeDetailSchema)
+    def get(self, programme_id: str) -> dict[str, Any]:
+        """A programme as it is in force here: every series and dose with its source and confidence."""
+        found = next((each for each in load_programmes() if each.id == programme_id), None)
+        if found is None:
+            raise Refusal("not_found", 404)
+        return programme_detail(found)
 
 
 @ops.route("/delivery")

@@ -94,7 +94,7 @@ class AudienceSchema(ReplySchema):
     listed = fields.Boolean()
 
 
-class ListSchema(ReplySchema):
+class CampaignListSchema(ReplySchema):
     """What a list came to. `digest` stands for all its good rows in their order."""
 
     rows = fields.Integer()
@@ -105,7 +105,7 @@ class ListSchema(ReplySchema):
     whole = fields.Boolean()
 
 
-class ProgressSchema(ReplySchema):
+class CampaignProgressSchema(ReplySchema):
     """Parts add up to `planned`; a count of 1 to 9 is null, and a second one beside it.
 
     A list's counts are cut to tens. `remaining` people are still to come, in about `minutes_left`.
@@ -124,7 +124,7 @@ class ProgressSchema(ReplySchema):
     followed_by_dose = fields.Integer(allow_none=True, metadata=_COUNT)
 
 
-class StepSchema(ReplySchema):
+class CampaignStepSchema(ReplySchema):
     """One thing that was done."""
 
     event = fields.String()
@@ -149,15 +149,15 @@ class CampaignSchema(ReplySchema):
     created_at = Instant()
     approved_by = fields.String(allow_none=True)
     launched_at = Instant(allow_none=True)
-    list_ = fields.Nested(ListSchema, allow_none=True, data_key="list")
-    progress = fields.Nested(ProgressSchema)
-    history = fields.List(fields.Nested(StepSchema))
+    list_ = fields.Nested(CampaignListSchema, allow_none=True, data_key="list")
+    progress = fields.Nested(CampaignProgressSchema)
+    history = fields.List(fields.Nested(CampaignStepSchema))
 
 
 CampaignPage = page_of(CampaignSchema, "CampaignPage", "Campaigns, newest first.")
 
 
-class SampleSchema(ReplySchema):
+class CampaignSampleSchema(ReplySchema):
     """What arrives: the words in the inbox, and the push, which is the same for every message."""
 
     locale = Code(("vi", "en"))
@@ -165,7 +165,7 @@ class SampleSchema(ReplySchema):
     body = fields.String()
 
 
-class PreviewSchema(ReplySchema):
+class CampaignPreviewSchema(ReplySchema):
     """About how many people it would go to today. Null with a reason where that may not be told."""
 
     people = fields.Integer(allow_none=True, metadata=_COUNT)
@@ -173,7 +173,7 @@ class PreviewSchema(ReplySchema):
     held_back = Code(("few", "too_like"), allow_none=True)
     needs_approval = fields.Boolean()
     push_template = fields.String()
-    sample = fields.List(fields.Nested(SampleSchema))
+    sample = fields.List(fields.Nested(CampaignSampleSchema))
 
 
 class CoverageQuery(StrictSchema):
@@ -191,7 +191,7 @@ class CoverageQuery(StrictSchema):
             raise ValidationError("Must be 1 to 20 years in their order.")
 
 
-class CellSchema(ReplySchema):
+class CoverageCellSchema(ReplySchema):
     """People of one province and year of birth. `--` is a residence that is not known."""
 
     province = fields.String()
@@ -206,7 +206,7 @@ class CoverageSchema(ReplySchema):
 
     series = fields.String()
     suppressed = fields.Integer()
-    items = fields.List(fields.Nested(CellSchema))
+    items = fields.List(fields.Nested(CoverageCellSchema))
 
 
 def audience_of(form: Mapping[str, Any]) -> Audience:

@@ -7,7 +7,7 @@ from typing import Any, get_args
 from marshmallow import ValidationError, fields, validate
 
 from consent.codes import CATEGORIES, PURPOSES
-from notifications.schedule import Kind, Programme, ProgrammeStatus
+from notifications.schedule import Confidence, Kind, Programme, ProgrammeStatus
 from wallet_api.identity.model import OrganisationStatus
 from wallet_api.routes.schemas.base import Code, Day, ReplySchema, StrictSchema, Text, page_of
 from wallet_api.routes.schemas.lists import GuardianshipSchema
@@ -29,6 +29,29 @@ class ProgrammeSchema(ReplySchema):
     sources = fields.List(fields.String())
     valid_from = Day()
     valid_to = Day(allow_none=True)
+
+
+class DoseSchema(ReplySchema):
+    """One dose. Only what is `found` in its source is pushed; the rest is shown as "ask your station"."""
+
+    dose = fields.Integer()
+    confidence = Code(get_args(Confidence))
+    sources = fields.List(fields.String())
+
+
+class SeriesSchema(ReplySchema):
+    """One series of doses."""
+
+    id = fields.String()
+    title_vi = fields.String()
+    title_en = fields.String()
+    doses = fields.List(fields.Nested(DoseSchema))
+
+
+class ProgrammeDetailSchema(ProgrammeSchema):
+    """One programme with its series."""
+
+    series = fields.List(fields.Nested(SeriesSchema))
 
 
 ProgrammePage = page_of(ProgrammeSchema, "ProgrammePage", "Programmes.")
@@ -187,3 +210,19 @@ def programme_view(found: Programme) -> dict[str, Any]:
     names = ("id", "kind", "status", "valid_from", "valid_to")
     titles = {"title_vi": found.title["vi"], "title_en": found.title.get("en", found.title["vi"])}
     return {name: getattr(found, name) for name in names} | titles | {"sources": list(found.source)}
+
+
+def programme_detail(found: Programme) -> dict[str, Any]:
+    """A programme with its series ready to be written."""
+    series = [
+        {
+            "id": each.id,
+            "title_vi": each.title["vi"],
+            "title_en": each.title.get("en", each.title["vi"]),
+            "doses": [
+                {"dose": d.dose, "confidence": d.confidence, "sources": list(d.source)} for d in each.doses
+            ],
+        }
+        for each in found.series
+    ]
+    return programme_view(found) | {"series": series}
