@@ -45,7 +45,7 @@ class MemoryPeople:
             for row in self._rows.values()
             if row.shard == shard
             and row.citizen_id > after
-            and province in (None, row.province)
+            and (province if commune is None else None) in (None, row.province)
             and commune in (None, row.commune)
         ]
         return sorted(found, key=lambda row: row.citizen_id)[:limit]

@@ -25,7 +25,8 @@ PER_MINUTE = 6_000
 class CampaignState(StrEnum):
     """draft -> approved -> scheduled -> running <-> paused -> done; cancelled from any but the ends.
 
-    A small campaign goes from draft without approval. A list, once changed, takes approved back to draft.
+    A small campaign goes from draft without approval; one that grew beyond the limit is paused, approved and
+    launched again, and goes on where it was. A list, once changed, takes approved back to draft.
     """
 
     DRAFT = "draft"
@@ -39,7 +40,7 @@ class CampaignState(StrEnum):
 
 _S = CampaignState
 MOVES: Mapping[str, tuple[frozenset[CampaignState], CampaignState]] = {
-    "approved": (frozenset({_S.DRAFT}), _S.APPROVED),
+    "approved": (frozenset({_S.DRAFT, _S.PAUSED}), _S.APPROVED),
     "listed": (frozenset({_S.DRAFT, _S.APPROVED}), _S.DRAFT),
     "launched": (frozenset({_S.DRAFT, _S.APPROVED}), _S.RUNNING),
     "begun": (frozenset({_S.SCHEDULED}), _S.RUNNING),

@@ -73,7 +73,7 @@ class People(Protocol):
     def page(
         self, shard: int, province: str | None, commune: str | None, after: str, limit: int
     ) -> Sequence[PersonRow]:
-        """People of a shard and place with an id past `after`, ordered by id, at most `limit`."""
+        """People of a shard and commune (of a province, if none is named) past `after`, in order of id."""
         ...
 
     def of(self, citizen_ids: Collection[str]) -> Mapping[str, PersonRow]:

@@ -15,7 +15,7 @@ from notifications.model import CAMPAIGN
 from notifications.ports import Now, PreferenceStore, Recipients, Reminders, Unit
 from notifications.reminders import Reminder, State
 
-_HOLDING = frozenset({CampaignState.PAUSED, CampaignState.SCHEDULED})
+_SENDING = frozenset({CampaignState.RUNNING, CampaignState.DONE})
 
 
 class RoutedReminders:
@@ -98,7 +98,7 @@ class RoutedReminders:
         if campaign is None or campaign.state is CampaignState.CANCELLED:
             self._sends.move(ids, frm, State.CANCELLED, "campaign_cancelled", unit)
             return []
-        if campaign.state in _HOLDING:
+        if campaign.state not in _SENDING:
             self._sends.move(ids, frm, State.PLANNED, "campaign_paused", unit)
             return []
         today = vn_day(self._now())

@@ -14,7 +14,8 @@ from datetime import datetime
 from typing import Final
 
 from notifications.alerts import PUSHED_FOR
-from notifications.campaigns.model import ALONE, SYSTEM, Campaign, CampaignState
+from notifications.campaigns import model
+from notifications.campaigns.model import SYSTEM, Campaign, CampaignState
 from notifications.campaigns.names import CampaignNames
 from notifications.campaigns.ports import (
     Campaigns,
@@ -112,16 +113,18 @@ class Runner:
 
     def _run(self, campaign: Campaign) -> Turn:
         counts = self._ports.campaigns.progress(campaign.id)
-        if campaign.needs_approval(min(counts.get("subjects", 0), ALONE + 1)):
+        meant = counts.get("subjects", 0)
+        if campaign.needs_approval(meant):  # more people than it was launched for
             self._step(campaign, "paused", "needs_approval")
-            return Turn()
+            return Turn(again=True)
+        room = _ROWS_A_TURN if campaign.approved else min(_ROWS_A_TURN, model.ALONE + 1 - meant)
         done = self._held(campaign)
         runs = self._ports.campaigns.runs(campaign.id)
         shards = [0] if campaign.audience.listed else range(SHARDS)
         left = [shard for shard in shards if not runs.get(shard, ShardRun()).done]
         for shard in left:
-            done += self._shard(campaign, shard, runs.get(shard, ShardRun()), _ROWS_A_TURN - done.looked)
-            if done.again or done.looked >= _ROWS_A_TURN:
+            done += self._shard(campaign, shard, runs.get(shard, ShardRun()), room - done.looked)
+            if done.again or done.looked >= room:
                 return replace(done, again=done.made > 0 or done.looked > 0)
         if not left and not done.made and not any(counts.get(name, 0) for name in _FINISHED):
             self._step(campaign, "done")
