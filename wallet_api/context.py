@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -84,6 +84,7 @@ class Reminding:
     devices: Devices
     preferences: PreferenceStore
     figures: Callable[[], dict[str, dict[str, int]]]
+    funnel: Callable[[], Mapping[str, Mapping[str, int]]]
     wake: Callable[[date], None]
     campaigns: CampaignDesk
     runner: Runner

@@ -11,7 +11,7 @@ from datetime import datetime
 from notifications.campaigns.audience import Audience
 from notifications.campaigns.coverage import ELSEWHERE
 from notifications.campaigns.model import LIVE, Campaign, CampaignState
-from notifications.campaigns.ports import SEND_MOVES, Counts, Send, SeriesTotals, ShardRun
+from notifications.campaigns.ports import FUNNEL, SEND_MOVES, Counts, Send, SeriesTotals, ShardRun
 from notifications.campaigns.progress import begun_counts, moved_counts
 from notifications.campaigns.rows import NumberKind
 from notifications.campaigns.standing import PersonRow
@@ -237,6 +237,22 @@ class MemoryLists:
     def faults(self, campaign_id: str, number: int, part: int) -> Sequence[tuple[int, str]] | None:
         """See ports.Lists."""
         return self._faults.get((campaign_id, number, part))
+
+
+class MemoryFunnel:
+    """Funnel in a dict."""
+
+    def __init__(self) -> None:
+        self._counts: dict[str, Counter[str]] = defaultdict(Counter)
+
+    def count(self, counts: Mapping[tuple[str, int], int], what: str, unit: Unit | None = None) -> None:
+        """See ports.Funnel."""
+        for (programme, _), count in counts.items():
+            self._counts[programme][what] += count
+
+    def figures(self) -> Mapping[str, Mapping[str, int]]:
+        """See ports.Funnel."""
+        return {each: {what: counts[what] for what in FUNNEL} for each, counts in self._counts.items()}
 
 
 class MemoryPreviews:

@@ -11,6 +11,7 @@ from notifications.campaigns.audience import Audience
 from notifications.campaigns.model import Campaign, CampaignState, ListSummary
 from notifications.campaigns.rows import NumberKind
 from notifications.campaigns.standing import PersonRow
+from notifications.model import Preferences
 from notifications.ports import Unit
 from notifications.reminders import MOVES, State
 
@@ -22,6 +23,8 @@ SEND_MOVES: Mapping[State, frozenset[State]] = {
 }
 """As for reminders; and what had not gone out when its campaign was paused is planned again."""
 Counts = Mapping[str, int]
+FUNNEL = ("planned", "sent", "opened", "followed")
+"""Planned for a day, handed to a device or the inbox alone, opened, and followed by the dose in 30 days."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +205,30 @@ class Numbers(Protocol):
         ...
 
 
+class Meant(Protocol):
+    """Who is told of many people, and what they have chosen: asked for a page or a batch at once."""
+
+    def who(self, rows: Collection[PersonRow]) -> Mapping[str, Sequence[str]]:
+        """Guardians of a child under 14, the person from 14; nobody for the dead and restricted."""
+        ...
+
+    def preferences(self, citizen_ids: Collection[str]) -> Mapping[str, Preferences]:
+        """What each of them has chosen, or the defaults."""
+        ...
+
+
+class Funnel(Protocol):
+    """What becomes of a programme's reminders, counted as it happens."""
+
+    def count(self, counts: Mapping[tuple[str, int], int], what: str, unit: Unit | None = None) -> None:
+        """Add `what` of `FUNNEL` to the counters of programmes, given by (programme, shard)."""
+        ...
+
+    def figures(self) -> Mapping[str, Mapping[str, int]]:
+        """The counters of every programme."""
+        ...
+
+
 class Previews(Protocol):
     """Counts that were told before: what a difference could be taken from."""
 
@@ -217,8 +244,10 @@ class Previews(Protocol):
 __all__ = [
     "Campaigns",
     "Counts",
+    "Funnel",
     "ListSummary",
     "Lists",
+    "Meant",
     "Numbers",
     "People",
     "Previews",

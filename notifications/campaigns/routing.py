@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 
 from notifications.campaigns.model import CampaignState
 from notifications.campaigns.names import PREFIX
-from notifications.campaigns.ports import Campaigns, People, Send, Sends
+from notifications.campaigns.ports import Campaigns, Funnel, Meant, People, Send, Sends
 from notifications.campaigns.stops import Stops
 from notifications.days import vn_day
 from notifications.model import CAMPAIGN
-from notifications.ports import Now, PreferenceStore, Recipients, Reminders, Unit
+from notifications.ports import Now, Reminders, Unit
 from notifications.reminders import Reminder, State
 
+_LEFT_PLANNED = frozenset({State.QUEUED, State.ACCEPTED, State.FAILED})
+_STEPS = {State.ACCEPTED: "sent", State.OPENED: "opened"}
 _SENDING = frozenset({CampaignState.RUNNING, CampaignState.DONE})
 
 
@@ -27,12 +29,13 @@ class RoutedReminders:
         sends: Sends,
         campaigns: Campaigns,
         people: People,
-        recipients: Recipients,
-        preferences: PreferenceStore,
+        meant: Meant,
+        funnel: Funnel,
         now: Now,
     ) -> None:
+        self._funnel = funnel
         self._reminders, self._sends, self._campaigns = reminders, sends, campaigns
-        self._people, self._recipients, self._preferences, self._now = people, recipients, preferences, now
+        self._people, self._meant, self._now = people, meant, now
 
     def plan(self, reminder: Reminder, unit: Unit | None = None) -> bool:
         """See ports.Reminders."""
@@ -61,6 +64,7 @@ class RoutedReminders:
         """See ports.Reminders. What is leased is asked about first: what must not go out is not leased."""
         own, others = _parted(ids)
         moved = self._reminders.move(others, frm, to, mark, reason, unit) if others else frozenset[str]()
+        self._count(moved, frm, to, unit)
         if not own:
             return moved
         allowed = self._allowed(own, frm, unit) if to is State.LEASED else own
@@ -79,6 +83,16 @@ class RoutedReminders:
     def pushed_on(self, recipient_id: str, day: date) -> bool:
         """See ports.Reminders."""
         return self._reminders.pushed_on(recipient_id, day)
+
+    def _count(self, moved: Collection[str], frm: Collection[State], to: State, unit: Unit | None) -> None:
+        """What a step of reminders adds to the funnel of their programmes."""
+        steps = ["planned"] if State.PLANNED in frm and to in _LEFT_PLANNED else []
+        steps += [_STEPS[to]] if to in _STEPS else []
+        if moved and steps:
+            rows = self._reminders.many(moved).values()
+            counts = Counter((each.programme_id, each.shard) for each in rows)
+            for what in steps:
+                self._funnel.count(counts, what, unit)
 
     def _allowed(self, ids: Sequence[str], frm: Collection[State], unit: Unit | None) -> list[str]:
         """The messages that may go out now; the others are planned again or cancelled."""
@@ -102,11 +116,11 @@ class RoutedReminders:
             self._sends.move(ids, frm, State.PLANNED, "campaign_paused", unit)
             return []
         today = vn_day(self._now())
-        stops = Stops.at(campaign, sends[0].topic, self._recipients, self._preferences, today)
         rows = self._people.of({send.subject_id for send in sends})
+        stops = Stops.at(campaign, sends[0].topic, self._meant, rows.values(), today)
         refused: dict[str, list[str]] = defaultdict(list)
         for send in sends:
-            refused[stops.refusal(send, rows) or ""].append(send.id)
+            refused[stops.refusal(send) or ""].append(send.id)
         allowed = refused.pop("", [])
         for reason, stopped in refused.items():
             self._sends.move(stopped, frm, State.CANCELLED, reason, unit)

@@ -20,6 +20,7 @@ from notifications.campaigns.names import CampaignNames
 from notifications.campaigns.ports import (
     Campaigns,
     Lists,
+    Meant,
     Numbers,
     People,
     Send,
@@ -34,7 +35,7 @@ from notifications.days import vn_day
 from notifications.dispatch import NO_DEVICE, SEEN_WITHIN
 from notifications.errors import LeaseLost, StaleCampaign
 from notifications.outgoing import Address, Batch, Message, Push
-from notifications.ports import Devices, Inbox, InUnit, NewId, Now, Outbox, PreferenceStore, Recipients, Unit
+from notifications.ports import Devices, Inbox, InUnit, NewId, Now, Outbox, Unit
 from notifications.reminders import SHARDS, State
 
 PAGE: Final = 100
@@ -55,8 +56,7 @@ class RunningPorts:
     sends: Sends
     lists: Lists
     numbers: Numbers
-    recipients: Recipients
-    preferences: PreferenceStore
+    meant: Meant
     devices: Devices
     inbox: Inbox
     outbox: Outbox
@@ -189,7 +189,7 @@ class Runner:
     ) -> int:
         """Make the messages of a page and move the cursor past it, both or neither."""
         now = self._now()
-        making = _Making(self, campaign, shard, now)
+        making = _Making(self, campaign, shard, meant, now)
         for row in meant:
             making.take(row)
         counts = making.counts | {"examined": len(page.rows), "subjects": len(meant)}
@@ -250,18 +250,19 @@ class Runner:
 class _Making:
     """The messages of one page, before any of it is kept."""
 
-    def __init__(self, runner: Runner, campaign: Campaign, shard: int, now: datetime) -> None:
+    def __init__(
+        self, runner: Runner, campaign: Campaign, shard: int, meant: Sequence[PersonRow], now: datetime
+    ) -> None:
         self._runner, self._campaign, self._shard, self._now = runner, campaign, shard, now
         self._text = text_named(campaign.template)
-        ports = runner.ports
-        self._stops = Stops.at(campaign, self._text.topic, ports.recipients, ports.preferences, vn_day(now))
+        self._stops = Stops.at(campaign, self._text.topic, runner.ports.meant, meant, vn_day(now))
         self._chosen: dict[str, Send] = {}
         self.counts: Counter[str] = Counter()
         self._built: tuple[list[Send], list[Message], list[Push]] | None = None
 
     def take(self, row: PersonRow) -> None:
         """Choose whom to tell of one person."""
-        told = self._stops.who(row)
+        told = self._stops.who(row.citizen_id)
         if not told:
             self.counts["left_out_nobody_to_tell"] += 1
         for recipient_id in told:

@@ -2,48 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
 from notifications.campaigns.model import Campaign
-from notifications.campaigns.ports import Send
+from notifications.campaigns.ports import Meant, Send
 from notifications.campaigns.standing import PersonRow
 from notifications.model import Preferences
-from notifications.ports import PreferenceStore, Recipients
 
 
 @dataclass(frozen=True, slots=True)
 class Stops:
-    """Decides for one moment; make a new one for each page and batch: it remembers whom it asked about."""
+    """Decides for one moment about the people it was made for; make a new one for each page and batch."""
 
     campaign: Campaign
     topic: str
-    recipients: Recipients
-    preferences: PreferenceStore
     today: date
-    told: dict[str, Sequence[str]]
-    chosen: dict[str, Preferences]
+    rows: Mapping[str, PersonRow]
+    told: Mapping[str, Sequence[str]]
+    chosen: Mapping[str, Preferences]
 
     @classmethod
     def at(
-        cls,
-        campaign: Campaign,
-        topic: str,
-        recipients: Recipients,
-        preferences: PreferenceStore,
-        today: date,
+        cls, campaign: Campaign, topic: str, meant: Meant, rows: Collection[PersonRow], today: date
     ) -> Stops:
-        """With nothing remembered."""
-        return cls(campaign, topic, recipients, preferences, today, {}, {})
+        """Ask at once for all of these people that the audience still holds."""
+        held = {row.citizen_id: row for row in rows if campaign.audience.holds(row, today)}
+        told = meant.who(held.values())
+        chosen = meant.preferences({who for each in told.values() for who in each})
+        return cls(campaign, topic, today, held, told, chosen)
 
-    def who(self, row: PersonRow | None) -> Sequence[str]:
-        """Whom to tell of this person: guardians of a child; nobody for the dead, restricted or unknown."""
-        if row is None or not self.campaign.audience.holds(row, self.today):
-            return ()
-        if row.citizen_id not in self.told:
-            self.told[row.citizen_id] = tuple(self.recipients.who_is_reminded(row.citizen_id))
-        return self.told[row.citizen_id]
+    def who(self, citizen_id: str) -> Sequence[str]:
+        """Whom to tell of this person; nobody if the audience does not hold them."""
+        return self.told.get(citizen_id, ())
 
     def opted_out(self, recipient_id: str) -> bool:
         """Whether this person has switched the topic off."""
@@ -51,15 +43,12 @@ class Stops:
 
     def preferences_of(self, recipient_id: str) -> Preferences:
         """What a person has chosen."""
-        if recipient_id not in self.chosen:
-            self.chosen[recipient_id] = self.preferences.of(recipient_id)
-        return self.chosen[recipient_id]
+        return self.chosen.get(recipient_id, Preferences())
 
-    def refusal(self, send: Send, rows: Mapping[str, PersonRow]) -> str | None:
+    def refusal(self, send: Send) -> str | None:
         """Why this message must not go out now, or None."""
-        row = rows.get(send.subject_id)
-        if row is None or not self.campaign.audience.holds(row, self.today):
+        if send.subject_id not in self.rows:
             return "no_longer_meant"
-        if send.recipient_id not in self.who(row):
+        if send.recipient_id not in self.who(send.subject_id):
             return "guardian_changed"
         return "opted_out" if self.opted_out(send.recipient_id) else None

@@ -84,6 +84,7 @@ class Reminding:
     reminders: reminders.MongoReminders
     devices: devices.MongoDevices
     inbox: inbox.MongoInbox
+    campaigns: Idle = field(default_factory=lambda: Idle())
 
 
 class Idle:
@@ -107,6 +108,9 @@ class Idle:
         return 0
 
     def due(self, limit: int) -> Sequence[Any]:
+        return ()
+
+    def live(self) -> Sequence[str]:
         return ()
 
     def make_next(self) -> None:

@@ -38,6 +38,7 @@ from wallet_api.routes.schemas.ops import (
     RosterSchema,
     RunForm,
     RunSchema,
+    funnel_view,
     programme_detail,
     programme_view,
 )
@@ -92,9 +93,12 @@ class DeliveryFigures(MethodView):
     @ops.doc(operationId="getDeliveryFigures")
     @ops.response(200, DeliverySchema)
     def get(self) -> dict[str, Any]:
-        """Reminders and batches by state, pushes by what the channel answered. Counts only."""
+        """Reminders and batches by state, pushes by what the channel answered, and each programme's funnel.
+
+        Counts only. How each campaign goes stands with the campaign.
+        """
         log_act(Action.COVERAGE_READ, None, reason="delivery")
-        return services().reminding.figures()
+        return {**services().reminding.figures(), "funnel": funnel_view(services().reminding.funnel())}
 
 
 @ops.route("/reminder-runs")

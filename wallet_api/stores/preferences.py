@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final
 
 from pymongo.client_session import ClientSession
@@ -33,6 +34,11 @@ class MongoPreferences:
         chosen = self._cipher.open_json(_place(citizen_id, found["revision"]), found["content"])
         start, end = chosen["window"]
         return Preferences(frozenset(chosen["opted_out"]), (start, end), chosen["locale"])
+
+    def chosen_by(self, citizen_ids: Collection[str]) -> frozenset[str]:
+        """Which of these people have chosen anything: for all others the defaults hold."""
+        found = self._preferences.find({"_id": {"$in": sorted(citizen_ids)}}, {"_id": 1})
+        return frozenset(each["_id"] for each in found)
 
     def save(self, citizen_id: str, preferences: Preferences) -> None:
         """Replace the choice."""

@@ -6,23 +6,26 @@ import threading
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from typing import Final
 
 from notifications.campaigns.counting import Counting
 from notifications.campaigns.desk import CampaignDesk
 from notifications.campaigns.names import CampaignNames
 from notifications.campaigns.places import load_places
-from notifications.campaigns.ports import People, Sends
+from notifications.campaigns.ports import Meant, People, Sends
 from notifications.campaigns.progress import OUTCOME_DAYS
 from notifications.campaigns.routing import RoutedReminders
 from notifications.campaigns.rows import NumberKind
 from notifications.campaigns.running import Runner, RunningPorts
-from notifications.campaigns.standing import newly_given, row_of
+from notifications.campaigns.standing import PersonRow, newly_given, row_of
 from notifications.channels.fcm_wire import PUSH_TEMPLATE
 from notifications.dispatch import DispatchPorts
-from notifications.model import Care, CitizenFacts, DueItem
+from notifications.model import Care, CitizenFacts, DueItem, Preferences
 from notifications.planning import PlanningPorts
 from notifications.ports import CareHistory, InUnit, Reminders, Unit
-from notifications.reminders import shard_of
+from notifications.reminders import State, shard_of
+from wallet_api.identity.ages import AGES, has_reached
+from wallet_api.identity.family import Family
 from wallet_api.infra.clock import vn_day
 from wallet_api.infra.crypto.blind import BlindIndex
 from wallet_api.infra.crypto.envelope import CitizenCipher
@@ -32,7 +35,12 @@ from wallet_api.stores.audience import MongoPeople
 from wallet_api.stores.campaign_sends import MongoLists, MongoSends
 from wallet_api.stores.campaigns import MongoCampaigns, MongoPreviews
 from wallet_api.stores.due_items import MongoDueItems
+from wallet_api.stores.funnel import MongoFunnel
 from wallet_api.stores.identities import MongoCitizens
+from wallet_api.stores.preferences import MongoPreferences
+from wallet_api.stores.restrictions import MongoRestrictions
+
+_REACHED: Final = frozenset({State.ACCEPTED, State.OPENED})
 
 
 @dataclass(frozen=True)
@@ -44,6 +52,7 @@ class CampaignStores:
     sends: MongoSends
     lists: MongoLists
     previews: MongoPreviews
+    funnel: MongoFunnel
     names: CampaignNames
 
 
@@ -57,6 +66,7 @@ def open_campaign_stores(
         sends=MongoSends(db, cipher, now),
         lists=MongoLists(db, cipher, now),
         previews=MongoPreviews(db),
+        funnel=MongoFunnel(db),
         names=CampaignNames(blind.label_token("campaign names").encode()),
     )
 
@@ -68,6 +78,7 @@ def build_campaigns(
     blind: BlindIndex,
     read: PlanningPorts,
     write: DispatchPorts,
+    meant: Meant,
     now: Callable[[], datetime],
 ) -> tuple[CampaignDesk, Runner]:
     """The desk that ops speak to, and the runner of the worker."""
@@ -79,8 +90,7 @@ def build_campaigns(
         sends=stores.sends,
         lists=stores.lists,
         numbers=_whose(MongoCitizens(db, cipher, blind), now),
-        recipients=read.recipients,
-        preferences=read.preferences,
+        meant=meant,
         devices=write.devices,
         inbox=write.inbox,
         outbox=write.outbox,
@@ -90,13 +100,49 @@ def build_campaigns(
 
 
 def with_campaigns(
-    read: PlanningPorts, reminders: Reminders, stores: CampaignStores, now: Callable[[], datetime]
+    read: PlanningPorts,
+    reminders: Reminders,
+    stores: CampaignStores,
+    meant: Meant,
+    now: Callable[[], datetime],
 ) -> PlanningPorts:
     """The same ports for delivery and reading, which move messages of campaigns as they move reminders."""
     routed = RoutedReminders(
-        reminders, stores.sends, stores.campaigns, stores.people, read.recipients, read.preferences, now
+        reminders, stores.sends, stores.campaigns, stores.people, meant, stores.funnel, now
     )
     return replace(read, reminders=routed)
+
+
+class MeantPeople:
+    """`Meant` over families, restrictions and preferences, with few questions for many people."""
+
+    def __init__(
+        self,
+        family: Family,
+        restrictions: MongoRestrictions,
+        preferences: MongoPreferences,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._family, self._restrictions = family, restrictions
+        self._preferences, self._now = preferences, now
+
+    def who(self, rows: Collection[PersonRow]) -> dict[str, Sequence[str]]:
+        """Whom to tell of each: as `FamilyRecipients` and `UnrestrictedRecipients` say of one."""
+        still = self._restrictions.among([row.citizen_id for row in rows])
+        return {row.citizen_id: () if row.citizen_id in still else self._told(row) for row in rows}
+
+    def preferences(self, citizen_ids: Collection[str]) -> dict[str, Preferences]:
+        """What each of them has chosen, or the defaults."""
+        chosen = self._preferences.chosen_by(citizen_ids)
+        return {each: self._preferences.of(each) if each in chosen else Preferences() for each in citizen_ids}
+
+    def _told(self, row: PersonRow) -> Sequence[str]:
+        now = self._now()
+        if row.deceased:
+            return ()
+        if has_reached(row.born, AGES.own_account, vn_day(now)):
+            return (row.citizen_id,)
+        return sorted({each.guardian_id for each in self._family.guardians_of(row.citizen_id, now)})
 
 
 def _whose(
@@ -145,10 +191,12 @@ class FollowedDueItems(MongoDueItems):
         cipher: CitizenCipher,
         seen: SeenFacts,
         stores: CampaignStores,
+        reminders: Reminders,
         in_unit: InUnit,
         now: Callable[[], datetime],
     ) -> None:
         super().__init__(db, cipher)
+        self._reminders, self._funnel = reminders, stores.funnel
         self._seen, self._in_unit, self._now = seen, in_unit, now
         self._people: People = stores.people
         self._sends: Sends = stores.sends
@@ -176,5 +224,20 @@ class FollowedDueItems(MongoDueItems):
         row = row_of(facts, shard_of(facts.citizen_id), items)
         old = self._people.put(row, unit)
         since = self._now() - timedelta(days=OUTCOME_DAYS)
-        for series in sorted(newly_given(old, row)):
+        given = newly_given(old, row)
+        for series in sorted(given):
             self._sends.dosed(self._names.subject(facts.citizen_id, series), since, unit)
+        if given:
+            self._follow_reminders(facts.citizen_id, given, vn_day(since), unit)
+
+    def _follow_reminders(
+        self, citizen_id: str, given: frozenset[str], since: date, unit: Unit | None
+    ) -> None:
+        """Count, once a programme, that a dose was given within 30 days of a reminder of its series."""
+        followed = {
+            (each.programme_id, each.shard)
+            for each in self._reminders.of_citizen(citizen_id)
+            if each.series_id in given and each.send_on >= since and each.state in _REACHED
+        }
+        programmes = dict(sorted(followed))
+        self._funnel.count(dict.fromkeys(programmes.items(), 1), "followed", unit)

@@ -43,6 +43,7 @@ from wallet_api.stores.reminding import MongoUnits
 from wallet_api.stores.restrictions import MongoRestrictions
 from wallet_api.wiring.campaigns import (
     FollowedDueItems,
+    MeantPeople,
     SeenFacts,
     build_campaigns,
     open_campaign_stores,
@@ -69,7 +70,7 @@ def build_reminding(
     care = SeenFacts(BookCare(identity.people, records))
     read = PlanningPorts(
         care=care,
-        due=FollowedDueItems(db, cipher, care, stores, units, now),
+        due=FollowedDueItems(db, cipher, care, stores, reminders, units, now),
         reminders=reminders,
         recipients=UnrestrictedRecipients(
             FamilyRecipients(identity.people, identity.family, now), MongoRestrictions(db).holds
@@ -77,12 +78,13 @@ def build_reminding(
         preferences=preferences,
         in_unit=units,
     )
-    routed = with_campaigns(read, reminders, stores, now)
+    meant = MeantPeople(identity.family, MongoRestrictions(db), preferences, now)
+    routed = with_campaigns(read, reminders, stores, meant, now)
     write = DispatchPorts(inbox=inbox, outbox=outbox, devices=devices)
     planning = Planning(read, load_programmes(), keys, now)
     dispatch = Dispatch(
         planning,
-        read,
+        routed,
         write,
         texts=load_texts(),
         push_template=PUSH_TEMPLATE,
@@ -91,7 +93,7 @@ def build_reminding(
         now=now,
     )
     devices.after = dispatch.revive
-    desk, runner = build_campaigns(stores, db, cipher, blind, read, write, now)
+    desk, runner = build_campaigns(stores, db, cipher, blind, read, write, meant, now)
     return Reminding(
         planning=planning,
         dispatch=dispatch,
@@ -104,6 +106,7 @@ def build_reminding(
         devices=devices,
         preferences=preferences,
         figures=lambda: {"reminders": reminders.figures(), **outbox.figures()},
+        funnel=stores.funnel.figures,
         wake=lambda day: _wake(settings, day),
         campaigns=desk,
         runner=runner,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, get_args
 
 from marshmallow import ValidationError, fields, validate
 
 from consent.codes import CATEGORIES, PURPOSES
+from notifications.campaigns.disclosure import SMALLEST
 from notifications.schedule import Confidence, Kind, Programme, ProgrammeStatus
 from wallet_api.identity.model import OrganisationStatus
 from wallet_api.routes.schemas.base import Code, Day, ReplySchema, StrictSchema, Text, page_of
@@ -15,6 +17,7 @@ from wallet_api.routes.schemas.organisations import ORGANISATION_KINDS
 from wallet_api.routes.schemas.published import ID_PATTERN, TEXT_PATTERN
 
 _ID = {"pattern": ID_PATTERN}
+_WRITTEN = {"followed": "followed_by_dose"}
 EVIDENCE = ("birth_certificate", "court_order", "residence_register", "adoption_decision")
 
 
@@ -57,12 +60,26 @@ class ProgrammeDetailSchema(ProgrammeSchema):
 ProgrammePage = page_of(ProgrammeSchema, "ProgrammePage", "Programmes.")
 
 
+_COUNT = {"description": "null: too few people to tell"}
+
+
+class FunnelSchema(ReplySchema):
+    """Reminders of one programme since counting began, and doses on record within 30 days of one."""
+
+    programme = fields.String()
+    planned = fields.Integer(allow_none=True, metadata=_COUNT)
+    sent = fields.Integer(allow_none=True, metadata=_COUNT)
+    opened = fields.Integer(allow_none=True, metadata=_COUNT)
+    followed_by_dose = fields.Integer(allow_none=True, metadata=_COUNT)
+
+
 class DeliverySchema(ReplySchema):
     """Counts only."""
 
     reminders = fields.Dict(keys=fields.String(), values=fields.Integer())
     batches = fields.Dict(keys=fields.String(), values=fields.Integer())
     pushes = fields.Dict(keys=fields.String(), values=fields.Integer())
+    funnel = fields.List(fields.Nested(FunnelSchema))
 
 
 class RunForm(StrictSchema):
@@ -226,3 +243,15 @@ def programme_detail(found: Programme) -> dict[str, Any]:
         for each in found.series
     ]
     return programme_view(found) | {"series": series}
+
+
+def funnel_view(found: Mapping[str, Mapping[str, int]]) -> list[dict[str, Any]]:
+    """The funnels ready to be written; a count of 1 to 9 is not told."""
+    return [
+        {"programme": programme}
+        | {
+            _WRITTEN.get(what, what): None if 0 < count < SMALLEST else count
+            for what, count in counts.items()
+        }
+        for programme, counts in sorted(found.items())
+    ]
