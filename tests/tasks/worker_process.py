@@ -75,18 +75,6 @@ class FileChannel:
         return [Outcome(each.address, Answer.ACCEPTED) for each in envelopes]
 
 
-@dataclass(frozen=True)
-class Reminding:
-    planning: Planning
-    dispatch: Dispatch
-    delivery: Callable[[], Delivery]
-    outbox: outbox.MongoOutbox
-    reminders: reminders.MongoReminders
-    devices: devices.MongoDevices
-    inbox: inbox.MongoInbox
-    campaigns: Idle = field(default_factory=lambda: Idle())
-
-
 class Idle:
     """The parts of a wallet that have nothing to do here."""
 
@@ -115,6 +103,18 @@ class Idle:
 
     def make_next(self) -> None:
         return None
+
+
+@dataclass(frozen=True)
+class Reminding:
+    planning: Planning
+    dispatch: Dispatch
+    delivery: Callable[[], Delivery]
+    outbox: outbox.MongoOutbox
+    reminders: reminders.MongoReminders
+    devices: devices.MongoDevices
+    inbox: inbox.MongoInbox
+    campaigns: Idle = field(default_factory=Idle)
 
 
 @dataclass(frozen=True)
