@@ -124,11 +124,9 @@ class Delivery:
         moved = self._read.reminders.move(ids, _SENDABLE, State.LEASED, mark=run.batch.id)
         alive = self._read.reminders.many(moved)
         gate = Gate(self._planning, self._read.recipients, self._read.preferences, vn_day(run.now))
-        pushes = [
-            p
-            for p in (self._wanted(run, push, alive, gate) for push in run.batch.pushes)
-            if p.reminder_ids or p.alert
-        ]
+        wanted = [(push, self._wanted(run, push, alive, gate)) for push in run.batch.pushes]
+        # An alert of its own stands for nothing that could have lost its reason; a campaign's does.
+        pushes = [p for push, p in wanted if p.reminder_ids or (p.alert and not push.reminder_ids)]
         people = {push.recipient_id for push in pushes}
         addresses = self._write.devices.addresses_of(people, run.now - SEEN_WITHIN)
         for push in pushes:

@@ -101,7 +101,55 @@ class StaleRebuild(NotificationError):
     code = "stale_rebuild"
 
 
-class SecondPersonMissing(NotificationError):
-    """Whoever asked for so much does not let it go: that is for somebody else."""
+class SecondPersonNeeded(NotificationError):
+    """Whoever asked for so much, or made the list, does not let it go: that is for somebody else."""
 
     code = "second_person_needed"
+
+
+class BadAudience(NotificationError):
+    """The predicates of an audience do not go together, or name what there is not."""
+
+    code = "bad_audience"
+
+
+class TemplateUnknown(NotificationError):
+    """There is no such text of a campaign, or it may not be sent as this kind."""
+
+    code = "template_unknown"
+
+
+class CampaignNotFound(NotificationError):
+    """There is no such campaign."""
+
+    code = "campaign_not_found"
+
+
+class StaleCampaign(NotificationError):
+    """The campaign was changed since it was read."""
+
+    code = "stale_version"
+
+
+class CampaignStepRefused(NotificationError):
+    """The campaign is not in a state in which this can be done, or its list is not whole."""
+
+    code = "campaign_step_refused"
+
+
+class CampaignNeedsApproval(NotificationError):
+    """It goes to so many people, or is of such a kind, that a second person must approve it first."""
+
+    code = "campaign_needs_approval"
+
+
+class BadHeader(NotificationError):
+    """The first row of a list does not name exactly one column that we read."""
+
+    code = "bad_header"
+
+
+class ListTooLong(NotificationError):
+    """A list has more rows than one campaign takes."""
+
+    code = "list_too_long"

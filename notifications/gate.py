@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from notifications.forecasts import Forecasts
+from notifications.model import CAMPAIGN
 from notifications.planning import Planning
 from notifications.ports import PreferenceStore, Recipients
 from notifications.reminders import Reminder, lost_reason
@@ -25,6 +26,8 @@ class Gate:
 
     def refusal(self, reminder: Reminder) -> str | None:
         """Why this reminder must not go out now, or None. Reads the records, not the stored plan."""
+        if reminder.programme_id == CAMPAIGN:
+            return None  # of no programme; it was asked about when it was leased
         citizen = reminder.citizen_id
         if citizen not in self._plans:
             self._plans[citizen] = self._planning.forecasts(citizen, self._today)

@@ -14,6 +14,8 @@ Locale = Literal["vi", "en"]
 VIETNAM_ZONE = "Asia/Ho_Chi_Minh"
 ACCESS_TOPIC = "access"
 """The topic of messages that say who opened one's records."""
+CAMPAIGN = "campaign"
+"""In the place of a programme, where a message is of a campaign and of no programme."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,7 +89,8 @@ class Outcome:
 class Push:
     """One push for one person and day. `installations`, in a retry: the devices still owed; None is all.
 
-    An `alert` stands for no reminder: it goes out at any hour, and nothing cancels it. `urgent`: reminders
+    An `alert` goes out at any hour. One that stands for no reminder is cancelled by nothing; an urgent
+    message of a campaign is an alert with an id, and goes only while its reason stands. `urgent`: reminders
     that the person wants at any hour.
     """
 

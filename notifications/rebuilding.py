@@ -91,7 +91,7 @@ class Rebuilding:
         """Let a rebuild go that one person must not let go alone.
 
         Raises:
-            RebuildNotFound, RebuildStepRefused, SecondPersonMissing; StaleRebuild: look again.
+            RebuildNotFound, RebuildStepRefused, SecondPersonNeeded; StaleRebuild: look again.
         """
         return self._save(self.get(rebuild_id).approved(by, self.bounds, vn_day(self._now())))
 

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Final, Literal, Protocol
 
 from notifications.effects import Effect, Part, Range
-from notifications.errors import RebuildStepRefused, SecondPersonMissing
+from notifications.errors import RebuildStepRefused, SecondPersonNeeded
 
 State = Literal["previewing", "waiting", "running", "done", "cancelled"]
 OPEN: Final[frozenset[State]] = frozenset({"previewing", "waiting", "running"})
@@ -101,12 +101,12 @@ class Rebuild:
         """Let go by somebody else than who asked for it.
 
         Raises:
-            SecondPersonMissing, RebuildStepRefused: it does not wait.
+            SecondPersonNeeded, RebuildStepRefused: it does not wait.
         """
         if self.state != "waiting":
             raise RebuildStepRefused(self.id)
         if by == self.asked_by:
-            raise SecondPersonMissing(self.id)
+            raise SecondPersonNeeded(self.id)
         return self._moved(decided_by=by)._let_go(bounds, today)
 
     def cancelled(self, by: str, now: datetime) -> Rebuild:

@@ -170,7 +170,8 @@ class World:
     ) -> Person:
         """A registered person with a live session whose sign-in was just now."""
         number = f"001{1 + 2 * (born.year // 100 - 19)}{born.year % 100:02d}{next(self._serial)}"
-        profile = Profile(name, born, "female", phone, more.get("province"))
+        places = {"province": more.get("province"), "commune": more.get("commune")}
+        profile = Profile(name, born, "female", phone, **places)
         citizen_id = self.services.identity.people.register(profile, [Identifier("national_id", number)])
         made = Person(self, citizen_id, number, born, name, phone, "")
         return self.signed_in(made)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -15,6 +15,9 @@ from consent.co_consent import CoConsentService
 from consent.emergency import Emergency, EmergencyService
 from consent.receipt import Signing
 from notifications.alerts import Alerts
+from notifications.campaigns.desk import CampaignDesk
+from notifications.campaigns.ports import People as Audience
+from notifications.campaigns.running import Runner
 from notifications.delivery import Delivery
 from notifications.dispatch import Dispatch
 from notifications.planning import Planning
@@ -107,8 +110,13 @@ class Reminding:
     snoozing: Snoozing
     sessions: SessionBook
     figures: Callable[[], dict[str, dict[str, int]]]
+    funnel: Callable[[], Mapping[str, Mapping[str, int]]]
     wake: Callable[[date], None]
     upkeep: Upkeep
+    campaigns: CampaignDesk
+    runner: Runner
+    wake_campaigns: Callable[[], None]
+    people: Audience
 
 
 @dataclass(frozen=True)

@@ -118,6 +118,15 @@ STATUS: dict[type[Exception], int] = {
     events.WebhookNotFound: 404,
     events.BadWebhook: 422,
     events.TooManyWebhooks: 409,
+    notifications.BadAudience: 422,
+    notifications.TemplateUnknown: 422,
+    notifications.BadHeader: 422,
+    notifications.ListTooLong: 422,
+    notifications.CampaignNotFound: 404,
+    notifications.StaleCampaign: 412,
+    notifications.CampaignStepRefused: 409,
+    notifications.CampaignNeedsApproval: 409,
+    notifications.SecondPersonNeeded: 409,
     breaches.BreachNotFound: 404,
     breaches.StaleBreach: 412,
     breaches.BreachStepRefused: 409,
@@ -165,7 +174,6 @@ STATUS: dict[type[Exception], int] = {
     notifications.RebuildStepRefused: 409,
     notifications.RebuildRunning: 409,
     notifications.StaleRebuild: 412,
-    notifications.SecondPersonMissing: 409,
 }
 _EDGE_CODES = frozenset({"insufficient_scope", "role_missing", "practitioner_needed"})
 _HTTP_CODES = {

@@ -20,7 +20,7 @@ from notifications.delivery import Delivery
 from wallet_api.context import Services
 from wallet_api.infra.clock import vn_day
 from wallet_api.infra.logs import say
-from wallet_api.infra.queue import PLAN_TASK, make_queue
+from wallet_api.infra.queue import CAMPAIGNS_TASK, PLAN_TASK, make_queue
 from wallet_api.settings import Settings
 
 TODAY_TASK: Final = "wallet.plan_today"
@@ -30,10 +30,12 @@ SWEEP_TASK: Final = "wallet.sweep"
 EVENTS_TASK: Final = "wallet.push_events"
 EXPORTS_TASK: Final = "wallet.make_exports"
 PLANS_TASK: Final = "wallet.keep_plans"
+CAMPAIGN_TASK: Final = "wallet.run_campaign"
 
 EVERY: Final = {
     EXPORTS_TASK: 2.0,
     WAKE_TASK: 3.0,
+    CAMPAIGNS_TASK: 5.0,
     EVENTS_TASK: 5.0,
     PLANS_TASK: 5.0,
     TODAY_TASK: 15.0,
@@ -42,6 +44,7 @@ EVERY: Final = {
 """Seconds from one call of the beat to the next. Not the send times: those are in the outbox."""
 
 _BATCHES_A_TASK: Final = 20  # then another shard has its turn
+_TURNS_A_TASK: Final = 10  # of a campaign, then reminders have their turn
 _PUSHED_AT_ONCE: Final = 16  # webhooks a worker speaks to side by side, so that one that hangs holds up none
 _SWEEPS: Final = 40  # of some hundred consents each, before events are pushed
 _PLANS_SECONDS: Final = 2.0  # of each call for the stored plans: reminders wait meanwhile
@@ -103,6 +106,25 @@ def _register(app: Celery, services: Services, sender: Delivery) -> None:
     def push_events() -> None:
         """Push to webhooks what they were not sent yet."""
         _push_events(services)
+
+    @app.task(shared=False, name=CAMPAIGNS_TASK)
+    def run_campaigns() -> None:
+        """Have every campaign run that is scheduled or running."""
+        for campaign_id in services.reminding.campaigns.live():
+            app.send_task(CAMPAIGN_TASK, args=[campaign_id], expires=_STALE)
+
+    @app.task(shared=False, name=CAMPAIGN_TASK)
+    def run_campaign(campaign_id: str) -> None:
+        """Make the messages of one campaign that its pace allows now, turn by turn."""
+        made = 0
+        for _ in range(_TURNS_A_TASK):
+            turn = services.reminding.runner.turn(campaign_id)
+            made += turn.made
+            if not turn.again:
+                break
+        if made:
+            say("campaign_run", campaign_id=campaign_id, count=made)
+            wake()
 
     @app.task(shared=False, name=EXPORTS_TASK)
     def make_exports() -> None:

@@ -116,7 +116,7 @@ def test_nobody_of_ops_is_let_in_without_a_role(world: World) -> None:
 
 def test_figures_are_missing(world: World) -> None:
     operator = world.ops("operator")
-    assert set(found_in(world.get("/ops/delivery", operator))) == {"reminders", "batches", "pushes"}
+    assert set(found_in(world.get("/ops/delivery", operator))) == {"reminders", "batches", "pushes", "funnel"}
     assert found_in(world.get("/ops/programmes", operator))["items"]
     run = world.post("/ops/reminder-runs", operator)
     assert (run.status_code, found_in(run)) == (202, {"day": "2026-11-03", "state": "queued"})

@@ -8,6 +8,7 @@ from typing import Any
 from tests.pages.resources import visit
 from tests.world import Doctor, Json, Person, World, bundle, condition, found_in, immunization, observation
 from wallet_api.infra.ids import new_id
+from wallet_api.routes.schemas import examples
 
 WRITES = ("immunization", "visit", "condition", "lab_result")
 
@@ -92,10 +93,13 @@ def registrar(world: World) -> Identity:
     doctor: Doctor = world.doctor()
     token = world.ops("operator", "reviewer", "registrar").token
     people = [world.person(born=world.now().date().replace(year=year)) for year in (1985, 2020)]
+    drafts = [world.post("/ops/campaigns", token, examples.CAMPAIGN) for _ in range(2)]
     known = {
         "organisation_id": [doctor.organisation_id],
         "guardian_id": [people[0].id],
         "dependent_id": [people[1].id],
+        "campaign_id": [str(found_in(each)["id"]) for each in drafts],
+        "programme_id": ["epi_routine"],
     }
     return Identity("registrar", token, known)
 

@@ -64,6 +64,8 @@ PARTS: dict[str, tuple[str, ...]] = {
         "heir-reports",
         "heir-reviews",
         "breaches",
+        "campaigns",
+        "campaign-approvals",
         "family-desk",
         "rights-desk",
         "safety-desk",

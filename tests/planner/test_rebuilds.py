@@ -11,7 +11,7 @@ from random import Random
 import pytest
 
 from notifications.effects import Effect
-from notifications.errors import RebuildRunning, RebuildStepRefused, SecondPersonMissing
+from notifications.errors import RebuildRunning, RebuildStepRefused, SecondPersonNeeded
 from notifications.model import Exam, GivenDose
 from notifications.programmes import load_programmes
 from notifications.rebuilds import Bounds
@@ -192,7 +192,7 @@ def test_more_than_one_person_may_let_go_waits_for_another() -> None:
     assert made.state == "waiting" and total(made).appear > 5
     assert nation.finish() == 0 and nation.rebuilding.get("r1").state == "waiting", "it stays where it is"
     assert nation.rebuilding.progress(made).shards_done == SHARDS
-    with pytest.raises(SecondPersonMissing):
+    with pytest.raises(SecondPersonNeeded):
         nation.rebuilding.approve("r1", "an")
     assert nation.rebuilding.approve("r1", "binh").state == "running"
     nation.finish()

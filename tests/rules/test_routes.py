@@ -195,6 +195,7 @@ def test_only_oauth_and_fhir_judge_their_query_and_only_files_are_larger_than_64
     assert {name: one.limit for (name, _), one in taken.items() if one.limit != 64 * 1024} == {
         "family.Evidence": 5 * 2**20,
         "corrections.CorrectionEvidence": 5 * 2**20,
+        "campaigns.CampaignList": 10 * 2**20,
         "writing.FhirIntake": 10 * 2**20,
         "writing.InsuranceIntake": 10 * 2**20,
         "writing.VaccinationIntake": 10 * 2**20,

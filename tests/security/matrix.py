@@ -39,6 +39,8 @@ NOT_THINGS = {
     "purpose",
     "breach_id",
     "rebuild_id",
+    "campaign_id",
+    "programme_id",
     "death_id",
     "heir_id",
     "emergency_id",
@@ -225,6 +227,7 @@ BODIES: dict[str, Body] = {
     "POST /ops/organisations/<organisation_id>/webhooks/<webhook_id>/rewind": lambda cast, meant: {
         "since": 0
     },
+    "POST /ops/campaigns": lambda cast, meant: examples.CAMPAIGN,
     "POST /ops/breaches": lambda cast, meant: BREACH | {"detected_at": cast.world.now().isoformat()},
     "POST /citizens/<citizen>/rights-requests": lambda cast, meant: {"kind": "correct"},
     "POST /citizens/<citizen>/shares": lambda cast, meant: {
@@ -274,6 +277,7 @@ RAW: dict[str, Callable[[dict[str, Any]], bytes]] = {
         checkup_messages.file_of(parts_of(meant["person"]))
     ),
     "POST /citizens/<citizen>/correction-requests/<correction_id>/evidence": lambda meant: b"%PDF-1.7",
+    "PUT /ops/campaigns/<campaign_id>/list": lambda meant: b"national_id\n001190999001\n",
     "POST /provider/intake/insurance-xml": lambda meant: file_of(visit_of(meant["person"])),
 }
 """Operations whose body is a file."""
@@ -285,6 +289,7 @@ QUERIES = {
     "GET /organisations": "?query=thu",
     "GET /ops/breaches/<breach_id>/affected": "?from=2026-11-03&to=2026-11-03",
     "GET /ops/breaches/<breach_id>/notice": "?to=authority",
+    "GET /ops/coverage": "?series=mr&born_from=2024&born_to=2025",
 }
 BODILESS = {
     "PUT /citizens/<citizen>/blocked-organisations/<organisation_id>",
@@ -488,6 +493,8 @@ class Matrix:
             headers["If-Match"] = '"1"' if row.path.endswith("/assessment") else '"2"'
         if row.path.endswith("/session-days") and row.method == "PUT":
             headers["If-Match"] = self.cast.session_tag(target.path["commune"])
+        if row.path.startswith("/ops/campaigns/<"):
+            headers["If-Match"] = {"pause": '"2"', "resume": '"3"'}.get(row.path.rpartition("/")[2], '"1"')
         body: Json | object | None = None
         if row.method in ("POST", "PUT", "PATCH") and row.name not in BODILESS:
             make = BODIES.get(row.name)

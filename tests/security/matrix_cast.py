@@ -124,6 +124,7 @@ class Cast:
         self.breach = self.emergency = self.webhook = ""
         self._open_breach("")
         self._ask_rebuild()
+        self._draft_campaign("")
         self._open_case("")
         self._open_emergency("")
         self._add_webhook()
@@ -191,6 +192,8 @@ class Cast:
             "commune": "00004" if exists else "99999",
             "breach_id": self.breach if exists else new_id(),
             "rebuild_id": self.rebuild if exists else new_id(),
+            "campaign_id": self.campaign if exists else new_id(),
+            "programme_id": "epi_routine" if exists else "no-such-programme",
             "emergency_id": self.emergency if exists else new_id(),
             "client_id": self.asker.client_id if exists else new_id(),
             "practitioner_id": str(self.asker.practitioner_id) if exists else "nobody-here",
@@ -220,6 +223,8 @@ class Cast:
             self._open_breach(operation)
         if name == "rebuild_id":
             self._ask_rebuild()
+        if name == "campaign_id":
+            self._draft_campaign(operation)
         if name == "rights_id" and identity in OPS:
             self._open_case(operation)
         if name == "webhook_id":
@@ -669,6 +674,17 @@ class Cast:
             body = ASSESSMENT | {"must_notify": operation.endswith("/notification")}
             path, tag = f"/ops/breaches/{self.breach}/assessment", {"If-Match": '"1"'}
             assert self.world.post(path, reviewer, body, headers=tag).status_code == 200
+
+    def _draft_campaign(self, operation: str) -> None:
+        """Somebody else's campaign, to nobody there is, as far as the step of an operation needs it."""
+        maker, listed = self.world.ops("operator"), "/list" in operation
+        audience = {"listed": True} if listed else {"province": "08", "commune": "00001"}
+        form = {"name": "matrix", "kind": "information", "template": "catch_up.v1", "audience": audience}
+        self.campaign = found_in(self.world.post("/ops/campaigns", maker, form))["id"]
+        steps = {"pause": ("launch",), "resume": ("launch", "pause")}.get(operation.rpartition("/")[2], ())
+        for version, step in enumerate(steps, 1):
+            path, tag = f"/ops/campaigns/{self.campaign}/{step}", {"If-Match": f'"{version}"'}
+            assert self.world.post(path, maker, headers=tag).status_code == 200
 
     def _add_webhook(self) -> None:
         """The asker has one webhook, whatever became of the one before."""

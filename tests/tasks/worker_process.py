@@ -88,18 +88,6 @@ class FileChannel:
         return [Outcome(each.address, Answer.ACCEPTED) for each in envelopes]
 
 
-@dataclass(frozen=True)
-class Reminding:
-    planning: Planning
-    dispatch: Dispatch
-    delivery: Callable[[], Delivery]
-    outbox: outbox.MongoOutbox
-    reminders: reminders.MongoReminders
-    devices: devices.MongoDevices
-    inbox: inbox.MongoInbox
-    upkeep: Upkeep
-
-
 class Idle:
     """The parts of a wallet that have nothing to do here."""
 
@@ -123,8 +111,24 @@ class Idle:
     def due(self, limit: int) -> Sequence[Any]:
         return ()
 
+    def live(self) -> Sequence[str]:
+        return ()
+
     def make_next(self) -> None:
         return None
+
+
+@dataclass(frozen=True)
+class Reminding:
+    planning: Planning
+    dispatch: Dispatch
+    delivery: Callable[[], Delivery]
+    outbox: outbox.MongoOutbox
+    reminders: reminders.MongoReminders
+    devices: devices.MongoDevices
+    inbox: inbox.MongoInbox
+    upkeep: Upkeep
+    campaigns: Idle = field(default_factory=Idle)
 
 
 @dataclass(frozen=True)

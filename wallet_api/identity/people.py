@@ -303,6 +303,6 @@ def _merged(old: Profile, new: Profile) -> Profile:
         sex=old.sex if new.sex == "unknown" else new.sex,
         phone=new.phone or old.phone,
         province=new.province or old.province,
-        commune=new.commune or old.commune,
+        commune=new.commune or (old.commune if new.province in (None, old.province) else None),
         nationality=old.nationality,
     )

@@ -97,6 +97,7 @@ BUDGETS: Mapping[str, Budget] = _table(
     Budget("ops_read", 300, _MINUTE),
     Budget("ops_act", 60, _MINUTE),
     Budget("ops_run", 6, _HOUR),
+    Budget("ops_preview", 30, _DAY, closed=True),
 )
 
 

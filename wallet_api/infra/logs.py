@@ -18,6 +18,7 @@ _ALLOWED = frozenset(
         "milliseconds",
         "count",
         "batch_id",
+        "campaign_id",
         "error_type",
         "attempt",
         "state",

@@ -19,6 +19,7 @@ from kombu.transport import redis as over_redis
 from wallet_api.settings import Settings
 
 PLAN_TASK = "wallet.plan_day"
+CAMPAIGNS_TASK = "wallet.run_campaigns"
 FILESYSTEM = "filesystem:"
 _LOOK_EVERY = 0.1  # seconds
 

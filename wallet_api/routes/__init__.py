@@ -7,6 +7,7 @@ from flask import Blueprint
 from wallet_api.routes.accounts import accounts
 from wallet_api.routes.births import births, numbers
 from wallet_api.routes.breaches import breaches
+from wallet_api.routes.campaigns import approvals, campaigns
 from wallet_api.routes.changes import changes
 from wallet_api.routes.citizens import citizens
 from wallet_api.routes.co_consents import co_consents
@@ -82,6 +83,8 @@ BLUEPRINTS: tuple[GuardedBlueprint, ...] = (
     writing,
     ops,
     rebuilds,
+    campaigns,
+    approvals,
     registry,
     organisations,
     family_desk,

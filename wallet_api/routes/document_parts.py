@@ -42,6 +42,11 @@ PATH_NAMES: dict[str, tuple[dict[str, Any], str]] = {
     "grant_id": (_ID, "The `id` of a grant."),
     "breach_id": (_ID, "The `id` of an entry of the register of breaches."),
     "rebuild_id": (_ID, "The `id` of a rebuild of the stored plans."),
+    "campaign_id": (_ID, "The `id` of a campaign."),
+    "programme_id": (
+        {"type": "string", "pattern": "^[a-z0-9_]{1,40}$", "minLength": 1, "maxLength": 40},
+        "The `id` of a programme in the list.",
+    ),
     "rights_id": (_ID, "The `id` of a rights request."),
     "correction_id": (_ID, "The `id` of a request to correct a record."),
     "death_id": (_ID, "The `id` of a report of a death."),

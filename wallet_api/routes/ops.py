@@ -13,6 +13,7 @@ from flask.views import MethodView
 
 from wallet_api.audit.model import Action
 from wallet_api.context import caller, log_act, services
+from wallet_api.errors import Refusal
 from wallet_api.identity.errors import ClientUnknown, GuardianshipUnknown, OrganisationUnknown
 from wallet_api.identity.model import Licence, Organisation, Practitioner
 from wallet_api.infra.clock import vn_day
@@ -29,12 +30,15 @@ from wallet_api.routes.schemas.ops import (
     KeysForm,
     KeysSchema,
     OrganisationForm,
+    ProgrammeDetailSchema,
     ProgrammePage,
     RegisteredSchema,
     RosterForm,
     RosterSchema,
     RunForm,
     RunSchema,
+    funnel_view,
+    programme_detail,
     programme_view,
 )
 
@@ -69,6 +73,20 @@ class Programmes(MethodView):
         return listed(items) | {"rules": planning.rules}
 
 
+@ops.route("/programmes/<programme_id>")
+class OneProgramme(MethodView):
+    """One programme."""
+
+    @ops.doc(operationId="getProgramme")
+    @ops.response(200, ProgrammeDetailSchema)
+    def get(self, programme_id: str) -> dict[str, Any]:
+        """A programme as it is in force here: every series and dose with its source and confidence."""
+        found = services().reminding.planning.programmes.get(programme_id)
+        if found is None:
+            raise Refusal("not_found", 404)
+        return programme_detail(found, vn_day(services().now()))
+
+
 @ops.route("/delivery")
 class DeliveryFigures(MethodView):
     """How sending goes."""
@@ -76,9 +94,12 @@ class DeliveryFigures(MethodView):
     @ops.doc(operationId="getDeliveryFigures")
     @ops.response(200, DeliverySchema)
     def get(self) -> dict[str, Any]:
-        """Reminders and batches by state, pushes by what the channel answered. Counts only."""
+        """Reminders and batches by state, pushes by what the channel answered, and each programme's funnel.
+
+        Counts only. How each campaign goes stands with the campaign.
+        """
         log_act(Action.COVERAGE_READ, None, reason="delivery")
-        return services().reminding.figures()
+        return {**services().reminding.figures(), "funnel": funnel_view(services().reminding.funnel())}
 
 
 @ops.route("/reminder-runs")

@@ -14,6 +14,7 @@ from wallet_api.infra.crypto.envelope import CitizenCipher
 from wallet_api.infra.crypto.errors import SealBroken
 from wallet_api.infra.mongo import Index
 from wallet_api.rights.model import Erasure, RightsRequest
+from wallet_api.stores import audience
 from wallet_api.stores.restrictions import MongoRestrictions
 from wallet_api.stores.sealed_fields import SEALED
 
@@ -89,6 +90,8 @@ class MongoErasures:
         if "rights" in classes:
             for name in WORDS:
                 self._db[name].update_many({"citizen_id": citizen_id}, {"$unset": {"content": ""}})
+        if "reminders" in classes:
+            audience.forget(self._db, self._cipher, citizen_id)
         if "profile" in classes:
             self._forget(citizen_id)
 
@@ -110,6 +113,7 @@ class MongoErasures:
                 self.sweep(stone["citizen_id"], tuple(stone["erased"]))
                 if self._db["citizens"].find_one({"_id": stone["citizen_id"]}, {"_id": 1}) is None:
                     self._forget(stone["citizen_id"])
+                    audience.forget(self._db, self._cipher, stone["citizen_id"])
 
     def _forget(self, citizen_id: str) -> None:
         for name in _FOUND_BY:

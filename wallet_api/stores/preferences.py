@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from pymongo.client_session import ClientSession
@@ -32,6 +32,11 @@ class MongoPreferences:
         if found is None:
             return Preferences()
         return _chosen(self._cipher.open_json(_place(citizen_id, found["revision"]), found["content"]))
+
+    def chosen_by(self, citizen_ids: Collection[str]) -> frozenset[str]:
+        """Which of these people have chosen anything: for all others the defaults hold."""
+        found = self._preferences.find({"_id": {"$in": sorted(citizen_ids)}}, {"_id": 1})
+        return frozenset(each["_id"] for each in found)
 
     def save(self, citizen_id: str, preferences: Preferences) -> None:
         """Replace the choice."""

@@ -8,6 +8,7 @@ the same moment one waits for the other, and the mark is never missed.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from contextlib import suppress
 from typing import Any, Final
 
@@ -51,6 +52,11 @@ class MongoRestrictions:
             )
 
         transaction(self._db, work)
+
+    def among(self, citizen_ids: Collection[str]) -> frozenset[str]:
+        """Those of these people whose data is restricted now."""
+        found = self._db[_COLLECTION].find({"_id": {"$in": sorted(citizen_ids)}}, {"restricted": 1})
+        return frozenset(each["_id"] for each in found if each["restricted"])
 
     def holds(self, citizen_id: str) -> bool:
         """Whether the citizen's data is restricted now."""

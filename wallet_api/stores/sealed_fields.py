@@ -14,7 +14,7 @@ from pymongo.database import Database
 
 from wallet_api.infra.crypto.envelope import CitizenCipher, Place
 from wallet_api.infra.crypto.errors import KeyUnavailable, SealBroken
-from wallet_api.stores import births, book_fronts, deaths, heirs
+from wallet_api.stores import audience, births, book_fronts, campaign_sends, deaths, heirs
 from wallet_api.stores.corrections import COLLECTION as CORRECTIONS
 from wallet_api.stores.corrections import FILES as CORRECTION_FILES
 from wallet_api.stores.corrections import file_place as correction_file_place
@@ -157,6 +157,9 @@ SEALED: Final[tuple[SealedField, ...]] = (
         "items",
         lambda d: Place(d["_id"], REMINDERS, "due_items", d["_id"], "items", d["revision"]),
     ),
+    SealedField(audience.COLLECTION, "content", audience.place_of),
+    SealedField(campaign_sends.SENDS, "content", campaign_sends.send_place),
+    SealedField(campaign_sends.LISTS, "content", campaign_sends.list_place),
     SealedField(
         "outbox",
         "pushes",

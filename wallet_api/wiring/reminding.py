@@ -36,7 +36,6 @@ from wallet_api.rights.calendar import VIETNAM
 from wallet_api.settings import Settings
 from wallet_api.stores.brakes import MongoBrakes
 from wallet_api.stores.devices import MongoDevices
-from wallet_api.stores.due_items import MongoDueItems
 from wallet_api.stores.inbox import MongoInbox
 from wallet_api.stores.outbox import MongoOutbox
 from wallet_api.stores.preferences import MongoPreferences
@@ -46,6 +45,14 @@ from wallet_api.stores.reminders import MongoReminders
 from wallet_api.stores.reminding import MongoUnits
 from wallet_api.stores.restrictions import MongoRestrictions
 from wallet_api.stores.session_days import MongoSessionBook
+from wallet_api.wiring.campaigns import (
+    FollowedDueItems,
+    MeantPeople,
+    SeenFacts,
+    build_campaigns,
+    open_campaign_stores,
+    with_campaigns,
+)
 from wallet_api.wiring.care import BookCare, FamilyRecipients, UnrestrictedRecipients
 from wallet_api.wiring.sessions import CachedSessions
 from wallet_api.wiring.upkeep import build_upkeep
@@ -65,22 +72,26 @@ def build_reminding(
     reminders = MongoReminders(db, cipher, blind)
     inbox, outbox = MongoInbox(db, cipher), MongoOutbox(db, cipher)
     devices, preferences = RevivingDevices(db, cipher, blind), MongoPreferences(db, cipher)
+    stores, units = open_campaign_stores(db, cipher, blind, now), MongoUnits(db)
+    care = SeenFacts(BookCare(identity.people, records))
     read = PlanningPorts(
-        care=BookCare(identity.people, records),
-        due=MongoDueItems(db, cipher),
+        care=care,
+        due=FollowedDueItems(db, cipher, care, stores, reminders, units, now),
         reminders=reminders,
         recipients=UnrestrictedRecipients(
             FamilyRecipients(identity.people, identity.family, now), MongoRestrictions(db).holds
         ),
         preferences=preferences,
-        in_unit=MongoUnits(db),
+        in_unit=units,
     )
+    meant = MeantPeople(identity.family, MongoRestrictions(db), preferences, now)
+    routed = with_campaigns(read, reminders, stores, meant, now)
     write = DispatchPorts(inbox=inbox, outbox=outbox, devices=devices, days=MongoPushDays(db))
     sessions = MongoSessionBook(db)
     planning = Planning(read, load_programmes(), keys, now, CachedSessions(sessions, now))
     dispatch = Dispatch(
         planning,
-        read,
+        routed,
         write,
         texts=load_texts(),
         push_template=PUSH_TEMPLATE,
@@ -90,11 +101,12 @@ def build_reminding(
         closed=VIETNAM.is_holiday,
     )
     devices.after = dispatch.revive
+    desk, runner = build_campaigns(stores, db, cipher, blind, read, write, meant, now)
     return Reminding(
         planning=planning,
         dispatch=dispatch,
-        delivery=lambda: _delivery(settings, planning, read, write, MongoBrakes(db), now),
-        reading=Reading(inbox, reminders, now),
+        delivery=lambda: _delivery(settings, planning, routed, write, MongoBrakes(db), now),
+        reading=Reading(inbox, routed.reminders, now),
         reminders=reminders,
         alerts=Alerts(inbox, outbox, MongoUnits(db), PUSH_TEMPLATE, now),
         outbox=outbox,
@@ -106,8 +118,13 @@ def build_reminding(
         snoozing=Snoozing(reminders, MongoUnits(db), keys),
         sessions=sessions,
         figures=lambda: {"reminders": reminders.figures(), **outbox.figures()},
+        funnel=stores.funnel.figures,
         wake=lambda day: _wake(settings, day),
         upkeep=build_upkeep(db, planning, read.due, reminders, now),
+        campaigns=desk,
+        runner=runner,
+        wake_campaigns=lambda: _wake_campaigns(settings),
+        people=stores.people,
     )
 
 
@@ -229,6 +246,13 @@ def _quietly(event: str, work: Callable[[str], object], citizen_id: str) -> None
         work(citizen_id)
     except Exception as why:  # a sign-in must not fail because a plan did; the daily review plans again
         say_error(event, why)
+
+
+def _wake_campaigns(settings: Settings) -> None:
+    # As below. A call that is lost costs the seconds until the next of the beat.
+    from wallet_api.infra.queue import CAMPAIGNS_TASK, make_queue
+
+    make_queue(settings).send_task(CAMPAIGNS_TASK)
 
 
 def _wake(settings: Settings, day: date) -> None:

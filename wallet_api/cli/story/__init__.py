@@ -17,7 +17,7 @@ from consent.receipt import ReceiptInvalid
 from wallet_api.cli.local import LocalWallet, Ports, database_up, prepare
 from wallet_api.cli.opened import dev_settings
 from wallet_api.cli.screen import CannotDo, tell
-from wallet_api.cli.story import acting, arriving, consenting, keeping, proving, reminding
+from wallet_api.cli.story import acting, arriving, campaigning, consenting, keeping, proving, reminding
 from wallet_api.cli.story.cast import Cast
 from wallet_api.cli.story.clients import ClientFailed
 from wallet_api.cli.story.journal import Journal, StoryFailed
@@ -90,7 +90,7 @@ def _play(wallet: LocalWallet, clock: FileClock, journal: Journal) -> None:
     with Supervisor((wallet.worker(),), folder, tell=tell) as late:
         late.start()
         _stop_on_signals()
-        for act in (*reminding.ACTS, *proving.ACTS, *arriving.ACTS, *keeping.ACTS):
+        for act in (*reminding.ACTS, *proving.ACTS, *arriving.ACTS, *keeping.ACTS, *campaigning.ACTS):
             act(cast)
 
 

@@ -211,6 +211,13 @@ BREACH_NOTIFICATION: Final[Example] = {
     "reason": "Reported by the form of the authority.",
 }
 BREACH_CLOSURE: Final[Example] = {"reason": "Everybody was told; the token is void."}
+CAMPAIGN: Final[Example] = {
+    "name": "measles-2026-11",
+    "kind": "outbreak",
+    "template": "outbreak_vaccination.v1",
+    "audience": {"province": "01", "commune": "00070", "age_from": 0, "age_to": 14},
+    "per_minute": 600,
+}
 RIGHTS_REQUEST: Final[Example] = {"kind": "restrict", "details": "Tôi không muốn cơ sở nào xem hồ sơ nữa."}
 RIGHTS_ACKNOWLEDGEMENT: Final[Example] = {"with_others": False, "note": None}
 RIGHTS_EXTENSION: Final[Example] = {"note": "Phải hỏi ba cơ sở khác."}

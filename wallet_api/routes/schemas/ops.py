@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from typing import Any, get_args
 
 from marshmallow import ValidationError, fields, validate
 
 from consent.codes import CATEGORIES, PURPOSES
+from notifications.campaigns.disclosure import SMALLEST
+from notifications.rounds import Confidence
 from notifications.rules import version_of
 from notifications.schedule import Kind, Programme, ProgrammeStatus
 from wallet_api.identity.model import OrganisationStatus
@@ -17,6 +20,7 @@ from wallet_api.routes.schemas.organisations import ORGANISATION_KINDS
 from wallet_api.routes.schemas.published import ID_PATTERN, TEXT_PATTERN
 
 _ID = {"pattern": ID_PATTERN}
+_WRITTEN = {"followed": "followed_by_dose"}
 EVIDENCE = ("birth_certificate", "court_order", "residence_register", "adoption_decision")
 
 
@@ -35,6 +39,29 @@ class ProgrammeSchema(ReplySchema):
     valid_to = Day(allow_none=True)
 
 
+class DoseSchema(ReplySchema):
+    """One dose. Only what is `found` in its source is pushed; the rest is shown as "ask your station"."""
+
+    dose = fields.Integer()
+    confidence = Code(get_args(Confidence))
+    sources = fields.List(fields.String())
+
+
+class SeriesSchema(ReplySchema):
+    """One series of doses."""
+
+    id = fields.String()
+    title_vi = fields.String()
+    title_en = fields.String()
+    doses = fields.List(fields.Nested(DoseSchema))
+
+
+class ProgrammeDetailSchema(ProgrammeSchema):
+    """One programme with its series."""
+
+    series = fields.List(fields.Nested(SeriesSchema))
+
+
 ProgrammePage = page_of(
     ProgrammeSchema,
     "ProgrammePage",
@@ -43,12 +70,26 @@ ProgrammePage = page_of(
 )
 
 
+_COUNT = {"description": "null: too few people to tell"}
+
+
+class FunnelSchema(ReplySchema):
+    """Reminders of one programme since counting began, and doses on record within 30 days of one."""
+
+    programme = fields.String()
+    planned = fields.Integer(allow_none=True, metadata=_COUNT)
+    sent = fields.Integer(allow_none=True, metadata=_COUNT)
+    opened = fields.Integer(allow_none=True, metadata=_COUNT)
+    followed_by_dose = fields.Integer(allow_none=True, metadata=_COUNT)
+
+
 class DeliverySchema(ReplySchema):
     """Counts only."""
 
     reminders = fields.Dict(keys=fields.String(), values=fields.Integer())
     batches = fields.Dict(keys=fields.String(), values=fields.Integer())
     pushes = fields.Dict(keys=fields.String(), values=fields.Integer())
+    funnel = fields.List(fields.Nested(FunnelSchema))
 
 
 class RunForm(StrictSchema):
@@ -198,3 +239,31 @@ def programme_view(found: Programme, today: date) -> dict[str, Any]:
     titles = {"title_vi": found.title["vi"], "title_en": found.title.get("en", found.title["vi"])}
     told = {"version": version_of(found), "state": state, "sources": list(found.source)}
     return {name: getattr(found, name) for name in names} | titles | told
+
+
+def programme_detail(found: Programme, today: date) -> dict[str, Any]:
+    """A programme with its series ready to be written."""
+    series = [
+        {
+            "id": each.id,
+            "title_vi": each.title["vi"],
+            "title_en": each.title.get("en", each.title["vi"]),
+            "doses": [
+                {"dose": d.dose, "confidence": d.confidence, "sources": list(d.source)} for d in each.doses
+            ],
+        }
+        for each in found.series
+    ]
+    return programme_view(found, today) | {"series": series}
+
+
+def funnel_view(found: Mapping[str, Mapping[str, int]]) -> list[dict[str, Any]]:
+    """The funnels ready to be written; a count of 1 to 9 is not told."""
+    return [
+        {"programme": programme}
+        | {
+            _WRITTEN.get(what, what): None if 0 < count < SMALLEST else count
+            for what, count in counts.items()
+        }
+        for programme, counts in sorted(found.items())
+    ]

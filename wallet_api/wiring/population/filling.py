@@ -14,10 +14,11 @@ from typing import Any, Final
 
 from consent.codes import LABELS
 from consent.model import ConsentRequest, Grant
+from notifications.campaigns.standing import PersonRow, row_of
 from notifications.model import CitizenFacts, DueItem, Preferences
 from notifications.planner import plan
 from notifications.programmes import load_programmes
-from notifications.reminders import Keys, Reminder, copy_of, next_review, offset_now, reminders_for
+from notifications.reminders import Keys, Reminder, copy_of, next_review, offset_now, reminders_for, shard_of
 from notifications.rules import stamp_of
 from notifications.schedule import Programme
 from wallet_api.audit.chain import canonical
@@ -33,6 +34,7 @@ from wallet_api.records.bundle import FORMAT
 from wallet_api.records.labels import labels_of
 from wallet_api.records.model import PartialDate, Record, Source
 from wallet_api.records.types import record_types
+from wallet_api.stores.audience import MongoPeople
 from wallet_api.stores.audit_log import MongoAuditLog
 from wallet_api.stores.citizen_keys import MongoCitizenKeys
 from wallet_api.stores.consents import MongoConsents
@@ -181,6 +183,8 @@ class Filler:
         self._keys = keys
         self._now = now
         self._blind = BlindIndex(keys)
+        # Rows of an audience are sealed for their shard, with keys that all processes share.
+        self._shared = CitizenCipher(MongoCitizenKeys(db), keys, now)
         self._maker = Maker(self._blind, seed, day)
         self._seed = seed
         self._day = day
@@ -199,21 +203,38 @@ class Filler:
             for kind in _CLASSES:
                 cipher.keys.for_sealing(one.id, kind)
         staged.keep()  # durable before anything that is sealed with them
-        self._write(made, cipher)
+        self._write(made, cipher, again=again)
         rows = log_rows(self._seed, shard, self._day, made.people, made.newest, made.consents)
         MongoAuditLog(self._db).load(rows, again=again)
         return made.holds() | {"log entries": len(rows)}
 
-    def _write(self, made: Made, cipher: CitizenCipher) -> None:
+    def _count(self, made: Made, *, again: bool) -> None:
+        """Put everybody into audiences and coverage; counters only ever move with a row that is new."""
+        people = MongoPeople(self._db, self._shared, self._blind)
+        plans = {citizen_id: items for citizen_id, items, _ in made.plans}
+        rows = [_audience_row(one, plans.get(one.id, ())) for one in made.people]
+        if not again:
+            people.load(rows)
+            return
+        for row in rows:
+            people.put(row)
+
+    def _write(self, made: Made, cipher: CitizenCipher, *, again: bool) -> None:
         db, blind = self._db, self._blind
         MongoRecords(db, cipher, blind).load(made.newest, made.past)
         MongoDueItems(db, cipher).load(made.plans, self._maker.stamp)
         MongoReminders(db, cipher, blind).load(made.reminders)
+        self._count(made, again=again)
         MongoGuardianships(db, cipher).load(made.guardianships)
         requests = [request for request, _ in made.consents]
         MongoConsents(db, cipher, blind).load(requests, [grant for _, grant in made.consents if grant])
         # Last, so that nobody is found before their book is whole.
         MongoCitizens(db, cipher, blind).load(made.citizens)
+
+
+def _audience_row(one: Someone, items: Sequence[DueItem]) -> PersonRow:
+    facts = CitizenFacts(one.id, one.born, one.sex, one.province.code, one.deceased_on is not None)
+    return row_of(facts, shard_of(one.id), items)
 
 
 class StagedKeys(MemoryWrappedKeys):
