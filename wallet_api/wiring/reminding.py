@@ -10,8 +10,9 @@ from datetime import date, datetime
 from typing import Any
 
 from notifications.alerts import Alerts
-from notifications.channels.fcm import FcmChannel, FcmSettings
+from notifications.channels.fcm import FcmSettings
 from notifications.channels.fcm_wire import PUSH_TEMPLATE
+from notifications.channels.senders import fcm_sender, in_bulk
 from notifications.delivery import Delivery
 from notifications.dispatch import Dispatch, DispatchPorts
 from notifications.errors import BadChannel
@@ -174,10 +175,13 @@ def _delivery(
     account = _service_account(settings)
     project = settings.fcm_project or str(account.get("project_id", ""))
     try:
-        channel = FcmChannel(FcmSettings(project, settings.fcm_endpoint), account, now)
+        channel = fcm_sender(FcmSettings(project, settings.fcm_endpoint), account, now)
     except BadChannel as why:
         told = f"WALLET_FCM_CREDENTIALS, WALLET_FCM_PROJECT or WALLET_FCM_ENDPOINT cannot be used ({why})."
         raise BadChannel(told) from None
+    if not in_bulk():
+        # Slow pushes are better than none, so production starts without libcurl too, and says so.
+        say("push_sender_slow", logging.WARNING)
     return Delivery(
         planning,
         read,
