@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -192,8 +193,27 @@ def _day(text: str | None) -> date | None:
 
 @dataclass(frozen=True, slots=True)
 class Preferences:
-    """What one person wants: topics switched off, local send window (hours, end exclusive), language."""
+    """What one person wants: topics switched off, local send window (hours, end exclusive), language.
+
+    `email`: where a letter goes when a push stays unread; None is no letter.
+    """
 
     opted_out: frozenset[str] = field(default_factory=frozenset)
     window: tuple[int, int] = (7, 21)
     locale: Locale = "vi"
+    email: str | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.email is not None and not is_email(self.email):
+            raise ValueError("not an e-mail address")
+
+
+def is_email(text: str) -> bool:
+    """Whether a text is a plain address (the form of HTML's e-mail field): no name, comment or line break."""
+    return len(text) <= 254 and _EMAIL.fullmatch(text) is not None
+
+
+_EMAIL = re.compile(
+    r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+    r"(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)+"
+)

@@ -93,13 +93,17 @@ class Planning:
         """The plan of this moment for the person, and for everybody who is reminded in their place."""
         facts = self._ports.care.facts(citizen_id, unit)
         care = self._ports.care.care(citizen_id, unit)
-        if facts is None:
-            return Forecasts(citizen_id, (), ())
+        return Forecasts(citizen_id, (), ()) if facts is None else self.forecasts_over(facts, care, today)
+
+    def forecasts_over(
+        self, facts: CitizenFacts, care: Sequence[Care], today: date | None = None
+    ) -> Forecasts:
+        """Both plans over facts and care that were read already. Reads and stores nothing."""
         truly = self.forecast_over(facts, care, today)
         known = [each for each in care if not each.hidden]
         if len(known) == len(care):
-            return Forecasts(citizen_id, truly, truly)
-        return Forecasts(citizen_id, truly, self.forecast_over(facts, known, today))
+            return Forecasts(facts.citizen_id, truly, truly)
+        return Forecasts(facts.citizen_id, truly, self.forecast_over(facts, known, today))
 
     def forecast_over(
         self, facts: CitizenFacts, care: Sequence[Care], today: date | None = None

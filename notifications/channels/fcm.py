@@ -51,7 +51,7 @@ class FcmSettings:
         parts = urlsplit(self.endpoint)
         if not self.project or not parts.hostname:
             raise BadChannel("fcm: project and endpoint are needed")
-        if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(parts.hostname)):
+        if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname)):
             raise BadChannel("fcm: the endpoint must be https (http only on loopback)")
 
     @property
@@ -132,7 +132,8 @@ def _ends_round(outcomes: Sequence[Outcome]) -> bool:
     return bool(outcomes) and outcomes[-1].answer in ENDS_THE_ROUND
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -75,7 +75,7 @@ MEMORY: dict[str, Callable[[], Any]] = {
     "outbox": memory.MemoryOutbox,
     "inbox": memory.MemoryInbox,
     "devices": memory_devices.MemoryDevices,
-    "brakes": memory.MemoryBrakes,
+    "brakes": MemoryBrakes,
     "preferences": memory.MemoryPreferences,
 }
 

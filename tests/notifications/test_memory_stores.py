@@ -7,13 +7,13 @@ from collections.abc import Callable
 import pytest
 
 from notifications.memory import (
-    MemoryBrakes,
     MemoryDueItems,
     MemoryInbox,
     MemoryOutbox,
     MemoryPreferences,
     MemoryReminders,
 )
+from notifications.memory_brakes import MemoryBrakes
 from notifications.memory_devices import MemoryDevices
 from tests.contracts import notifications_contract
 from tests.contracts.notifications_contract import checks_of

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, Final
@@ -65,6 +65,15 @@ class MongoInbox:
             ]
         )
         return [self._message(each) for each in found]
+
+    def unread_pushes(self, recipient_ids: Collection[str]) -> set[tuple[str, str]]:
+        """(recipient, nid) of every unread message of these people."""
+        left, found = iter(sorted(set(recipient_ids))), set[tuple[str, str]]()
+        while part := list(islice(left, _PART)):
+            asked = {"recipient_id": {"$in": part}, "unread": True}
+            rows = self._messages.find(asked, {"recipient_id": 1, "nid": 1})
+            found |= {(row["recipient_id"], row["nid"]) for row in rows}
+        return found
 
     def unread(self, recipient_id: str) -> int:
         """How many messages are not read."""

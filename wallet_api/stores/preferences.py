@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from itertools import islice
 from typing import Final
 
 from pymongo.client_session import ClientSession
@@ -13,6 +15,7 @@ from wallet_api.infra.mongo import Index, transaction
 from wallet_api.stores.reminding import RETENTION_CLASS, Document
 
 _COLLECTION: Final = "reminder_preferences"
+_PART: Final = 200
 
 INDEXES: tuple[Index, ...] = ()
 
@@ -28,11 +31,23 @@ class MongoPreferences:
     def of(self, citizen_id: str) -> Preferences:
         """The stored choice, or the defaults."""
         found = self._preferences.find_one({"_id": citizen_id})
-        if found is None:
-            return Preferences()
+        return Preferences() if found is None else self._opened(found)
+
+    def of_many(self, citizen_ids: Collection[str]) -> dict[str, Preferences]:
+        """The same for many, the defaults included."""
+        left, found = iter(sorted(set(citizen_ids))), dict.fromkeys(citizen_ids, Preferences())
+        while part := list(islice(left, _PART)):
+            for row in self._preferences.find({"_id": {"$in": part}}):
+                found[row["_id"]] = self._opened(row)
+        return found
+
+    def _opened(self, found: Document) -> Preferences:
+        citizen_id = found["_id"]
         chosen = self._cipher.open_json(_place(citizen_id, found["revision"]), found["content"])
         start, end = chosen["window"]
-        return Preferences(frozenset(chosen["opted_out"]), (start, end), chosen["locale"])
+        return Preferences(
+            frozenset(chosen["opted_out"]), (start, end), chosen["locale"], chosen.get("email")
+        )
 
     def save(self, citizen_id: str, preferences: Preferences) -> None:
         """Replace the choice."""
@@ -40,6 +55,7 @@ class MongoPreferences:
             "opted_out": sorted(preferences.opted_out),
             "window": list(preferences.window),
             "locale": preferences.locale,
+            "email": preferences.email,
         }
 
         def work(session: ClientSession) -> None:
