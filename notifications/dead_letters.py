@@ -47,7 +47,7 @@ class DeadLetters:
         One that was replayed already is told as it stands. Raise DeadLetterNotFound for one that never died.
         """
         known = self.outbox.get(batch_id)
-        if known is None or not (known.state is BatchState.DEAD or known.attempts):
+        if known is None or not (known.state is BatchState.DEAD or known.replays):
             raise DeadLetterNotFound("no such dead letter")
         if known.state is not BatchState.DEAD:
             return _told(known)

@@ -41,7 +41,7 @@ class Delivery:
         random: Callable[[], float],
         pacer: Pacer | None = None,
         fallback: Fallback | None = None,
-        breaker: Breaker = Breaker(),
+        breaker: Breaker | None = None,
     ) -> None:
         self._planning, self._read, self._write = planning, read, write
         self._channel, self._brakes, self._now = channel, brakes, now
@@ -51,7 +51,7 @@ class Delivery:
             write,
             channel=channel,
             brakes=brakes,
-            breaker=breaker,
+            breaker=breaker or Breaker(),
             alert=alert,
             random=random,
             follow=self._queue_letters,

@@ -27,7 +27,7 @@ class Gate:
         self._chosen: dict[str, Preferences] = {}
 
     def read(self, care: CareHistory, reminders: Iterable[Reminder], others: Iterable[str] = ()) -> None:
-        """Read for many reminders together what `refusal` would read one by one; `others`: preferences too."""
+        """Read for many together what `refusal` would read one by one; of `others`, the preferences."""
         known = list(reminders)
         citizens = sorted({each.citizen_id for each in known} - self._plans.keys())
         books = facts_and_care(care, citizens)

@@ -218,7 +218,8 @@ class MemoryOutbox:
             if known is None or (known.version, known.state) != (batch.version, BatchState.DEAD):
                 return False
             fresh = {"state": BatchState.QUEUED, "due_at": now, "until": until, "tries": 0}
-            self._kept[batch.id] = replace(known, version=known.version + 1, **fresh)  # type: ignore[arg-type]
+            again = known.replays + 1
+            self._kept[batch.id] = replace(known, version=known.version + 1, replays=again, **fresh)  # type: ignore[arg-type]
             return True
 
 

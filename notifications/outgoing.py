@@ -132,7 +132,8 @@ class Batch:
     """Pushes claimed and acknowledged as a whole; together they had at most 500 addresses when queued.
 
     `tries` counts only failures of the provider (5xx, timeouts, our credential). From `until` on it is
-    given up. What is `critical` (alerts: consent asked for, security) is claimed first and may use the reserve.
+    given up. What is `critical` (alerts: consent asked for, security) is claimed first and may use the
+    reserve. `replays`: how often ops had it sent again after it had died.
     """
 
     id: str
@@ -147,6 +148,7 @@ class Batch:
     lease_until: datetime | None = None
     attempts: tuple[Attempt, ...] = ()
     lane: Lane = "normal"
+    replays: int = 0
 
 
 @dataclass(frozen=True, slots=True)

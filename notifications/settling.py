@@ -120,9 +120,7 @@ class Settling:
         state = BatchState.QUEUED if run.rest else BatchState.DEAD if run.dead else BatchState.DONE
         lost = not self._write_down(run, Attempt(run.now, found), state, tries)
         if run.dead and not lost:
-            self._tell(
-                "push_dead", sum(len(ids) for ids, s, _ in run.moves if s is State.DEAD) or len(run.dead)
-            )
+            self._tell("push_dead", len(run.dead))
         return Delivered(run.batch.id, found, state, lost)
 
     def _settle_devices(self, outcomes: Sequence[Outcome]) -> None:

@@ -19,6 +19,7 @@ from pymongo.database import Database
 
 from notifications import memory, memory_devices
 from notifications.errors import LeaseLost
+from notifications.memory_brakes import MemoryBrakes
 from notifications.model import Preferences
 from notifications.outgoing import Attempt, BatchState
 from notifications.reminders import State, shard_of

@@ -124,13 +124,9 @@ class MongoOutbox:
             at, batch_id = before
             first["due_at"] = {"$lte": at}
             second = {"$or": [{"due_at": {"$lt": at}}, {"due_at": at, "_id": {"$lt": batch_id}}]}
-        stages = [
-            {"$match": first},
-            {"$match": second},
-            {"$sort": {"due_at": -1, "_id": -1}},
-            {"$limit": limit},
-        ]
-        return [self._batch(each) for each in self._batches.aggregate(stages)]
+        order = {"$sort": {"due_at": -1, "_id": -1}}
+        found = self._batches.aggregate([{"$match": first}, {"$match": second}, order, {"$limit": limit}])
+        return [self._batch(each) for each in found]
 
     def get(self, batch_id: str) -> Batch | None:
         """One batch in any state."""
@@ -145,9 +141,10 @@ class MongoOutbox:
     def revive(self, batch: Batch, now: datetime, until: datetime, unit: Unit | None = None) -> bool:
         """Queue a dead batch again, its tries forgotten; False if it is dead no more."""
         fresh = {"state": BatchState.QUEUED.value, "due_at": now, "until": until, "tries": 0}
+        change = {"$set": fresh, "$inc": {"replays": 1}}
 
         def work(session: ClientSession) -> bool:
-            if batch.state is not BatchState.DEAD or not self._step(batch, {"$set": fresh}, session):
+            if batch.state is not BatchState.DEAD or not self._step(batch, change, session):
                 return False
             count = {"$inc": {f"batches.{BatchState.DEAD}": -1}}
             self._figures.update_one({"_id": batch.shard}, count, session=session)
@@ -174,7 +171,8 @@ class MongoOutbox:
     def _step(self, batch: Batch, change: Document, session: ClientSession | None) -> bool:
         """Change a batch that still has this version, and raise it."""
         unchanged = {"_id": batch.id, "version": batch.version}
-        done = self._batches.update_one(unchanged, change | {"$inc": {"version": 1}}, session=session)
+        counts = {"version": 1} | change.get("$inc", {})
+        done = self._batches.update_one(unchanged, change | {"$inc": counts}, session=session)
         return done.modified_count == 1
 
     def _count(self, shard: int, attempt: Attempt, state: BatchState, session: ClientSession) -> None:
@@ -211,6 +209,7 @@ class MongoOutbox:
             state=BatchState(found["state"]),
             lane=found.get("lane", "normal"),
             tries=found["tries"],
+            replays=found.get("replays", 0),
             version=found["version"],
             lease_until=lease_until.astimezone(UTC) if lease_until else None,
             attempts=tuple(
