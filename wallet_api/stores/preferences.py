@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from itertools import islice
 from typing import Final
 
 from pymongo.client_session import ClientSession
@@ -12,10 +11,10 @@ from pymongo.database import Database
 from notifications.model import Preferences
 from wallet_api.infra.crypto.envelope import CitizenCipher, Place
 from wallet_api.infra.mongo import Index, transaction
+from wallet_api.stores.bulk import in_parts
 from wallet_api.stores.reminding import RETENTION_CLASS, Document
 
 _COLLECTION: Final = "reminder_preferences"
-_PART: Final = 200
 
 INDEXES: tuple[Index, ...] = ()
 
@@ -35,9 +34,11 @@ class MongoPreferences:
 
     def of_many(self, citizen_ids: Collection[str]) -> dict[str, Preferences]:
         """The same for many, the defaults included."""
-        left, found = iter(sorted(set(citizen_ids))), dict.fromkeys(citizen_ids, Preferences())
-        while part := list(islice(left, _PART)):
-            for row in self._preferences.find({"_id": {"$in": part}}):
+        found = dict.fromkeys(citizen_ids, Preferences())
+        for part in in_parts(citizen_ids):
+            rows = list(self._preferences.find({"_id": {"$in": part}}))
+            self._cipher.keys.open_many([row["_id"] for row in rows], RETENTION_CLASS)
+            for row in rows:
                 found[row["_id"]] = self._opened(row)
         return found
 

@@ -70,8 +70,12 @@ class MongoReminders:
 
     def many(self, ids: Collection[str]) -> dict[str, Reminder]:
         """Those that exist, by id."""
-        rows = (row for part in _parts(ids) for row in self._reminders.find({"_id": {"$in": part}}))
-        return {row["_id"]: self._reminder(row) for row in rows}
+        found: dict[str, Reminder] = {}
+        for part in _parts(ids):
+            rows = list(self._reminders.find({"_id": {"$in": part}}))
+            self._cipher.keys.open_many({row["citizen_id"] for row in rows}, RETENTION_CLASS)
+            found |= {row["_id"]: self._reminder(row) for row in rows}
+        return found
 
     def planned(self, shard: int, day_to: date, limit: int) -> list[Reminder]:
         """Planned ones of a recipient shard with send_on <= day_to, ordered by (recipient, id)."""

@@ -21,7 +21,7 @@ from wallet_api.records.model import Record
 from wallet_api.records.ports import Records, Unit
 
 _CVX = "http://hl7.org/fhir/sid/cvx"
-_CARE = ("immunization", "checkup")
+CARE = ("immunization", "checkup")
 
 
 class BookCare:
@@ -45,7 +45,7 @@ class BookCare:
 
     def care_seen(self, citizen_id: str, predicate: Predicate, unit: Unit = None) -> Sequence[Care]:
         """The same, of the admitted records alone."""
-        found = self._records.of_categories(citizen_id, _CARE, predicate, unit)
+        found = self._records.of_categories(citizen_id, CARE, predicate, unit)
         return [care for record in found for care in care_of(record)]
 
 

@@ -36,6 +36,7 @@ from wallet_api.settings import Settings
 from wallet_api.stores.brakes import MongoBrakes
 from wallet_api.stores.devices import MongoDevices
 from wallet_api.stores.due_items import MongoDueItems
+from wallet_api.stores.identities import MongoCitizens
 from wallet_api.stores.inbox import MongoInbox
 from wallet_api.stores.outbox import MongoOutbox
 from wallet_api.stores.preferences import MongoPreferences
@@ -43,7 +44,8 @@ from wallet_api.stores.records import MongoRecords
 from wallet_api.stores.reminders import MongoReminders
 from wallet_api.stores.reminding import MongoUnits
 from wallet_api.stores.restrictions import MongoRestrictions
-from wallet_api.wiring.care import BookCare, FamilyRecipients, UnrestrictedRecipients
+from wallet_api.wiring.care import FamilyRecipients, UnrestrictedRecipients
+from wallet_api.wiring.care_of_many import CareOfMany, RecipientsOfMany
 
 
 def build_reminding(
@@ -61,11 +63,17 @@ def build_reminding(
     inbox, outbox = MongoInbox(db, cipher), MongoOutbox(db, cipher)
     devices, preferences = RevivingDevices(db, cipher, blind), MongoPreferences(db, cipher)
     read = PlanningPorts(
-        care=BookCare(identity.people, records),
+        care=CareOfMany(identity.people, records, MongoCitizens(db, cipher, blind)),
         due=MongoDueItems(db, cipher),
         reminders=reminders,
-        recipients=UnrestrictedRecipients(
-            FamilyRecipients(identity.people, identity.family, now), MongoRestrictions(db).holds
+        recipients=RecipientsOfMany(
+            UnrestrictedRecipients(
+                FamilyRecipients(identity.people, identity.family, now), MongoRestrictions(db).holds
+            ),
+            db,
+            cipher,
+            blind,
+            now,
         ),
         preferences=preferences,
         in_unit=MongoUnits(db),

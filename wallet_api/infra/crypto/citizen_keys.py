@@ -6,7 +6,7 @@ import os
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
@@ -71,6 +71,15 @@ class CitizenKeys:
             return held
         row = self._rows.find(citizen_id, retention_class) or self._make(citizen_id, retention_class)
         return self._hold(place, self._unwrap(place, row))
+
+    def open_many(self, citizen_ids: Collection[str], retention_class: str) -> None:
+        """Open the keys of many that are not held yet, in one read; those without one stay without."""
+        wanted = [each for each in citizen_ids if self._recall((each, retention_class)) is None]
+        if not wanted:
+            return
+        for row in self._rows.kept_for(wanted, (retention_class,)):
+            place = (row.citizen_id, retention_class)
+            self._hold(place, self._unwrap(place, row))
 
     def prepare(self, citizen_id: str, *retention_classes: str) -> None:
         """Open these keys, made now where there are none: always one write and one read.
