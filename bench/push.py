@@ -1,4 +1,4 @@
-"""push_pipe, push_e2e: pushes a second out of one process, over TLS, against the SDK's own way in the same run.
+"""push_pipe, push_e2e: pushes a second out of one process over TLS, beside the SDK's own way in one run.
 
 The pipe: envelopes in hand, encoded, posted, every answer read. End to end: batches claimed from the outbox
 of the embedded database, addresses looked up and opened, sent, settled.
@@ -28,7 +28,6 @@ from bench.push_ground import receiving, service_account
 from notifications.channels.fcm import FcmSettings
 from notifications.channels.fcm_curl import CurlChannel
 from notifications.delivery import Delivery
-from notifications.dispatch import DispatchPorts
 from notifications.outgoing import Address, Answer, Batch, Device, Envelope, Push
 from notifications.reminders import SHARDS
 from wallet_api.infra.clock import system_now

@@ -71,7 +71,7 @@ def _told(batch: Batch) -> DeadLetter:
         id=batch.id,
         template=batch.template,
         pushes=len(batch.pushes),
-        died_at=last.at if last else batch.due_at,
+        died_at=batch.due_at if batch.state is BatchState.DEAD or last is None else last.at,
         tries=len(batch.attempts),
         answers=last.answers if last else {},
         state=batch.state,

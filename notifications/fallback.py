@@ -75,7 +75,7 @@ class Fallback:
         wanted = tuple(p for p in run.batch.pushes if p.nid in run.letters and p.nid not in going_on)
         if not wanted:
             return
-        batch_id = f"{run.batch.id}.letters.{len(run.batch.attempts)}"
+        batch_id = f"{run.batch.id}-letters-{len(run.batch.attempts)}"
         earliest = run.now + self._after
         due_at = when_to_send(vn_day(earliest), _HOURS, batch_id, earliest)
         letters = Batch(

@@ -15,6 +15,7 @@ from consent.co_consent import CoConsentService
 from consent.emergency import Emergency, EmergencyService
 from consent.receipt import Signing
 from notifications.alerts import Alerts
+from notifications.dead_letters import DeadLetters
 from notifications.delivery import Delivery
 from notifications.dispatch import Dispatch
 from notifications.planning import Planning
@@ -77,6 +78,7 @@ class Reminding:
     reminders: Reminders
     alerts: Alerts
     outbox: Outbox
+    dead_letters: DeadLetters
     inbox: Inbox
     devices: Devices
     preferences: PreferenceStore

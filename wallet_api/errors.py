@@ -157,6 +157,7 @@ STATUS: dict[type[Exception], int] = {
     IdempotencyMismatch: 422,
     IdempotencyRunning: 409,
     notifications.MessageNotFound: 404,
+    notifications.DeadLetterNotFound: 404,
     notifications.BadDevice: 422,
 }
 _EDGE_CODES = frozenset({"insufficient_scope", "role_missing", "practitioner_needed"})

@@ -233,6 +233,8 @@ GET    /ops/parked-intakes                                          200 R       
 GET    /ops/parked-intakes/<parked_id>                              200 R--R      R--R     A--.
 POST   /ops/parked-intakes/<parked_id>/release                      200 R--R      R--R     A--.
 POST   /ops/parked-intakes/<parked_id>/reject                       200 R--R      R--R     A--.
+GET    /ops/dead-letters                                            200 R         A        R
+POST   /ops/dead-letters/<letter_id>/replay                         202 R--R      A--.     R--R
 GET    /ops/breaches                                                200 R         R        A
 POST   /ops/breaches                                                201 R         R        A
 GET    /ops/breaches/<breach_id>                                    200 R--R      R--R     A--.

@@ -129,7 +129,7 @@ class NotificationPreferences(MethodView):
         if window[0] >= window[1]:
             fault = {"pointer": "/from_hour", "code": "window_empty", "message": ""}
             raise Refusal("invalid_fields", 422, [fault])
-        chosen = Preferences(frozenset(form["opted_out"]), window, form["locale"])
+        chosen = Preferences(frozenset(form["opted_out"]), window, form["locale"], form["email"])
         services().reminding.preferences.save(own, chosen)
         log_act(Action.REMINDER_SETTINGS_CHANGED, own)
         return preferences_view(chosen)

@@ -56,7 +56,7 @@ SHARE: Final[Example] = {
 HEALTH_CARD: Final[Example] = {"kind": "immunization"}
 EXPORT: Final[Example] = {"format": "pdf"}
 MANIFEST: Final[Example] = {"recipient": "BS. Ví Dụ, Phòng khám Ví Dụ", "passcode": "khong-de-doan"}
-PREFERENCES: Final[Example] = {"opted_out": [], "from_hour": 8, "to_hour": 20, "locale": "vi"}
+PREFERENCES: Final[Example] = {"opted_out": [], "from_hour": 8, "to_hour": 20, "locale": "vi", "email": None}
 DEVICE: Final[Example] = {
     "platform": "android",
     "address_kind": "fid",

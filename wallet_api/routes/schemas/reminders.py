@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from marshmallow import fields, validate
+from marshmallow import ValidationError, fields, validate
 
-from notifications.model import ACCESS_TOPIC, DueItem, Preferences, Status, Verdict
+from notifications.model import ACCESS_TOPIC, EMAIL_PATTERN, DueItem, Preferences, Status, Verdict, is_email
 from notifications.outgoing import Message
 from notifications.programmes import load_programmes
 from notifications.reminders import Reminder, State
@@ -24,6 +24,11 @@ from wallet_api.routes.schemas.base import (
 
 LANGUAGES = ("vi", "en")
 TOPICS = frozenset(each.topic for each in load_programmes()) | {ACCESS_TOPIC}
+
+
+def _mailable(text: str) -> None:
+    if not is_email(text):
+        raise ValidationError("An e-mail address, please.")
 
 
 class EvidenceSchema(ReplySchema):
@@ -118,6 +123,16 @@ class PreferencesForm(StrictSchema):
     from_hour = Whole(7, 20, load_default=7)
     to_hour = Whole(8, 21, load_default=21)
     locale = Code(LANGUAGES, load_default="vi")
+    email = fields.String(
+        load_default=None,
+        allow_none=True,
+        validate=[validate.Length(min=3, max=254), _mailable],
+        metadata={
+            "description": "where a letter goes when a push stays unread: it says that something waits in "
+            "the app, and no more; left out or null, no letters",
+            "pattern": EMAIL_PATTERN,
+        },
+    )
 
 
 class PreferencesSchema(ReplySchema):
@@ -127,6 +142,7 @@ class PreferencesSchema(ReplySchema):
     from_hour = fields.Integer()
     to_hour = fields.Integer()
     locale = fields.String()
+    email = fields.String(allow_none=True)
 
 
 def due_view(item: DueItem, title: str) -> dict[str, Any]:
@@ -175,6 +191,7 @@ def preferences_view(found: Preferences) -> dict[str, Any]:
         "from_hour": first,
         "to_hour": last,
         "locale": found.locale,
+        "email": found.email,
     }
 
 
