@@ -90,7 +90,9 @@ class Pacer:
         """Tokens for `count` pushes, waiting up to a second for them; fewer when they do not come."""
         waited = 0.0
         while self._held < count:
-            want = max(BLOCK, count - self._held)
+            missing = count - self._held
+            # Of the reserve no more than is needed: what is held over would go to anybody.
+            want = missing if critical else max(BLOCK, missing)
             got = self._tokens.lease(self._bucket, self._rate, want, self._now(), critical=critical)
             self._held += got
             if self._held >= count or waited >= _PATIENCE_S:
