@@ -19,7 +19,7 @@ from pymongo.database import Database
 
 from notifications import memory, memory_devices
 from notifications.errors import LeaseLost
-from notifications.memory_brakes import MemoryBrakes
+from notifications.memory_brakes import MemoryBrakes, MemoryTokens
 from notifications.model import Preferences
 from notifications.outgoing import Attempt, BatchState
 from notifications.reminders import State, shard_of
@@ -34,7 +34,7 @@ from wallet_api.infra.mongo import ensure_indexes, open_database
 from wallet_api.stores import brakes, devices, due_items, inbox, outbox, preferences, reminders
 from wallet_api.stores.reminding import MongoUnits, session_of
 
-KINDS = ("due_items", "reminders", "outbox", "inbox", "devices", "brakes", "preferences")
+KINDS = ("due_items", "reminders", "outbox", "inbox", "devices", "brakes", "preferences", "tokens")
 MODULES = (due_items, reminders, outbox, inbox, devices, brakes, preferences)
 CHECKS = [
     pytest.param(kind, check, id=check.__name__) for kind in KINDS for check in contract.checks_of(kind)
@@ -54,7 +54,7 @@ SECRETS = (
 
 
 class Stores:
-    """All seven on one database."""
+    """All of them on one database."""
 
     def __init__(self, db: Database[dict[str, Any]]) -> None:
         keystore = ShelfKeyStore(MemoryShelf(), create=True)
@@ -66,6 +66,7 @@ class Stores:
         self.inbox = inbox.MongoInbox(db, cipher)
         self.devices = devices.MongoDevices(db, cipher, blind)
         self.brakes = brakes.MongoBrakes(db)
+        self.tokens = brakes.MongoTokens(db)
         self.preferences = preferences.MongoPreferences(db, cipher)
         ensure_indexes(db, [index for module in MODULES for index in module.INDEXES])
 
@@ -77,6 +78,7 @@ MEMORY: dict[str, Callable[[], Any]] = {
     "inbox": memory.MemoryInbox,
     "devices": memory_devices.MemoryDevices,
     "brakes": MemoryBrakes,
+    "tokens": MemoryTokens,
     "preferences": memory.MemoryPreferences,
 }
 
