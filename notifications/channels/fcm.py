@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 from notifications.channels.fcm_access import Access, CredentialRefused, TokenServerDown
-from notifications.channels.fcm_wire import PUSH_TEMPLATE, answer_of, push_body
+from notifications.channels.fcm_wire import PUSH_CHANNEL, PUSH_TEMPLATE, answer_of, push_body
 from notifications.errors import BadChannel
 from notifications.outgoing import Answer, Envelope, Outcome
 from notifications.ports import Now
@@ -68,7 +68,7 @@ class FcmSettings:
 class FcmChannel:
     """Channel over FCM. Make one per process, after any fork. Not for use by several threads at once."""
 
-    name = "fcm"
+    name = PUSH_CHANNEL
     template = PUSH_TEMPLATE
 
     def __init__(self, settings: FcmSettings, credentials: Mapping[str, Any], now: Now) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 from notifications.channels.curl_posts import CurlPosts, Reply
 from notifications.channels.fcm import ENDS_THE_ROUND, FAILURES_IN_A_ROW, STREAMS, FcmSettings
 from notifications.channels.fcm_access import Access, CredentialRefused, TokenServerDown
-from notifications.channels.fcm_wire import PUSH_TEMPLATE, PushBodies, answer_of
+from notifications.channels.fcm_wire import PUSH_CHANNEL, PUSH_TEMPLATE, PushBodies, answer_of
 from notifications.outgoing import Answer, Envelope, Outcome
 from notifications.ports import Now
 
@@ -26,7 +26,7 @@ _LONGEST_HINT = 3600.0
 class CurlChannel:
     """Channel over FCM by libcurl. For one process and one thread; a fork gets connections of its own."""
 
-    name = "fcm"
+    name = PUSH_CHANNEL
     template = PUSH_TEMPLATE
 
     def __init__(self, settings: FcmSettings, credentials: Mapping[str, Any], now: Now) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 from notifications.model import Locale
 from notifications.outgoing import Address, Answer, Envelope
 
+PUSH_CHANNEL = "fcm"
 PUSH_TEMPLATE = "push.v1"
 _TITLE: Mapping[Locale, str] = {"vi": "Sổ sức khỏe điện tử", "en": "Health book"}
 _BODY: Mapping[Locale, str] = {"vi": "Bạn có một thông báo mới", "en": "You have a new notification"}

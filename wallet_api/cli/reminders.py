@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from dataclasses import asdict
 
-from notifications.channels.fcm import FcmChannel
+from notifications.channels.fcm_wire import PUSH_CHANNEL, PUSH_TEMPLATE
 from wallet_api.cli.opened import opened_database, opened_services, settings_here
 from wallet_api.cli.screen import CannotDo, tell
 from wallet_api.infra.clock import clock_from, vn_day
@@ -68,7 +68,7 @@ def _send(_: argparse.Namespace) -> int:
 
 def _status(_: argparse.Namespace) -> int:
     settings = settings_here()
-    template, channel = FcmChannel.template, FcmChannel.name
+    template, channel = PUSH_TEMPLATE, PUSH_CHANNEL
     with opened_database(settings) as database:
         brakes = open_brakes(database)
         stopped, until = brakes.stopped(template), brakes.paused_until(channel)

@@ -14,7 +14,7 @@ from wallet_api.routes.guarded import GuardedBlueprint, ops_only
 from wallet_api.routes.idempotency import once
 from wallet_api.routes.limits import spend
 from wallet_api.routes.schemas.base import PageQuery, StrictSchema, listed
-from wallet_api.routes.schemas.dead_letters import DeadLetterPage, DeadLetterSchema, dead_letter_view
+from wallet_api.routes.schemas.dead_letters import DeadPushesPage, DeadPushesSchema, dead_letter_view
 from wallet_api.routes.schemas.reminders import moment
 
 dead_letters = GuardedBlueprint(
@@ -33,7 +33,7 @@ class DeadLetters(MethodView):
 
     @dead_letters.doc(operationId="listDeadLetters")
     @dead_letters.arguments(PageQuery, location="query")
-    @dead_letters.response(200, DeadLetterPage)
+    @dead_letters.response(200, DeadPushesPage)
     def get(self, query: dict[str, Any]) -> dict[str, Any]:
         """Batches that were given up after many tries, the latest first. They are kept for 30 days."""
         log_act(Action.COVERAGE_READ, None, reason="dead_letters")
@@ -53,7 +53,7 @@ class Replay(MethodView):
 
     @dead_letters.doc(operationId="replayDeadLetter")
     @dead_letters.arguments(StrictSchema)
-    @dead_letters.response(202, DeadLetterSchema)
+    @dead_letters.response(202, DeadPushesSchema)
     @once
     def post(self, form: dict[str, Any], letter_id: str) -> dict[str, Any]:
         """Queue the batch again for two days. Replaying twice sends once.

@@ -11,7 +11,7 @@ from notifications.outgoing import BatchState
 from wallet_api.routes.schemas.base import Code, Instant, ReplySchema, page_of
 
 
-class DeadLetterSchema(ReplySchema):
+class DeadPushesSchema(ReplySchema):
     """A batch of pushes that was given up, in counts."""
 
     id = fields.String()
@@ -27,7 +27,7 @@ class DeadLetterSchema(ReplySchema):
     state = Code(tuple(BatchState), metadata={"description": "`dead`; `queued` and on once replayed"})
 
 
-DeadLetterPage = page_of(DeadLetterSchema, "DeadLetterPage", "Batches that were given up, latest first.")
+DeadPushesPage = page_of(DeadPushesSchema, "DeadPushesPage", "Batches that were given up, latest first.")
 
 
 def dead_letter_view(found: DeadLetter) -> dict[str, Any]:
