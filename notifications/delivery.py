@@ -14,7 +14,7 @@ from notifications.outgoing import Address, Answer, Envelope, Outcome, Push
 from notifications.pacing import Breaker, Pacer
 from notifications.planning import Planning, PlanningPorts
 from notifications.ports import Alert, Brakes, Channel, Now, Unit
-from notifications.reminders import SHARDS, Reminder, State, when_to_send, window_of
+from notifications.reminders import SHARDS, Reminder, State, when_to_send
 from notifications.settling import SENDABLE, Delivered, Run, Settling, backoff, doubted
 
 __all__ = ["LEASE", "Delivered", "Delivery", "backoff"]
@@ -124,7 +124,7 @@ class Delivery:
     def _address(self, run: Run, push: Push, addresses: Sequence[Address], gate: Gate) -> None:
         mine = [a for a in addresses if push.installations is None or a.installation_id in push.installations]
         prefs = gate.preferences_of(push.recipient_id)
-        start, until = window_of(vn_day(run.now), prefs.window)
+        start, until = run.window_of(prefs.window)
         if prefs.email is not None:
             run.letters.add(push.nid)
         if not mine:

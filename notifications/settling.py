@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from notifications.days import vn_day
 from notifications.dispatch import DispatchPorts, counts
 from notifications.errors import LeaseLost
 from notifications.outgoing import (
@@ -22,7 +23,7 @@ from notifications.outgoing import (
 from notifications.pacing import Breaker
 from notifications.planning import PlanningPorts
 from notifications.ports import Alert, Brakes, Channel, Unit
-from notifications.reminders import State
+from notifications.reminders import State, window_of
 
 MAX_TRIES = 6
 DEFAULT_PAUSE_S = 60.0
@@ -68,7 +69,14 @@ class Run:
     sending: list[tuple[Push, list[Envelope]]] = field(default_factory=list)
     dead: list[Push] = field(default_factory=list)
     letters: set[str] = field(default_factory=set)
-    """Who wants a letter when a push stays unread."""
+    """The pushes whose readers want a letter when they stay unread."""
+    windows: dict[tuple[int, int], tuple[datetime, datetime]] = field(default_factory=dict)
+
+    def window_of(self, window: tuple[int, int]) -> tuple[datetime, datetime]:
+        """The send window of today, worked out once for everybody who chose these hours."""
+        if window not in self.windows:
+            self.windows[window] = window_of(vn_day(self.now), window)
+        return self.windows[window]
 
     def end(self, push: Push, state: State, reason: str = "") -> None:
         """Nothing more is done for this push."""

@@ -64,9 +64,10 @@ class Duties:
     def __init__(self, services: Services, sender: Delivery) -> None:
         self._services, self._sender = services, sender
 
-    def plan(self, day: date, shards: Iterable[int] = range(SHARDS)) -> None:
-        """Review and queue one day."""
-        report = self._services.reminding.dispatch.plan_day(day, shards)
+    def plan(self, day: date, shards: Iterable[int] | None = None) -> None:
+        """Review and queue one day, of these shards or of all."""
+        plan_day = self._services.reminding.dispatch.plan_day
+        report = plan_day(day) if shards is None else plan_day(day, shards)
         if report.planned or report.messages:
             say("day_planned", count=report.pushes)
         if report.failed:

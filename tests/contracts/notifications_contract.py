@@ -192,7 +192,7 @@ def check_outbox_gives_what_is_critical_first(store: Outbox) -> None:
     store.add(make_batch("old", due_at=NOW - timedelta(hours=1)))
     store.add(make_batch("late", due_at=NOW + timedelta(hours=1), lane="critical"))
     store.add(make_batch("alert", due_at=NOW, lane="critical"))
-    order = [batch for batch in iter(lambda: store.claim(7, NOW, LEASE), None)]
+    order = iter(lambda: store.claim(7, NOW, LEASE), None)
     assert [(each.id, each.lane) for each in order] == [("alert", "critical"), ("old", "normal")]
 
 

@@ -13,7 +13,7 @@ from notifications.memory import (
     MemoryPreferences,
     MemoryReminders,
 )
-from notifications.memory_brakes import MemoryBrakes
+from notifications.memory_brakes import MemoryBrakes, MemoryTokens
 from notifications.memory_devices import MemoryDevices
 from tests.contracts import notifications_contract
 from tests.contracts.notifications_contract import checks_of
@@ -26,6 +26,7 @@ STORES = {
     "devices": MemoryDevices,
     "brakes": MemoryBrakes,
     "preferences": MemoryPreferences,
+    "tokens": MemoryTokens,
 }
 CASES = [
     pytest.param(store, check, id=check.__name__)

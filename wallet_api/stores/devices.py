@@ -53,6 +53,8 @@ class MongoDevices:
 
     def load(self, devices: Sequence[Device]) -> None:
         """Add many at new addresses; those that are there already stay. For filling a database."""
+        for part in in_parts(each.citizen_id for each in devices):
+            self._cipher.keys.make_many(part, RETENTION_CLASS)
         insert_new(self._devices, [self._document(self._id(each.installation_id), each) for each in devices])
 
     def addresses_of(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from marshmallow import ValidationError, fields, validate
+from marshmallow import fields, validate
 
-from notifications.model import ACCESS_TOPIC, EMAIL_PATTERN, DueItem, Preferences, Status, Verdict, is_email
+from notifications.model import ACCESS_TOPIC, EMAIL_PATTERN, DueItem, Preferences, Status, Verdict
 from notifications.outgoing import Message
 from notifications.programmes import load_programmes
 from notifications.reminders import Reminder, State
@@ -23,12 +23,8 @@ from wallet_api.routes.schemas.base import (
 )
 
 LANGUAGES = ("vi", "en")
+_MAILABLE = rf"\A{EMAIL_PATTERN}\Z"
 TOPICS = frozenset(each.topic for each in load_programmes()) | {ACCESS_TOPIC}
-
-
-def _mailable(text: str) -> None:
-    if not is_email(text):
-        raise ValidationError("An e-mail address, please.")
 
 
 class EvidenceSchema(ReplySchema):
@@ -126,11 +122,10 @@ class PreferencesForm(StrictSchema):
     email = fields.String(
         load_default=None,
         allow_none=True,
-        validate=[validate.Length(min=3, max=254), _mailable],
+        validate=[validate.Length(min=3, max=254), validate.Regexp(_MAILABLE)],
         metadata={
             "description": "where a letter goes when a push stays unread: it says that something waits in "
             "the app, and no more; left out or null, no letters",
-            "pattern": EMAIL_PATTERN,
         },
     )
 
