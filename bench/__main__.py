@@ -15,6 +15,7 @@ from bench import (
     everything,
     intake,
     predicate,
+    push,
     read_path,
     scale,
     seal_open,
@@ -35,6 +36,7 @@ BENCHES: dict[str, Callable[[Options], Iterator[Figure]]] = {
     "worker": worker.figures,
     "sustained": sustained.figures,
     "scale": scale.figures,
+    "push": push.figures,
 }
 
 

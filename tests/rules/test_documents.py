@@ -146,13 +146,7 @@ def test_answers_are_as_documented(world: World, spec: dict[str, Any]) -> None:
         method, path = what.split(" ")
         if method != "get" or (unknown := set(re.findall(r"{(\w+)}", path)) - names.keys()):
             continue
-        who: Any = (
-            doctor
-            if "/provider" in path
-            else world.ops("registrar", "reviewer", "operator")
-            if "/ops" in path
-            else an
-        )
+        who: Any = doctor if "/provider" in path else official if "/ops" in path else an
         query = "?query=benh" if path.endswith("/organisations") and "ops" not in path else ""
         answer = world.get(path.format(**names) + query, who, headers=headers)
         assert answer.status_code == 200, (what, unknown, answer.get_data(as_text=True))
