@@ -6,7 +6,6 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Final
 
-from pymongo import ReturnDocument
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
@@ -53,14 +52,13 @@ class MongoBrakes:
         key, minute = f"tally/{bucket}", int(now.timestamp()) // 60
         counts = {"tried": tried, "refused": refused}
         while True:
-            found = self._brakes.find_one_and_update(
-                {"_id": key, "minute": minute}, {"$inc": counts}, return_document=ReturnDocument.AFTER
-            )
-            if found is not None:
+            this_minute = {"_id": key, "minute": minute}
+            if self._brakes.update_one(this_minute, {"$inc": counts}).matched_count:
+                found = self._brakes.find_one(this_minute) or counts
                 return Tally(found["tried"], found["refused"])
             with suppress(DuplicateKeyError):  # another worker began this minute just now: add to it
                 fresh = {"$set": {"minute": minute, "tried": 0, "refused": 0}}
-                self._brakes.update_one({"_id": key, "minute": {"$ne": minute}}, fresh, upsert=True)
+                self._brakes.update_one({"_id": key, "minute": {"$nin": [minute]}}, fresh, upsert=True)
 
 
 class MongoTokens:
