@@ -18,6 +18,7 @@ from bench import (
     intake,
     planning,
     predicate,
+    push,
     read_path,
     scale,
     seal_open,
@@ -42,6 +43,7 @@ BENCHES: dict[str, Callable[[Options], Iterator[Figure]]] = {
     "plan_compute": planning.compute_figures,
     "replan_one": planning.replan_figures,
     "due_today": due_today.figures,
+    "push": push.figures,
 }
 
 

@@ -44,6 +44,7 @@ class Alerts:
                 pushes=(Push(each.recipient_id, each.nid, (), alert=True),),
                 due_at=due_at,
                 until=due_at + PUSHED_FOR,
+                lane="critical",
             )
             for each in messages
         ]

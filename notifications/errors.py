@@ -45,6 +45,12 @@ class MessageNotFound(NotificationError):
     code = "message_not_found"
 
 
+class DeadLetterNotFound(NotificationError):
+    """No dead letter of this id."""
+
+    code = "dead_letter_not_found"
+
+
 class BadChannel(NotificationError):
     """A channel cannot be built: endpoint not https, or credentials unusable."""
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 
 from notifications.forecasts import Forecasts
-from notifications.model import CAMPAIGN
+from notifications.many import chosen, facts_and_care, reminded
+from notifications.model import CAMPAIGN, Preferences
 from notifications.planning import Planning
-from notifications.ports import PreferenceStore, Recipients
+from notifications.ports import CareHistory, PreferenceStore, Recipients
 from notifications.reminders import Reminder, lost_reason
 
 
@@ -23,6 +25,30 @@ class Gate:
         self._today = today
         self._plans: dict[str, Forecasts] = {}
         self._told: dict[str, frozenset[str]] = {}
+        self._chosen: dict[str, Preferences] = {}
+
+    def read(self, care: CareHistory, reminders: Iterable[Reminder], others: Iterable[str] = ()) -> None:
+        """Read for many together what `refusal` would read one by one; of `others`, the preferences."""
+        known = list(reminders)
+        citizens = sorted({each.citizen_id for each in known} - self._plans.keys())
+        books = facts_and_care(care, citizens)
+        told = reminded(self._recipients, citizens)
+        for citizen in citizens:
+            self._told[citizen] = told[citizen]
+            book = books.get(citizen)
+            self._plans[citizen] = (
+                Forecasts(citizen, (), ())
+                if book is None
+                else self._planning.forecasts_over(*book, self._today)
+            )
+        people = ({each.recipient_id for each in known} | set(others)) - self._chosen.keys()
+        self._chosen.update(chosen(self._preferences, sorted(people)))
+
+    def preferences_of(self, recipient_id: str) -> Preferences:
+        """What somebody has chosen, read once."""
+        if recipient_id not in self._chosen:
+            self._chosen[recipient_id] = self._preferences.of(recipient_id)
+        return self._chosen[recipient_id]
 
     def refusal(self, reminder: Reminder) -> str | None:
         """Why this reminder must not go out now, or None. Reads the records, not the stored plan."""
@@ -39,6 +65,6 @@ class Gate:
             return lost_reason(item)
         if reminder.recipient_id not in self._told[citizen]:
             return "guardian_changed"
-        if reminder.topic in self._preferences.of(reminder.recipient_id).opted_out:
+        if reminder.topic in self.preferences_of(reminder.recipient_id).opted_out:
             return "opted_out"
         return None

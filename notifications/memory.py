@@ -170,7 +170,7 @@ class MemoryOutbox:
             hits = [b for b in self._kept.values() if b.shard == shard and _ready(b, now)]
             if not hits:
                 return None
-            batch = min(hits, key=lambda b: (b.due_at, b.id))
+            batch = min(hits, key=lambda b: (b.lane != "critical", b.due_at, b.id))
             leased = replace(
                 batch, state=BatchState.LEASED, lease_until=now + lease, version=batch.version + 1
             )
@@ -213,6 +213,36 @@ class MemoryOutbox:
                 )
         return len(lost)
 
+    def dead(self, limit: int, before: tuple[datetime, str] | None = None) -> Sequence[Batch]:
+        """See ports.Outbox."""
+        with self._lock:
+            found = [b for b in self._kept.values() if b.state is BatchState.DEAD]
+        older = [b for b in found if before is None or (b.due_at, b.id) < before]
+        return sorted(older, key=lambda b: (b.due_at, b.id), reverse=True)[:limit]
+
+    def get(self, batch_id: str) -> Batch | None:
+        """See ports.Outbox."""
+        return self._kept.get(batch_id)
+
+    def forget_dead(self, died_before: datetime) -> int:
+        """See ports.Outbox."""
+        with self._lock:
+            old = [b for b in self._kept.values() if b.state is BatchState.DEAD and b.due_at <= died_before]
+            for b in old:
+                del self._kept[b.id]
+        return len(old)
+
+    def revive(self, batch: Batch, now: datetime, until: datetime, unit: object | None = None) -> bool:
+        """See ports.Outbox."""
+        with self._lock:
+            known = self._kept.get(batch.id)
+            if known is None or (known.version, known.state) != (batch.version, BatchState.DEAD):
+                return False
+            fresh = {"state": BatchState.QUEUED, "due_at": now, "until": until, "tries": 0}
+            again = known.replays + 1
+            self._kept[batch.id] = replace(known, version=known.version + 1, replays=again, **fresh)  # type: ignore[arg-type]
+            return True
+
 
 def _ready(batch: Batch, now: datetime) -> bool:
     return batch.state is BatchState.QUEUED and batch.due_at <= now
@@ -241,6 +271,11 @@ class MemoryInbox:
         older = [m for m in mine if before is None or (m.created_at, m.id) < before]
         return sorted(older, key=lambda m: (m.created_at, m.id), reverse=True)[:limit]
 
+    def unread_pushes(self, recipient_ids: Collection[str]) -> Collection[tuple[str, str]]:
+        """See ports.Inbox."""
+        mine = (m for each in set(recipient_ids) for m in self._of(each))
+        return {(m.recipient_id, m.nid) for m in mine if m.read_at is None}
+
     def unread(self, recipient_id: str) -> int:
         """See ports.Inbox."""
         return sum(m.read_at is None for m in self._of(recipient_id))
@@ -257,31 +292,3 @@ class MemoryInbox:
     def _of(self, recipient_id: str) -> list[Message]:
         with self._lock:
             return [m for m in self._kept.values() if m.recipient_id == recipient_id]
-
-
-class MemoryBrakes:
-    """Brakes in two dicts."""
-
-    def __init__(self) -> None:
-        self._pauses: dict[str, datetime] = {}
-        self._stopped: set[str] = set()
-
-    def pause(self, bucket: str, until: datetime) -> None:
-        """See ports.Brakes."""
-        self._pauses[bucket] = max(until, self._pauses.get(bucket, until))
-
-    def paused_until(self, bucket: str) -> datetime | None:
-        """See ports.Brakes."""
-        return self._pauses.get(bucket)
-
-    def stop(self, template: str) -> None:
-        """See ports.Brakes."""
-        self._stopped.add(template)
-
-    def release(self, template: str) -> None:
-        """See ports.Brakes."""
-        self._stopped.discard(template)
-
-    def stopped(self, template: str) -> bool:
-        """See ports.Brakes."""
-        return template in self._stopped

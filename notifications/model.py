@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -306,6 +307,8 @@ class Preferences:
     window is meant. `a_week`: at most so many days of seven with a push about a topic. `urgent`: topics that
     come at any hour, on holidays and above `a_week`, because the person said so. `language`: the BCP 47 tag
     that was asked for; `locale` is what we speak of it.
+
+    `email`: where a letter goes when a push stays unread; None is no letter.
     """
 
     opted_out: frozenset[str] = field(default_factory=frozenset)
@@ -316,6 +319,11 @@ class Preferences:
     a_week: tuple[tuple[str, int], ...] = ()
     urgent: frozenset[str] = field(default_factory=frozenset)
     language: str = ""
+    email: str | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.email is not None and not is_email(self.email):
+            raise ValueError("not an e-mail address")
 
     def wants(self, topic: str, channel: str) -> bool:
         """Whether a channel beside the inbox may carry this topic."""
@@ -330,3 +338,15 @@ class Preferences:
     def where(self) -> ZoneInfo:
         """The zone the window is meant in."""
         return ZoneInfo(self.zone)
+
+
+def is_email(text: str) -> bool:
+    """Whether a text is a plain address (the form of HTML's e-mail field): no name, comment or line break."""
+    return len(text) <= 254 and _EMAIL.fullmatch(text) is not None
+
+
+EMAIL_PATTERN = (
+    r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+    r"(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)+"
+)
+_EMAIL = re.compile(EMAIL_PATTERN)

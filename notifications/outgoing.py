@@ -12,6 +12,7 @@ from typing import Literal
 from notifications.errors import BadDevice
 from notifications.model import Locale
 
+Lane = Literal["normal", "critical"]
 AddressKind = Literal["fid", "token"]
 _SAFE = re.compile(r"[A-Za-z0-9_:-]{8,512}")
 
@@ -71,6 +72,16 @@ class Answer(StrEnum):
     NOT_TRIED = "not_tried"
 
 
+REFUSALS = frozenset(
+    {
+        Answer.UNREGISTERED,
+        Answer.BAD_ADDRESS,
+        Answer.SENDER_MISMATCH,
+        Answer.BAD_PAYLOAD,
+        Answer.UNAUTHORISED,
+    }
+)
+"""Client errors: FCM counts them against the quota, and grants no more to who makes many."""
 RETRYABLE = frozenset(
     {Answer.THROTTLED, Answer.UNAVAILABLE, Answer.UNAUTHORISED, Answer.NOT_TRIED, Answer.BAD_PAYLOAD}
 )
@@ -124,7 +135,8 @@ class Batch:
     """Pushes claimed and acknowledged as a whole; together they had at most 500 addresses when queued.
 
     `tries` counts only failures of the provider (5xx, timeouts, our credential). From `until` on it is
-    given up.
+    given up. What is `critical` (alerts: consent asked for, security) is claimed first and may use the
+    reserve. `replays`: how often ops had it sent again after it had died.
     """
 
     id: str
@@ -138,6 +150,8 @@ class Batch:
     version: int = 1
     lease_until: datetime | None = None
     attempts: tuple[Attempt, ...] = ()
+    lane: Lane = "normal"
+    replays: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,9 +102,13 @@ class Planning:
         """The plan of this moment for the person, and for everybody who is reminded in their place."""
         facts = self._ports.care.facts(citizen_id, unit)
         care = self._ports.care.care(citizen_id, unit)
-        if facts is None:
-            return Forecasts(citizen_id, (), ())
-        day = today or vn_day(self._now())
+        return Forecasts(citizen_id, (), ()) if facts is None else self.forecasts_over(facts, care, today)
+
+    def forecasts_over(
+        self, facts: CitizenFacts, care: Sequence[Care], today: date | None = None
+    ) -> Forecasts:
+        """Both plans over facts and care that were read already. Stores nothing."""
+        day, citizen_id = today or vn_day(self._now()), facts.citizen_id
         truly = self.forecast_over(facts, care, day)
         turns_on = next_turn(facts, care, self._programmes, day)
         known = [each for each in care if not each.hidden]

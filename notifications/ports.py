@@ -22,6 +22,7 @@ from notifications.outgoing import (
     Outcome,
     Push,
 )
+from notifications.pacing import Tally
 from notifications.reminders import Reminder, State
 from notifications.rules import Stamp
 
@@ -172,7 +173,10 @@ class Outbox(Protocol):
         ...
 
     def claim(self, shard: int, now: datetime, lease: timedelta) -> Batch | None:
-        """Lease the oldest queued batch with due_at <= now to exactly one caller; None if there is none."""
+        """Lease the oldest queued batch with due_at <= now to exactly one caller, critical ones first.
+
+        None if there is none.
+        """
         ...
 
     def acknowledge(
@@ -195,6 +199,22 @@ class Outbox(Protocol):
         """Put batches whose lease has run out back into the queue; return how many."""
         ...
 
+    def dead(self, limit: int, before: tuple[datetime, str] | None = None) -> Sequence[Batch]:
+        """Dead batches, latest death first by (due_at, id); `before` is the last key of the page before."""
+        ...
+
+    def get(self, batch_id: str) -> Batch | None:
+        """One batch in any state."""
+        ...
+
+    def forget_dead(self, died_before: datetime) -> int:
+        """Delete dead batches with due_at <= died_before; return how many."""
+        ...
+
+    def revive(self, batch: Batch, now: datetime, until: datetime, unit: Unit | None = None) -> bool:
+        """Queue a dead batch again, its tries forgotten; False if it is dead no more (nothing changed)."""
+        ...
+
     def ready(self, now: datetime) -> frozenset[int]:
         """Shards that have a queued batch with due_at <= now: what a worker should be woken for."""
         ...
@@ -211,6 +231,10 @@ class Inbox(Protocol):
         self, recipient_id: str, limit: int, before: tuple[datetime, str] | None = None
     ) -> Sequence[Message]:
         """Own messages, newest first by (created_at, id); `before` is the last key of the page before."""
+        ...
+
+    def unread_pushes(self, recipient_ids: Collection[str]) -> Collection[tuple[str, str]]:
+        """(recipient, nid) of every unread message of these people."""
         ...
 
     def unread(self, recipient_id: str) -> int:
@@ -286,6 +310,10 @@ class Brakes(Protocol):
 
     def stopped(self, template: str) -> bool:
         """True while a template version is stopped."""
+        ...
+
+    def tally(self, bucket: str, now: datetime, tried: int, refused: int) -> Tally:
+        """Add to the answers of this minute; return all of this minute so far."""
         ...
 
 

@@ -21,7 +21,8 @@ class State(StrEnum):
     accepted: a device of the person has it, or it joined the push of the day that went out before (inbox
     only). deferred goes back to leased with its batch. cancelled: its reason has gone before it was sent
     (it may be planned anew). superseded: a later offset of the same dose took its place. The rest are ends,
-    but what failed only for want of a device is planned anew when one registers the same day.
+    but what failed only for want of a device is planned anew when one registers the same day, and what is
+    dead is deferred again when ops replay its dead letter.
     """
 
     PLANNED = "planned"
@@ -44,7 +45,7 @@ MOVES: Mapping[State, frozenset[State]] = {
     State.DEFERRED: frozenset({State.LEASED, State.CANCELLED, State.SUPERSEDED, State.FAILED, State.OPENED}),
     State.ACCEPTED: frozenset({State.OPENED}),
     State.FAILED: frozenset({State.OPENED, State.PLANNED}),
-    State.DEAD: frozenset({State.OPENED}),
+    State.DEAD: frozenset({State.OPENED, State.DEFERRED}),
     State.CANCELLED: frozenset({State.PLANNED}),
 }
 

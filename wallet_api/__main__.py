@@ -5,6 +5,8 @@ import sys
 if sys.version_info < (3, 11):  # noqa: UP036 - told in a sentence here, where any Python can still read it
     sys.exit(f"The wallet needs Python 3.11 or newer; this is {sys.version.split()[0]}.")
 
+from collections.abc import Callable, Sequence
+
 from wallet_api.cli import main
 from wallet_api.settings import Settings
 
@@ -17,5 +19,12 @@ def _work(settings: Settings) -> int:
     return run_worker(settings, build_services)
 
 
+def _loop(settings: Settings, shards: Sequence[int], ready: Callable[[], object]) -> int:
+    from wallet_api.tasks import run_loop
+    from wallet_api.wiring import build_services
+
+    return run_loop(settings, build_services, shards, ready)
+
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:], work=_work))
+    sys.exit(main(sys.argv[1:], work=_work, loop=_loop))

@@ -18,6 +18,7 @@ from notifications.alerts import Alerts
 from notifications.campaigns.desk import CampaignDesk
 from notifications.campaigns.ports import People as Audience
 from notifications.campaigns.running import Runner
+from notifications.dead_letters import DeadLetters
 from notifications.delivery import Delivery
 from notifications.dispatch import Dispatch
 from notifications.planning import Planning
@@ -102,6 +103,7 @@ class Reminding:
     reminders: Reminders
     alerts: Alerts
     outbox: Outbox
+    dead_letters: DeadLetters
     inbox: Inbox
     devices: Devices
     preferences: PreferenceStore

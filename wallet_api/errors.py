@@ -166,6 +166,7 @@ STATUS: dict[type[Exception], int] = {
     IdempotencyMismatch: 422,
     IdempotencyRunning: 409,
     notifications.MessageNotFound: 404,
+    notifications.DeadLetterNotFound: 404,
     notifications.BadDevice: 422,
     notifications.BadSessionDays: 422,
     notifications.StaleSessionDays: 412,

@@ -88,6 +88,10 @@ class Settings:
     checkpoint_dirs: tuple[Path, ...] = ()
     sync_days: int = 90
     export_hours: int = 24
+    push_rate: int = 9000
+    smtp_url: str = field(default="", repr=False)
+    smtp_from: str = ""
+    fallback_hours: int = 24
 
     @property
     def dev(self) -> bool:
@@ -155,6 +159,10 @@ def _read(env: Mapping[str, str], faults: list[str]) -> Settings:
         otlp_endpoint=env.get("WALLET_OTLP_ENDPOINT") or "",
         lookup_blur=_count("LOOKUP_BLUR", env.get("WALLET_LOOKUP_BLUR") or "20", 1000, faults),
         webhook_hosts=_hosts(env.get("WALLET_WEBHOOK_HOSTS"), faults),
+        push_rate=_count("PUSH_RATE", env.get("WALLET_PUSH_RATE") or "9000", 1_000_000, faults, 1),
+        smtp_url=env.get("WALLET_SMTP_URL") or "",
+        smtp_from=env.get("WALLET_SMTP_FROM") or "",
+        fallback_hours=_count("FALLBACK_HOURS", env.get("WALLET_FALLBACK_HOURS") or "24", 720, faults, 1),
         export_hours=_count("EXPORT_HOURS", env.get("WALLET_EXPORT_HOURS") or "24", 168, faults, 1),
         checkpoint_dirs=_paths(env.get("WALLET_CHECKPOINT_DIRS") or str(data / "checkpoints")),
         sync_days=_count("SYNC_DAYS", env.get("WALLET_SYNC_DAYS") or "90", 366, faults, 1),
@@ -175,6 +183,10 @@ def _faults(found: Settings) -> list[str]:
         faults.append("WALLET_LOG_LEVEL must be DEBUG, INFO, WARNING or ERROR")
     if found.redis_url and not found.redis_url.startswith(("redis://", "rediss://")):
         faults.append("WALLET_REDIS_URL must be a redis:// or rediss:// URL")
+    if bool(found.smtp_url) != bool(found.smtp_from):
+        faults.append("WALLET_SMTP_URL and WALLET_SMTP_FROM belong together: set both or neither")
+    if found.smtp_url and not found.smtp_url.startswith(("smtp://", "smtps://")):
+        faults.append("WALLET_SMTP_URL must be an smtp:// or smtps:// URL")
     return faults if found.dev else faults + _prod_faults(found)
 
 

@@ -7,8 +7,10 @@ seen twice, or two beats at once, change nothing. Tasks carry days and shard num
 from __future__ import annotations
 
 import logging
+import signal
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from typing import Final
@@ -17,9 +19,10 @@ from celery import Celery, signals
 from celery.beat import EmbeddedService, Scheduler
 
 from notifications.delivery import Delivery
+from notifications.reminders import SHARDS
 from wallet_api.context import Services
 from wallet_api.infra.clock import vn_day
-from wallet_api.infra.logs import say
+from wallet_api.infra.logs import say, say_error
 from wallet_api.infra.queue import CAMPAIGNS_TASK, PLAN_TASK, make_queue
 from wallet_api.settings import Settings
 
@@ -48,6 +51,7 @@ _TURNS_A_TASK: Final = 10  # of a campaign, then reminders have their turn
 _PUSHED_AT_ONCE: Final = 16  # webhooks a worker speaks to side by side, so that one that hangs holds up none
 _SWEEPS: Final = 40  # of some hundred consents each, before events are pushed
 _PLANS_SECONDS: Final = 2.0  # of each call for the stored plans: reminders wait meanwhile
+_IDLE: Final = 0.5  # seconds until the loop looks again when nothing was due
 _STALE: Final = 60.0  # seconds after which a call nobody took is dropped: the beat has called again since
 
 
@@ -62,103 +66,150 @@ def celery_app(settings: Settings, services: Services, sender: Delivery) -> Cele
         worker_enable_remote_control=False,
         worker_send_task_events=False,
     )
-    _register(app, services, sender)
+    _register(app, Duties(services, sender))
     return app
 
 
-def _register(app: Celery, services: Services, sender: Delivery) -> None:
-    @app.task(shared=False, name=PLAN_TASK)
-    def plan_day(day: str) -> None:
-        """Review and queue one day (ISO), then wake the senders."""
-        report = services.reminding.dispatch.plan_day(date.fromisoformat(day))
+class Duties:
+    """What a worker does, whoever calls it: a task of the queue or the loop without one."""
+
+    def __init__(self, services: Services, sender: Delivery) -> None:
+        self._services, self._sender = services, sender
+
+    def plan(self, day: date, shards: Iterable[int] | None = None) -> None:
+        """Review and queue one day, of these shards or of all."""
+        plan_day = self._services.reminding.dispatch.plan_day
+        report = plan_day(day) if shards is None else plan_day(day, shards)
         if report.planned or report.messages:
             say("day_planned", count=report.pushes)
         if report.failed:
             say("reviews_failed", logging.WARNING, count=report.failed)
-        wake()
 
-    @app.task(shared=False, name=TODAY_TASK)
-    def plan_today() -> None:
-        """The same for the day it is now in Vietnam, whenever this task was asked for."""
-        plan_day(vn_day(services.now()).isoformat())
+    def today(self) -> date:
+        """The day it is now in Vietnam."""
+        return vn_day(self._services.now())
 
-    @app.task(shared=False, name=WAKE_TASK)
-    def wake() -> None:
-        """Tell of emergencies that nobody told of yet, then have every shard delivered that is due."""
-        told = services.emergencies.tell_rest()
+    def due(self) -> list[int]:
+        """Tell of emergencies that nobody told of yet; the shards in which something is due, letters last."""
+        told = self._services.emergencies.tell_rest()
         if told:
             say("emergencies_told", count=told)
-        for shard in sorted(services.reminding.outbox.ready(services.now())):
-            app.send_task(DELIVER_TASK, args=[shard], expires=_STALE)
+        return sorted(self._services.reminding.outbox.ready(self._services.now()))
 
-    @app.task(shared=False, name=DELIVER_TASK)
-    def deliver_shard(shard: int) -> None:
-        """Send what is due in one shard, batch by batch."""
-        for _ in range(_BATCHES_A_TASK):
-            done = sender.deliver(shard)
+    def deliver(self, shard: int) -> int:
+        """Send what is due in one shard, batch by batch, until another shard has its turn; how many."""
+        for sent in range(_BATCHES_A_TASK):
+            done = self._sender.deliver(shard)
             if done is None:
-                return
-            say(
-                "batch_sent", batch_id=done.batch_id, state=done.state.value, count=sum(done.answers.values())
-            )
+                return sent
+            count = sum(done.answers.values())
+            say("batch_sent", batch_id=done.batch_id, state=done.state.value, count=count)
+        return _BATCHES_A_TASK
 
-    @app.task(shared=False, name=EVENTS_TASK)
-    def push_events() -> None:
+    def push_events(self) -> None:
         """Push to webhooks what they were not sent yet."""
-        _push_events(services)
+        _push_events(self._services)
 
-    @app.task(shared=False, name=CAMPAIGNS_TASK)
-    def run_campaigns() -> None:
-        """Have every campaign run that is scheduled or running."""
-        for campaign_id in services.reminding.campaigns.live():
-            app.send_task(CAMPAIGN_TASK, args=[campaign_id], expires=_STALE)
+    def make_exports(self) -> None:
+        """Make the file that has waited longest. One at a time: reminders wait meanwhile."""
+        made = self._services.exports.make_next()
+        if made is not None:
+            say("export_made", state=made.state)
 
-    @app.task(shared=False, name=CAMPAIGN_TASK)
-    def run_campaign(campaign_id: str) -> None:
-        """Make the messages of one campaign that its pace allows now, turn by turn."""
+    def campaigns(self) -> Sequence[str]:
+        """Every campaign that is scheduled or running."""
+        return self._services.reminding.campaigns.live()
+
+    def run_campaign(self, campaign_id: str) -> int:
+        """Make the messages of one campaign that its pace allows now, turn by turn; how many."""
         made = 0
         for _ in range(_TURNS_A_TASK):
-            turn = services.reminding.runner.turn(campaign_id)
+            turn = self._services.reminding.runner.turn(campaign_id)
             made += turn.made
             if not turn.again:
                 break
         if made:
             say("campaign_run", campaign_id=campaign_id, count=made)
-            wake()
+        return made
 
-    @app.task(shared=False, name=EXPORTS_TASK)
-    def make_exports() -> None:
-        """Make the file that has waited longest. One at a time: reminders wait meanwhile."""
-        made = services.exports.make_next()
-        if made is not None:
-            say("export_made", state=made.state)
+    def run_campaigns(self) -> None:
+        """The same for every campaign, one after the other."""
+        for campaign_id in self.campaigns():
+            self.run_campaign(campaign_id)
 
-    @app.task(shared=False, name=PLANS_TASK)
-    def keep_plans() -> None:
-        """Take rebuilds and the check of the night a little further."""
-        _keep_plans(services)
+    def keep_plans(self) -> None:
+        """Take rebuilds and the check of the night a little further: no more than a worker may do."""
+        upkeep = self._services.reminding.upkeep
+        left = upkeep.rebuilding.bounds.a_second * EVERY[PLANS_TASK]
+        until = time.monotonic() + _PLANS_SECONDS
+        while left > 0 and time.monotonic() < until:
+            done = upkeep.rebuilding.step() or upkeep.nightly.step()
+            if not done:
+                return
+            left -= done
 
-    @app.task(shared=False, name=SWEEP_TASK)
-    def sweep() -> None:
+    def sweep(self) -> None:
         """Put the batches of dead workers back into the queue, and go on with erasures that were begun."""
-        returned = services.reminding.outbox.sweep(services.now())
+        returned = self._services.reminding.outbox.sweep(self._services.now())
         if returned:
             say("leases_ran_out", count=returned)
-        erased = services.rights.settle()
+        erased = self._services.rights.settle()
         if erased:
             say("erasures_done", count=erased)
+        forgotten = self._services.reminding.dead_letters.forget()
+        if forgotten:
+            say("dead_letters_forgotten", count=forgotten)
 
 
-def _keep_plans(services: Services) -> None:
-    """A part of what is to be planned anew or checked: a few seconds, and no more than a worker may do."""
-    upkeep = services.reminding.upkeep
-    left = upkeep.rebuilding.bounds.a_second * EVERY[PLANS_TASK]
-    until = time.monotonic() + _PLANS_SECONDS
-    while left > 0 and time.monotonic() < until:
-        done = upkeep.rebuilding.step() or upkeep.nightly.step()
-        if not done:
-            return
-        left -= done
+def _register(app: Celery, duties: Duties) -> None:
+    @app.task(shared=False, name=PLAN_TASK)
+    def plan_day(day: str) -> None:
+        """Review and queue one day (ISO), then wake the senders."""
+        duties.plan(date.fromisoformat(day))
+        wake()
+
+    @app.task(shared=False, name=TODAY_TASK)
+    def plan_today() -> None:
+        """The same for the day it is now in Vietnam, whenever this task was asked for."""
+        plan_day(duties.today().isoformat())
+
+    @app.task(shared=False, name=WAKE_TASK)
+    def wake() -> None:
+        """Have every shard delivered that is due. A task carries a shard number and nothing else."""
+        for shard in duties.due():
+            app.send_task(DELIVER_TASK, args=[shard], expires=_STALE)
+
+    @app.task(shared=False, name=DELIVER_TASK)
+    def deliver_shard(shard: int) -> None:
+        """Send what is due in one shard."""
+        duties.deliver(shard)
+
+    @app.task(shared=False, name=CAMPAIGNS_TASK)
+    def run_campaigns() -> None:
+        """Have every campaign run that is scheduled or running."""
+        for campaign_id in duties.campaigns():
+            app.send_task(CAMPAIGN_TASK, args=[campaign_id], expires=_STALE)
+
+    @app.task(shared=False, name=CAMPAIGN_TASK)
+    def run_campaign(campaign_id: str) -> None:
+        """Run one campaign a little further, then wake the senders."""
+        if duties.run_campaign(campaign_id):
+            wake()
+
+    for name, work in (
+        (EVENTS_TASK, duties.push_events),
+        (EXPORTS_TASK, duties.make_exports),
+        (PLANS_TASK, duties.keep_plans),
+        (SWEEP_TASK, duties.sweep),
+    ):
+        app.task(shared=False, name=name)(_called(work))
+
+
+def _called(work: Callable[[], None]) -> Callable[[], None]:
+    def task() -> None:
+        work()
+
+    return task
 
 
 def _push_events(services: Services) -> None:
@@ -206,6 +257,56 @@ def run_worker(settings: Settings, build: Callable[[Settings], Services]) -> int
     finally:
         beat.stop()
     return int(worker.exitcode or 0)
+
+
+def run_loop(
+    settings: Settings,
+    build: Callable[[Settings], Services],
+    shards: Sequence[int] = range(SHARDS),
+    ready: Callable[[], object] = lambda: None,
+) -> int:
+    """The same work without a broker, for some shards: until SIGTERM, then finish the batch in hand.
+
+    Any number may run, over the same shards or others: the outbox gives each batch to one of them. Webhooks,
+    exports and sweeps belong to no shard, and doing them twice is once.
+    """
+    services = build(settings)
+    duties, over = Duties(services, services.reminding.delivery()), threading.Event()
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, lambda *_: over.set())
+    mine = frozenset(shards) | {SHARDS + each for each in shards}
+    every: dict[str, Callable[[], object]] = {
+        EXPORTS_TASK: duties.make_exports,
+        EVENTS_TASK: duties.push_events,
+        CAMPAIGNS_TASK: duties.run_campaigns,
+        PLANS_TASK: duties.keep_plans,
+        TODAY_TASK: lambda: duties.plan(duties.today(), shards),
+        SWEEP_TASK: duties.sweep,
+    }
+    next_at = dict.fromkeys(every, 0.0)
+    ready()
+    while not over.is_set():
+        for name, work in every.items():
+            if time.monotonic() >= next_at[name] and not over.is_set():
+                next_at[name] = time.monotonic() + EVERY[name]
+                _carefully(work)
+        if not _carefully(lambda: _turn(duties, mine, over)):
+            over.wait(_IDLE)
+    return 0
+
+
+def _turn(duties: Duties, mine: frozenset[int], over: threading.Event) -> int:
+    """One round over the shards that have something due; how many batches went out."""
+    return sum(duties.deliver(each) for each in duties.due() if each in mine and not over.is_set())
+
+
+def _carefully(work: Callable[[], object]) -> object:
+    """As a task of the queue would fail: heard of, and tried again at its next turn."""
+    try:
+        return work()
+    except Exception as why:  # whatever is wrong with one duty, the others must go on
+        say_error("duty_failed", why)
+        return None
 
 
 def _keep_logs(**_: object) -> None:

@@ -1,15 +1,21 @@
-"""Push over Firebase Cloud Messaging HTTP v1, to an endpoint of our choice, over one long-lived session."""
+"""Push over Firebase Cloud Messaging HTTP v1, to an endpoint of our choice, one by one over one session.
+
+`channels.fcm_curl` sends the same bytes many at a time; this one serves where libcurl is absent.
+"""
 
 from __future__ import annotations
 
 import ipaddress
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
-from notifications.channels.fcm_wire import PUSH_TEMPLATE, answer_of, push_body
+from notifications.channels.fcm_access import Access, CredentialRefused, TokenServerDown
+from notifications.channels.fcm_wire import PUSH_CHANNEL, PUSH_TEMPLATE, answer_of, push_body
 from notifications.errors import BadChannel
 from notifications.outgoing import Answer, Envelope, Outcome
 from notifications.ports import Now
@@ -17,25 +23,35 @@ from notifications.ports import Now
 if TYPE_CHECKING:
     import requests
 
+STREAMS = 100
+"""Requests that FCM answers at once over one HTTP/2 connection."""
 DEFAULT_ENDPOINT = "https://fcm.googleapis.com"
-_ENDS_THE_ROUND = frozenset({Answer.THROTTLED, Answer.BAD_PAYLOAD, Answer.UNAUTHORISED})
-_FAILURES_IN_A_ROW = 3
+ENDS_THE_ROUND = frozenset({Answer.THROTTLED, Answer.BAD_PAYLOAD, Answer.UNAUTHORISED})
+"""Answers after which nothing more of a round is sent: whoever comes next would hear the same."""
+FAILURES_IN_A_ROW = 3
 
 
 @dataclass(frozen=True, slots=True)
 class FcmSettings:
-    """Where and how long. `budget_s` bounds one deliver() so that a lease of 120 s is not outlived."""
+    """Where and how long. `budget_s` bounds one deliver() so that a lease of 120 s is not outlived.
+
+    `rate` pushes a second at `latency_s` of an answer say how many connections many-at-a-time sending needs.
+    `ca_file`: whom to believe, in place of the usual authorities.
+    """
 
     project: str
     endpoint: str = DEFAULT_ENDPOINT
     timeout_s: float = 10.0
     budget_s: float = 60.0
+    rate: float = 9000.0
+    latency_s: float = 0.2
+    ca_file: Path | None = None
 
     def __post_init__(self) -> None:
         parts = urlsplit(self.endpoint)
         if not self.project or not parts.hostname:
             raise BadChannel("fcm: project and endpoint are needed")
-        if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(parts.hostname)):
+        if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname)):
             raise BadChannel("fcm: the endpoint must be https (http only on loopback)")
 
     @property
@@ -43,24 +59,24 @@ class FcmSettings:
         """Where a message is posted."""
         return f"{self.endpoint.rstrip('/')}/v1/projects/{quote(self.project, safe='')}/messages:send"
 
+    @property
+    def connections(self) -> int:
+        """Connections that carry `rate` when each has 100 answers outstanding: rate x latency / streams."""
+        return max(1, math.ceil(self.rate * self.latency_s / STREAMS))
+
 
 class FcmChannel:
     """Channel over FCM. Make one per process, after any fork. Not for use by several threads at once."""
 
-    name = "fcm"
+    name = PUSH_CHANNEL
     template = PUSH_TEMPLATE
 
     def __init__(self, settings: FcmSettings, credentials: Mapping[str, Any], now: Now) -> None:
         import requests
-        from firebase_admin import credentials as firebase
 
-        try:
-            self._credential = firebase.Certificate(dict(credentials)).get_credential()
-        except ValueError:
-            raise BadChannel("fcm: the service account is not usable") from None
+        self._access = Access(credentials)
         self._settings, self._now = settings, now
         self._session = requests.Session()
-        self._token_session = requests.Session()
 
     def deliver(self, envelopes: Sequence[Envelope]) -> Sequence[Outcome]:
         """Post one by one. After 429, a bad payload, a refused credential, three failures in a row or the
@@ -71,7 +87,7 @@ class FcmChannel:
         end = time.monotonic() + self._settings.budget_s
         failures = 0
         for envelope in envelopes:
-            if time.monotonic() >= end or failures >= _FAILURES_IN_A_ROW or _ends_round(outcomes):
+            if time.monotonic() >= end or failures >= FAILURES_IN_A_ROW or _ends_round(outcomes):
                 break
             outcomes.append(self._post(envelope))
             failures = failures + 1 if outcomes[-1].answer is Answer.UNAVAILABLE else 0
@@ -87,21 +103,22 @@ class FcmChannel:
         except ValueError:
             return Outcome(address, Answer.BAD_PAYLOAD)
         try:
-            answer = self._send(body)
+            token = self._access.token()
+            answer = self._send(body, token)
             if answer.status_code == 401:
-                self._credential.token = None
-                answer = self._send(body)
-        except _CredentialRefused:
+                self._access.forget(token)
+                answer = self._send(body, self._access.token())
+        except CredentialRefused:
             return Outcome(address, Answer.UNAUTHORISED)
-        except (requests.RequestException, _TokenServerDown):
+        except (requests.RequestException, TokenServerDown):
             return Outcome(address, Answer.UNAVAILABLE)
         meaning = answer_of(answer.status_code, answer.content)
         wait = _seconds(answer.headers.get("Retry-After"))
         return Outcome(address, meaning, wait)
 
-    def _send(self, body: bytes) -> requests.Response:
+    def _send(self, body: bytes, token: str) -> requests.Response:
         headers = {
-            "Authorization": f"Bearer {self._token()}",
+            "Authorization": f"Bearer {token}",
             "Content-Type": "application/json; charset=utf-8",
         }
         timeout = self._settings.timeout_s
@@ -110,35 +127,13 @@ class FcmChannel:
             self._settings.url, data=body, headers=headers, timeout=timeout, allow_redirects=False
         )
 
-    def _token(self) -> str:
-        from google.auth.exceptions import GoogleAuthError, RefreshError, TransportError
-        from google.auth.transport.requests import Request
-
-        if not self._credential.valid:
-            try:
-                self._credential.refresh(Request(self._token_session))
-            except TransportError:
-                raise _TokenServerDown from None
-            except RefreshError as refusal:
-                raise (_TokenServerDown if refusal.retryable else _CredentialRefused) from None
-            except GoogleAuthError:
-                raise _CredentialRefused from None
-        return str(self._credential.token)
-
-
-class _CredentialRefused(Exception):
-    pass
-
-
-class _TokenServerDown(Exception):
-    pass
-
 
 def _ends_round(outcomes: Sequence[Outcome]) -> bool:
-    return bool(outcomes) and outcomes[-1].answer in _ENDS_THE_ROUND
+    return bool(outcomes) and outcomes[-1].answer in ENDS_THE_ROUND
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

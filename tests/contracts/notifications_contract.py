@@ -12,6 +12,7 @@ import pytest
 from notifications.errors import LeaseLost, MessageNotFound
 from notifications.model import Preferences, Status
 from notifications.outgoing import Attempt, BatchState
+from notifications.pacing import Rate, Tally, Tokens
 from notifications.ports import Brakes, Devices, DueItems, Inbox, Outbox, PreferenceStore, Reminders
 from notifications.push_days import PushDays
 from notifications.reminders import State, shard_of
@@ -190,6 +191,47 @@ def check_outbox_returns_the_batch_of_a_dead_worker(store: Outbox) -> None:
     assert store.sweep(NOW + timedelta(days=1)) == 0
 
 
+def check_outbox_gives_what_is_critical_first(store: Outbox) -> None:
+    store.add(make_batch("old", due_at=NOW - timedelta(hours=1)))
+    store.add(make_batch("late", due_at=NOW + timedelta(hours=1), lane="critical"))
+    store.add(make_batch("alert", due_at=NOW, lane="critical"))
+    order = iter(lambda: store.claim(7, NOW, LEASE), None)
+    assert [(each.id, each.lane) for each in order] == [("alert", "critical"), ("old", "normal")]
+
+
+def check_outbox_keeps_dead_batches_for_a_replay(store: Outbox) -> None:
+    for place, name in enumerate("abc"):
+        store.add(make_batch(name))
+        batch = store.claim(7, NOW, LEASE)
+        assert batch is not None
+        died_at = NOW + timedelta(minutes=place)
+        attempt = Attempt(died_at, {"unavailable": 1})
+        store.acknowledge(batch, attempt, BatchState.DEAD, batch.pushes[:1], died_at, 7)
+    store.add(make_batch("alive"))
+    assert [each.id for each in store.dead(9)] == ["c", "b", "a"]
+    assert [each.id for each in store.dead(1)] == ["c"]
+    assert [each.id for each in store.dead(9, (NOW + timedelta(minutes=2), "c"))] == ["b", "a"]
+    dead, until = store.get("a"), NOW + timedelta(days=3)
+    assert dead is not None and dead.pushes == make_batch().pushes[:1] and store.get("absent") is None
+    assert store.revive(dead, NOW, until) and not store.revive(dead, NOW, until)
+    again = store.get("a")
+    assert again is not None and (again.state, again.tries, again.replays) == (BatchState.QUEUED, 0, 1)
+    assert (again.due_at, again.until, again.pushes) == (NOW, until, dead.pushes)
+    alive = store.get("alive")
+    assert alive is not None and not store.revive(alive, NOW, until)
+    assert {each.id for each in iter(lambda: store.claim(7, NOW, LEASE), None)} == {"a", "alive"}
+    assert store.forget_dead(NOW + timedelta(minutes=1)) == 1
+    assert [each.id for each in store.dead(9)] == ["c"] and store.get("b") is None
+
+
+def check_inbox_names_unread_pushes(store: Inbox) -> None:
+    store.add([make_message(), make_message("m2", nid="nid2"), make_message("m3", recipient_id="other")])
+    store.add([make_message("m4", recipient_id="stranger")])
+    store.mark_read("parent", "m1", NOW)
+    found = set(store.unread_pushes(["parent", "other", "nobody"]))
+    assert found == {("parent", "nid2"), ("other", "nid1")} and set(store.unread_pushes([])) == set()
+
+
 def check_inbox_adds_once_and_keeps_the_read_mark(store: Inbox) -> None:
     assert store.add([make_message(), make_message("m2")]) == 2
     read = store.mark_read("parent", "m1", NOW + timedelta(minutes=5))
@@ -303,6 +345,26 @@ def check_brakes_stop_a_template_until_released(store: Brakes) -> None:
     assert store.stopped("push.v1") and not store.stopped("push.v2")
     store.release("push.v1")
     assert not store.stopped("push.v1")
+
+
+def check_brakes_count_the_answers_of_a_minute(store: Brakes) -> None:
+    minute = NOW.replace(second=0)
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: store.tally("fcm", minute, 10, 1), range(8)))
+    assert max(each.tried for each in found) == 80 and min(each.tried for each in found) >= 10
+    assert store.tally("fcm", minute + timedelta(seconds=59), 0, 0) == Tally(80, 8)
+    assert store.tally("mail", minute, 1, 1) == Tally(1, 1)
+    assert store.tally("fcm", minute + timedelta(seconds=60), 5, 0) == Tally(5, 0)
+
+
+def check_tokens_are_given_once(store: Tokens) -> None:
+    rate = Rate(1000.0, ramp_s=0.0)
+    with ThreadPoolExecutor(6) as pool:
+        found = list(pool.map(lambda _: store.lease("fcm", rate, 300, NOW), range(6)))
+    assert sum(found) == 900 and max(found) == 300, "the reserve stays"
+    assert store.lease("fcm", rate, 300, NOW, critical=True) == 100
+    assert store.lease("other", rate, 10, NOW) == 10
+    assert store.lease("fcm", rate, 300, NOW + timedelta(seconds=0.5)) == 300
 
 
 def check_preferences_default_and_replace(store: PreferenceStore) -> None:

@@ -10,6 +10,7 @@ import pytest
 from pymongo import monitoring
 from pymongo.database import Database
 
+from notifications.pacing import Rate
 from notifications.reminders import State, shard_of
 from tests.contracts import notifications_contract as contract
 from tests.contracts.notifications_contract import DAY, LEASE, NOW
@@ -58,6 +59,12 @@ HOT: dict[str, Callable[[Stores], object]] = {
     "push day claimed": lambda s: s.push_days.claim(DAY, "other", {"parent": (DAY, "batch")}),
     "session days": lambda s: s.session_book.of("00001"),
     "claim": lambda s: s.outbox.claim(7, NOW, LEASE),
+    "dead": lambda s: s.outbox.dead(10),
+    "next dead": lambda s: s.outbox.dead(10, (NOW, "b1")),
+    "get": lambda s: s.outbox.get("b1"),
+    "unread_pushes": lambda s: s.inbox.unread_pushes(["parent", "other"]),
+    "preferences of many": lambda s: s.preferences.of_many(["parent", "other"]),
+    "tokens": lambda s: s.tokens.lease("fcm", Rate(), 1, NOW),
     "ready": lambda s: s.outbox.ready(NOW),
     "reminder figures": lambda s: s.reminders.figures(),
     "inbox page": lambda s: s.inbox.page("parent", 10),

@@ -19,6 +19,7 @@ from pymongo.database import Database
 
 from notifications import memory, memory_devices
 from notifications.errors import LeaseLost
+from notifications.memory_brakes import MemoryBrakes, MemoryTokens
 from notifications.model import Preferences
 from notifications.outgoing import Attempt, BatchState
 from notifications.push_days import MemoryPushDays
@@ -55,6 +56,7 @@ KINDS = (
     "preferences",
     "push_days",
     "session_book",
+    "tokens",
 )
 MODULES = (due_items, reminders, outbox, inbox, devices, brakes, preferences, push_days, session_days)
 CHECKS = [
@@ -87,6 +89,7 @@ class Stores:
         self.inbox = inbox.MongoInbox(db, cipher)
         self.devices = devices.MongoDevices(db, cipher, blind)
         self.brakes = brakes.MongoBrakes(db)
+        self.tokens = brakes.MongoTokens(db)
         self.preferences = preferences.MongoPreferences(db, cipher)
         self.push_days = push_days.MongoPushDays(db)
         self.session_book = session_days.MongoSessionBook(db)
@@ -99,7 +102,8 @@ MEMORY: dict[str, Callable[[], Any]] = {
     "outbox": memory.MemoryOutbox,
     "inbox": memory.MemoryInbox,
     "devices": memory_devices.MemoryDevices,
-    "brakes": memory.MemoryBrakes,
+    "brakes": MemoryBrakes,
+    "tokens": MemoryTokens,
     "preferences": memory.MemoryPreferences,
     "push_days": MemoryPushDays,
     "session_book": MemorySessionBook,

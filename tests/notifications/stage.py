@@ -18,7 +18,6 @@ from notifications import (
 )
 from notifications.days import VN
 from notifications.memory import (
-    MemoryBrakes,
     MemoryDueItems,
     MemoryInbox,
     MemoryOutbox,
@@ -26,6 +25,7 @@ from notifications.memory import (
     MemoryReminders,
     run_alone,
 )
+from notifications.memory_brakes import MemoryBrakes
 from notifications.memory_devices import MemoryDevices
 from notifications.model import Care, CitizenFacts, GivenDose
 from notifications.outgoing import Answer, Batch, Device, Envelope, Outcome

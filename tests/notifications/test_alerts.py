@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from wallet_api.wiring.reminding import _alert
+from wallet_api.wiring.sending import tell_ops
 
 
 def test_an_alert_names_the_template_it_is_about(caplog: pytest.LogCaptureFixture) -> None:
-    _alert("push_bad_payload", "push.v1", {"count": 2})
+    tell_ops("push_bad_payload", "push.v1", {"count": 2})
     [told] = caplog.records
     line = told.__dict__
     assert (told.msg, told.levelname) == ("push_alert", "WARNING")

@@ -25,6 +25,7 @@ NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 UNTIL = NOW + timedelta(hours=4)
 FCM_ERROR = "type.googleapis.com/google.firebase.fcm.v1.FcmError"
 NID = "0f" * 16
+OK = {"name": "projects/demo/messages/1"}
 
 
 def address(value: str = "fid-of-phone-1", kind: str = "fid") -> Address:
@@ -105,7 +106,7 @@ def test_a_token_service_that_refuses_or_fails(
 
 
 def test_a_throttled_round_ends_at_once_with_the_hint(provider: Provider) -> None:
-    provider.script = [(200, {}, {}), (*refusal(429, "QUOTA_EXCEEDED"), {"Retry-After": "37"})]
+    provider.script = [(200, OK, {}), (*refusal(429, "QUOTA_EXCEEDED"), {"Retry-After": "37"})]
     outcomes = channel(provider).deliver(envelopes(4))
     assert [o.answer for o in outcomes] == [
         Answer.ACCEPTED,
@@ -150,7 +151,6 @@ def test_a_provider_that_is_down_is_unavailable(provider: Provider) -> None:
 @pytest.mark.parametrize(
     ("status", "code", "answer"),
     [
-        (200, "", Answer.ACCEPTED),
         (404, "UNREGISTERED", Answer.UNREGISTERED),
         (400, "INVALID_ARGUMENT", Answer.BAD_ADDRESS),
         (403, "SENDER_ID_MISMATCH", Answer.SENDER_MISMATCH),
@@ -163,6 +163,11 @@ def test_a_provider_that_is_down_is_unavailable(provider: Provider) -> None:
 )
 def test_each_verdict_has_one_meaning(status: int, code: str, answer: Answer) -> None:
     assert answer_of(status, json.dumps(refusal(status, code)[1]).encode()) is answer
+
+
+def test_only_a_named_message_is_accepted() -> None:
+    found = [answer_of(200, body) for body in (json.dumps(OK).encode(), b"", b"<html>", b"{}")]
+    assert found == [Answer.ACCEPTED, *[Answer.UNAVAILABLE] * 3]
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'{"error": 7}', b'{"error": {"details": [7]}}'])

@@ -7,13 +7,13 @@ from collections.abc import Callable
 import pytest
 
 from notifications.memory import (
-    MemoryBrakes,
     MemoryDueItems,
     MemoryInbox,
     MemoryOutbox,
     MemoryPreferences,
     MemoryReminders,
 )
+from notifications.memory_brakes import MemoryBrakes, MemoryTokens
 from notifications.memory_devices import MemoryDevices
 from notifications.push_days import MemoryPushDays
 from notifications.sessions import MemorySessionBook
@@ -30,6 +30,7 @@ STORES = {
     "preferences": MemoryPreferences,
     "push_days": MemoryPushDays,
     "session_book": MemorySessionBook,
+    "tokens": MemoryTokens,
 }
 CASES = [
     pytest.param(store, check, id=check.__name__)

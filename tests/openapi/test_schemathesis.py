@@ -73,6 +73,7 @@ PARTS: dict[str, tuple[str, ...]] = {
         "overdue-erasures",
         "mismatches",
         "parked",
+        "dead-letters",
     ),
     "public": ("share-links", "code-systems", "proofs", "card-issuer", "oauth", "service", "fhir-metadata"),
 }

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from notifications.outgoing import Message
+from notifications.outgoing import Batch, BatchState, Message, Push
 from notifications.reminders import copy_of
 from notifications.schedule import Offset
 from tests.checkup_messages import may_push
@@ -132,6 +132,7 @@ class Cast:
             self._ask_author(doctor.organisation_id)
         self._open_dispute()
         self._park()
+        self._give_up()
         self.mortal = world.person()
         self.heir = new_id()
         self._report_death("")
@@ -204,6 +205,7 @@ class Cast:
             "purpose": "TREAT" if exists else "NO-SUCH-PURPOSE",
             "dispute_id": self.dispute if exists else new_id(),
             "parked_id": self.parked if exists else new_id(),
+            "letter_id": self.dead_letter if exists else new_id(),
             "death_id": self.death if exists else new_id(),
             "heir_id": self.heir if exists else new_id(),
         }
@@ -233,6 +235,8 @@ class Cast:
             self._open_dispute()
         if name == "parked_id":
             self._park()
+        if name == "letter_id":
+            self._give_up()
         if name == "death_id":
             self._report_death(operation)
         if name == "correction_id" and identity in PROVIDERS:
@@ -631,6 +635,14 @@ class Cast:
         """Something about a person of the matrix whose birth date is another: it waits for a reviewer."""
         about = bundle(self.people["citizen"], condition(new_id()), born="1971-01-01")
         self.parked = str(self.world.send(self.asker, about)["id"])
+
+    def _give_up(self) -> None:
+        """A push that was given up."""
+        now, whose = self.world.now(), self.people["citizen"].id
+        push = Push(whose, new_id(), (), alert=True)
+        made = Batch(new_id(), 5, "push.v1", (push,), now, now, state=BatchState.DEAD)
+        self.world.services.reminding.outbox.add(made)
+        self.dead_letter = made.id
 
     def _report_death(self, operation: str) -> None:
         """A death that waits for a reviewer; for what concerns heirs, one with an heir who waits."""

@@ -261,6 +261,8 @@ POST   /ops/campaigns/<campaign_id>/pause                           200 R--R    
 POST   /ops/campaigns/<campaign_id>/resume                          200 R--R      A--.     R--R
 POST   /ops/campaigns/<campaign_id>/cancel                          200 R--R      A--.     R--R
 GET    /ops/coverage                                                200 R         A        A
+GET    /ops/dead-letters                                            200 R         A        R
+POST   /ops/dead-letters/<letter_id>/replay                         202 R--R      A--.     R--R
 GET    /ops/breaches                                                200 R         R        A
 POST   /ops/breaches                                                201 R         R        A
 GET    /ops/breaches/<breach_id>                                    200 R--R      R--R     A--.

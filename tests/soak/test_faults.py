@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import resource
+import signal
 import socket
 import time
 from collections.abc import Iterator
@@ -18,6 +20,7 @@ from tests.faults.load import Ledger, Writer, inspect
 from tests.faults.plant import Plant, eventually, pair, planted
 from tests.faults.pushing import Sending, send_through_failures, worker_harm
 from tests.faults.test_network import cut_and_delay, led_through_a_proxy
+from tests.notifications.storm import weather
 from tests.world import World
 
 pytestmark = pytest.mark.soak
@@ -59,6 +62,27 @@ def test_f2_f9_push_workers_and_fcm_with_twice_the_families(tmp_path: Path) -> N
         sending = Sending(plant)
         harm = worker_harm(sending)
         send_through_failures(sending, "F2/F9 push worker, files, FCM", families=14, harm=harm, times=2)
+
+
+def test_f1_the_database_is_killed_while_pushes_go_out(tmp_path: Path) -> None:
+    with planted(tmp_path, api=False) as plant:
+
+        def harm(_: int) -> None:
+            pid = plant.database.pid
+            os.kill(pid, signal.SIGKILL)
+            assert eventually(lambda: plant.database.pid not in (0, pid), 60)
+
+        send_through_failures(Sending(plant), "F1 database, pushes", families=14, harm=harm, times=2)
+
+
+def test_f9_storms_over_the_way_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hanging, cut, throttled, 30 % gone, GOAWAY, dying workers, jumping clocks: 4,000 people each."""
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "receiver.crt"))
+    for seed in range(10, 15):
+        found = weather(tmp_path, people=4000, batch=500, seed=seed, rough=0.01)
+        repeats = f"{found.repeats} repeated under their id, {found.goaways} GOAWAY, answers {found.answers}"
+        note(f"F9 storm {seed}", found.deaths, lost=found.lost, half=found.wrong, more=repeats)
+        assert (found.lost, found.wrong, found.gone_left) == (0, 0, 0)
 
 
 def test_f11_ten_thousand_reads_while_the_log_fails(world: World) -> None:

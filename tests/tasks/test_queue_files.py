@@ -29,6 +29,7 @@ class FakeReminding:
         self._ready = ready
         self.dispatch = self
         self.outbox = self
+        self.dead_letters = Idle()
 
     def plan_day(self, day: date) -> DayReport:
         self.asked.append(day)

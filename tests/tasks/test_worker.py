@@ -17,7 +17,9 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 
+from notifications.days import vn_day
 from notifications.errors import BadChannel
+from notifications.reminders import shard_of
 from tests.tasks.worker_process import Services, build, seed, settings_of
 from wallet_api import tasks
 from wallet_api.infra.clock import FileClock
@@ -111,6 +113,32 @@ def test_two_workers_with_two_beats_send_one_push_and_end_cleanly(wallet: Wallet
     assert not [each for each in events if each["level"] == "ERROR"]
     for secret in ("child", "parent", "measles", "vaccination"):
         assert secret not in wallet.log()
+
+
+def test_loops_without_a_broker_send_one_push_and_end_cleanly(wallet: Wallet, services: Services) -> None:
+    """Two over the same shards and two over others: whoever comes first, it goes out once."""
+    shard, half = shard_of("parent"), f"loop:{0 if shard_of('parent') < 32 else 32}-"
+    mine = half + ("31" if shard < 32 else "63")
+    loops = [wallet.start(mine), wallet.start("loop:0-63"), wallet.start("loop:0-63")]
+    eventually(lambda: settled(services), wallet)
+    assert len(wallet.pushes()) == 1 and not (wallet.folder / "broker").exists()
+    for loop in loops:
+        loop.send_signal(signal.SIGTERM)
+    assert [loop.wait(60) for loop in loops] == [0, 0, 0], wallet.log()
+    events = [json.loads(line) for line in wallet.log().splitlines()]
+    assert "batch_sent" in {each["event"] for each in events}
+    assert not [each for each in events if each["level"] == "ERROR"]
+
+
+def test_a_loop_leaves_other_shards_alone(wallet: Wallet, services: Services) -> None:
+    services.reminding.dispatch.plan_day(vn_day(EVENING))
+    other = (shard_of("parent") + 1) % 64
+    wallet.start(f"loop:{other}-{other}")
+    time.sleep(3)
+    assert not wallet.pushes()
+    wallet.start(f"loop:{shard_of('parent')}-{shard_of('parent')}")
+    eventually(lambda: settled(services), wallet)
+    assert len(wallet.pushes()) == 1
 
 
 def test_a_worker_killed_while_it_sends_loses_nothing(wallet: Wallet, services: Services) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 from pymongo.database import Database
 
+from notifications.dead_letters import DeadLetters
 from notifications.delivery import Delivery
 from notifications.dispatch import Dispatch, DispatchPorts
 from notifications.model import Care, CitizenFacts
@@ -117,6 +118,9 @@ class Idle:
     def make_next(self) -> None:
         return None
 
+    def forget(self) -> int:
+        return 0
+
 
 @dataclass(frozen=True)
 class Reminding:
@@ -127,6 +131,7 @@ class Reminding:
     reminders: reminders.MongoReminders
     devices: devices.MongoDevices
     inbox: inbox.MongoInbox
+    dead_letters: DeadLetters
     upkeep: Upkeep
     campaigns: Idle = field(default_factory=Idle)
 
@@ -176,7 +181,8 @@ def build(settings: Settings, mode: str = "send") -> Services:
             random=lambda: 0.0,
         )
 
-    parts = (planning, dispatch, delivery, write.outbox, kept, write.devices, write.inbox)
+    given_up = DeadLetters(write.outbox, kept, MongoUnits(db), now)
+    parts = (planning, dispatch, delivery, write.outbox, kept, write.devices, write.inbox, given_up)
     return Services(now, Reminding(*parts, build_upkeep(db, planning, plans, kept, now)), db)
 
 
@@ -193,6 +199,9 @@ def main(folder: str, mode: str) -> int:
     logging.getLogger().addHandler(handler)
     logging.getLogger("wallet").setLevel("INFO")
     tasks.EVERY.update(dict.fromkeys(tasks.EVERY, 1.0))
+    if mode.startswith("loop"):
+        first, last = (int(each) for each in mode.removeprefix("loop:").split("-"))
+        return tasks.run_loop(settings_of(Path(folder)), build, range(first, last + 1))
     return tasks.run_worker(settings_of(Path(folder)), lambda settings: build(settings, mode))
 
 

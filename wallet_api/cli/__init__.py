@@ -37,6 +37,8 @@ from wallet_api.settings import Settings, SettingsError
 from wallet_api.wiring.backups import RestoreRefused
 
 Work = Callable[[Settings], int]
+Loop = Callable[[Settings, Sequence[int], Callable[[], object]], int]
+"""Settings, the shards of a worker without a broker, and what to call when it works."""
 _GROUPS = (
     run,
     story,
@@ -77,10 +79,10 @@ def command_line() -> argparse.ArgumentParser:
     return parser
 
 
-def main(argv: Sequence[str], *, work: Work | None = None) -> int:
-    """Run one command and return its exit code. `work` is what the `worker` command starts."""
+def main(argv: Sequence[str], *, work: Work | None = None, loop: Loop | None = None) -> int:
+    """Run one command and return its exit code. The `worker` command starts `work`, or `loop`."""
     options = command_line().parse_args(argv)
-    options.work = work
+    options.work, options.loop = work, loop
     try:
         return int(options.do(options))
     except SettingsError as why:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import argparse
 from dataclasses import asdict
 
-from notifications.channels.fcm import FcmChannel
+from notifications.channels.fcm_wire import PUSH_CHANNEL, PUSH_TEMPLATE
+from notifications.sizing import Measured, Population, size
 from wallet_api.cli import rebuilding
 from wallet_api.cli.opened import opened_database, opened_services, settings_here
 from wallet_api.cli.screen import CannotDo, tell
 from wallet_api.infra.clock import clock_from, vn_day
 from wallet_api.wiring.reminding import open_brakes
+
+_USUAL = Population(100_000_000)
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -44,6 +47,51 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     release.add_argument("template", help="the version, like push.v1")
     release.set_defaults(do=_release)
 
+    _add_size(acts)
+
+
+def _add_size(acts: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    size_ = acts.add_parser(
+        "size",
+        help="how many workers a population needs",
+        description="Compute workers from rates measured on this kind of machine: `python -m bench push` "
+        "prints pushes a second of one process end to end. Asks no database.",
+    )
+    size_.add_argument("--citizens", type=int, default=_USUAL.citizens)
+    size_.add_argument("--pushes-per-second", type=float, required=True, help="push_e2e of one process")
+    size_.add_argument("--plans-per-second", type=float, required=True, help="citizens reviewed by one")
+    size_.add_argument("--reminders", type=float, default=_USUAL.reminders, help="a person and year")
+    size_.add_argument("--phones", type=float, default=_USUAL.phones, help="a person")
+    size_.add_argument("--window-hours", type=float, default=_USUAL.window_hours)
+    size_.add_argument("--campaign-hours", type=float, default=_USUAL.campaign_hours)
+    size_.set_defaults(do=_size)
+
+
+def _size(options: argparse.Namespace) -> int:
+    people = Population(
+        citizens=options.citizens,
+        reminders=options.reminders,
+        phones=options.phones,
+        window_hours=options.window_hours,
+        campaign_hours=options.campaign_hours,
+    )
+    try:
+        found = size(people, Measured(options.pushes_per_second, options.plans_per_second))
+    except ValueError as why:
+        raise CannotDo(f"That cannot be computed: {why}.") from None
+    for line in (
+        f"{people.citizens:,} citizens, {people.spare:.0%} of each worker kept free",
+        f"an ordinary day: {found.everyday_pushes:,.1f} pushes/s over {people.window_hours:g} hours: "
+        f"{found.everyday_workers} workers (never fewer than two)",
+        f"a campaign to everybody beside it: {found.campaign_pushes:,.0f} pushes/s over "
+        f"{people.campaign_hours:g} hours: {found.campaign_workers} workers, "
+        f"{found.quotas} x the default FCM quota (WALLET_PUSH_RATE={9000 * found.quotas})",
+        f"planning at night: {found.planning_workers} workers",
+        f"each worker: {found.connections} connections to FCM at 0.2 s of latency",
+    ):
+        tell(line)
+    return 0
+
 
 def _plan(_: argparse.Namespace) -> int:
     with opened_services(settings_here()) as (services, _database):
@@ -70,7 +118,7 @@ def _send(_: argparse.Namespace) -> int:
 
 def _status(_: argparse.Namespace) -> int:
     settings = settings_here()
-    template, channel = FcmChannel.template, FcmChannel.name
+    template, channel = PUSH_TEMPLATE, PUSH_CHANNEL
     with opened_database(settings) as database:
         brakes = open_brakes(database)
         stopped, until = brakes.stopped(template), brakes.paused_until(channel)

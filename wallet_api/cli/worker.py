@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import re
 
 from celery.signals import worker_ready
 
+from notifications.reminders import SHARDS
 from wallet_api.cli.local import ready_file
 from wallet_api.cli.opened import settings_here
 from wallet_api.cli.screen import CannotDo
@@ -20,12 +22,26 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         description="Take tasks from WALLET_BROKER_URL and send reminders through FCM. SIGTERM ends it after "
         "the task in hand. Any number may run; more workers send more.",
     )
+    parser.add_argument(
+        "--no-broker",
+        action="store_true",
+        help="do the same work in a plain loop, without WALLET_BROKER_URL",
+    )
+    parser.add_argument(
+        "--shards",
+        type=_shards,
+        default=range(SHARDS),
+        metavar="0-63",
+        help="with --no-broker: the shards this worker plans and sends, like 0-15 or 3",
+    )
     parser.set_defaults(do=_work)
 
 
 def _work(options: argparse.Namespace) -> int:
-    if options.work is None:
+    if (options.loop if options.no_broker else options.work) is None:
         raise CannotDo("This entry has no worker to start: use `python -m wallet_api worker`.")
+    if not options.no_broker and options.shards != range(SHARDS):
+        raise CannotDo("--shards goes with --no-broker: a broker hands out shards by itself.")
     settings = settings_here()
     set_up_logs(settings.log_level)
     said = ready_file(settings)
@@ -35,4 +51,17 @@ def _work(options: argparse.Namespace) -> int:
         said.touch()
 
     worker_ready.connect(ready, weak=False)
+    if options.no_broker:
+        return int(options.loop(settings, options.shards, ready))
     return int(options.work(settings))
+
+
+def _shards(text: str) -> range:
+    """`0-15` or `3`, within 0 to 63."""
+    found = re.fullmatch(r"([0-9]{1,2})(?:-([0-9]{1,2}))?", text)
+    if found is None:
+        raise argparse.ArgumentTypeError("a number or two with a dash, like 0-15")
+    first, last = int(found[1]), int(found[2] or found[1])
+    if not first <= last < SHARDS:
+        raise argparse.ArgumentTypeError(f"shards are 0 to {SHARDS - 1}, the lower one first")
+    return range(first, last + 1)

@@ -14,6 +14,7 @@ from wallet_api.routes.co_consents import co_consents
 from wallet_api.routes.consents import consents
 from wallet_api.routes.correction_answers import correction_answers
 from wallet_api.routes.corrections import corrections
+from wallet_api.routes.dead_letters import dead_letters
 from wallet_api.routes.deaths import death_reports, death_reviews
 from wallet_api.routes.disputes import disputes
 from wallet_api.routes.emergency import emergency
@@ -108,6 +109,7 @@ BLUEPRINTS: tuple[GuardedBlueprint, ...] = (
     disputes,
     mismatches,
     parked,
+    dead_letters,
     shares,
     share_links,
     health_cards,

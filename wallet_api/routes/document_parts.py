@@ -55,6 +55,10 @@ PATH_NAMES: dict[str, tuple[dict[str, Any], str]] = {
     "coming_id": (_ID, "The `id` of a guardianship that somebody asked for."),
     "dispute_id": (_ID, "The `id` of a dispute about a record."),
     "parked_id": (_ID, "The `id` of something that fits nobody: that of its intake report."),
+    "letter_id": (
+        {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,80}$", "minLength": 1, "maxLength": 80},
+        "The `id` of a dead letter.",
+    ),
     "webhook_id": (_ID, "The `id` of a webhook."),
     "client_id": (_ID, "The `client_id` of an organisation's system."),
     "practitioner_id": (

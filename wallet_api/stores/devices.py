@@ -5,10 +5,9 @@ An installation id may itself be a push address (Firebase installation ids are),
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from itertools import islice
 from typing import Any, Final
 
 from pymongo.client_session import ClientSession
@@ -20,10 +19,10 @@ from notifications.outgoing import Address, Device
 from wallet_api.infra.crypto.blind import BlindIndex
 from wallet_api.infra.crypto.envelope import CitizenCipher, Place
 from wallet_api.infra.mongo import Index, transaction
+from wallet_api.stores.bulk import in_parts, insert_new
 from wallet_api.stores.reminding import RETENTION_CLASS, Document
 
 _COLLECTION: Final = "devices"
-_PART: Final = 200
 _TRIES: Final = 5
 
 INDEXES = (
@@ -52,13 +51,19 @@ class MongoDevices:
                     raise
                 tries += 1
 
+    def load(self, devices: Sequence[Device]) -> None:
+        """Add many at new addresses; those that are there already stay. For filling a database."""
+        for part in in_parts(each.citizen_id for each in devices):
+            self._cipher.keys.make_many(part, RETENTION_CLASS)
+        insert_new(self._devices, [self._document(self._id(each.installation_id), each) for each in devices])
+
     def addresses_of(
         self, citizen_ids: Collection[str], seen_since: datetime
     ) -> dict[str, tuple[Address, ...]]:
         """Addresses not disabled and seen at or after `seen_since`, by citizen."""
         addresses: dict[str, tuple[Address, ...]] = {}
-        left = iter(sorted(set(citizen_ids)))
-        while part := list(islice(left, _PART)):
+        for part in in_parts(citizen_ids):
+            self._cipher.keys.open_many(part, RETENTION_CLASS)
             for row in self._newest_first({"citizen_id": {"$in": part}}):
                 if not row["disabled"] and row["last_seen"] >= seen_since:
                     whose = row["citizen_id"]

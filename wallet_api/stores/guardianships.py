@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -13,7 +13,7 @@ from wallet_api.identity.errors import StaleVersion, Taken
 from wallet_api.identity.model import Guardianship
 from wallet_api.infra.crypto.envelope import CitizenCipher, Place
 from wallet_api.infra.mongo import Index
-from wallet_api.stores.bulk import insert_new
+from wallet_api.stores.bulk import in_parts, insert_new
 
 _COLLECTION = "guardianships"
 
@@ -72,6 +72,14 @@ class MongoGuardianships:
     def of_dependent(self, dependent_id: str) -> list[Guardianship]:
         """Every relation in which they are the dependent."""
         return self._found({"dependent_id": dependent_id})
+
+    def of_dependents(self, dependent_ids: Collection[str]) -> list[Guardianship]:
+        """Every relation in which one of them is the dependent."""
+        found: list[Guardianship] = []
+        for part in in_parts(dependent_ids):
+            self._cipher.keys.open_many(part, "profile")
+            found += self._found({"dependent_id": {"$in": part}})
+        return found
 
     def proposed(self, limit: int = 100) -> list[Guardianship]:
         """Those waiting for a registrar."""

@@ -24,7 +24,7 @@ from wallet_api.identity.model import (
 from wallet_api.infra.crypto.blind import BlindIndex
 from wallet_api.infra.crypto.envelope import CitizenCipher, Place
 from wallet_api.infra.mongo import Index, transaction
-from wallet_api.stores.bulk import insert_new
+from wallet_api.stores.bulk import in_parts, insert_new
 
 INDEXES = (
     Index("identifiers", ("citizen_id",)),
@@ -91,6 +91,16 @@ class MongoCitizens:
             return None
         told = self._cipher.open_json(_place(citizen_id, found["version"]), bytes(found["sealed"]))
         return _citizen(citizen_id, found, told)
+
+    def many(self, citizen_ids: Collection[str]) -> dict[str, Citizen]:
+        """Those there are, by id."""
+        found: dict[str, Citizen] = {}
+        for part in in_parts(citizen_ids):
+            self._cipher.keys.open_many(part, RETENTION_CLASS)
+            for row in self._db[_CITIZENS].find({"_id": {"$in": part}}):
+                told = self._cipher.open_json(_place(row["_id"], row["version"]), bytes(row["sealed"]))
+                found[row["_id"]] = _citizen(row["_id"], row, told)
+        return found
 
     def by_account(self, account: Account) -> str | None:
         """Whose account it is."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, Final
@@ -65,6 +65,14 @@ class MongoInbox:
             ]
         )
         return [self._message(each) for each in found]
+
+    def unread_pushes(self, recipient_ids: Collection[str]) -> set[tuple[str, str]]:
+        """(recipient, nid) of every unread message of these people."""
+        found = set[tuple[str, str]]()
+        for each in set(recipient_ids):  # one by one: a list of people and a second field use no index here
+            rows = self._messages.find({"recipient_id": each, "unread": True}, {"nid": 1})
+            found |= {(each, row["nid"]) for row in rows}
+        return found
 
     def unread(self, recipient_id: str) -> int:
         """How many messages are not read."""

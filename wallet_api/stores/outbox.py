@@ -28,6 +28,7 @@ _CANDIDATES: Final = 8  # so that workers on one shard seldom all lose the race 
 # A range comes last in its index: in the middle, the embedded database loses the documents at its bound.
 INDEXES = (
     Index(_COLLECTION, ("shard", "state", "due_at")),
+    Index(_COLLECTION, ("shard", "state", "lane", "due_at")),
     Index(_COLLECTION, ("state", "due_at")),
     Index(_COLLECTION, ("state", "lease_until")),
 )
@@ -50,6 +51,7 @@ class MongoOutbox:
             "due_at": batch.due_at,
             "until": batch.until,
             "state": batch.state.value,
+            "lane": batch.lane,
             "tries": batch.tries,
             "version": batch.version,
             "lease_until": batch.lease_until,
@@ -61,8 +63,12 @@ class MongoOutbox:
         )
 
     def claim(self, shard: int, now: datetime, lease: timedelta) -> Batch | None:
-        """Lease one queued batch with due_at <= now, oldest first, to exactly one caller."""
-        asked = {"shard": shard, "state": BatchState.QUEUED.value, "due_at": {"$lte": now}}
+        """Lease one queued batch with due_at <= now to exactly one caller: critical first, then oldest."""
+        asked = {"shard": shard, "state": BatchState.QUEUED.value}
+        first = self._claim(asked | {"lane": "critical", "due_at": {"$lte": now}}, now, lease)
+        return first or self._claim(asked | {"due_at": {"$lte": now}}, now, lease)
+
+    def _claim(self, asked: Document, now: datetime, lease: timedelta) -> Batch | None:
         while True:
             found = self._batches.find(asked).sort([("due_at", 1), ("_id", 1)]).limit(_CANDIDATES)
             rows = list(found)
@@ -110,6 +116,42 @@ class MongoOutbox:
         )
         return done.modified_count
 
+    def dead(self, limit: int, before: tuple[datetime, str] | None = None) -> list[Batch]:
+        """Dead batches, latest death first by (due_at, id)."""
+        first: Document = {"state": BatchState.DEAD.value}
+        second: Document = {}
+        if before is not None:
+            at, batch_id = before
+            first["due_at"] = {"$lte": at}
+            second = {"$or": [{"due_at": {"$lt": at}}, {"due_at": at, "_id": {"$lt": batch_id}}]}
+        order = {"$sort": {"due_at": -1, "_id": -1}}
+        found = self._batches.aggregate([{"$match": first}, {"$match": second}, order, {"$limit": limit}])
+        return [self._batch(each) for each in found]
+
+    def get(self, batch_id: str) -> Batch | None:
+        """One batch in any state."""
+        found = self._batches.find_one({"_id": batch_id})
+        return None if found is None else self._batch(found)
+
+    def forget_dead(self, died_before: datetime) -> int:
+        """Delete dead batches with due_at <= died_before; return how many."""
+        old = {"state": BatchState.DEAD.value, "due_at": {"$lte": died_before}}
+        return self._batches.delete_many(old).deleted_count
+
+    def revive(self, batch: Batch, now: datetime, until: datetime, unit: Unit | None = None) -> bool:
+        """Queue a dead batch again, its tries forgotten; False if it is dead no more."""
+        fresh = {"state": BatchState.QUEUED.value, "due_at": now, "until": until, "tries": 0}
+        change = {"$set": fresh, "$inc": {"replays": 1}}
+
+        def work(session: ClientSession) -> bool:
+            if batch.state is not BatchState.DEAD or not self._step(batch, change, session):
+                return False
+            count = {"$inc": {f"batches.{BatchState.DEAD}": -1}}
+            self._figures.update_one({"_id": batch.shard}, count, session=session)
+            return True
+
+        return self._units.within(unit, work)
+
     def ready(self, now: datetime) -> frozenset[int]:
         """Shards that have a queued batch with due_at <= now."""
         due = {"state": BatchState.QUEUED.value, "due_at": {"$lte": now}}
@@ -119,7 +161,7 @@ class MongoOutbox:
     def figures(self) -> dict[str, dict[str, int]]:
         """Batches by state, and pushes by the answer the channel gave, retries included. Counts only."""
         batches, pushes = Counter[str](), Counter[str]()
-        for row in self._figures.find().limit(SHARDS):
+        for row in self._figures.find().limit(2 * SHARDS):
             batches.update(row.get("batches", {}))
             pushes.update(row.get("pushes", {}))
         for state in (BatchState.QUEUED, BatchState.LEASED):
@@ -129,7 +171,8 @@ class MongoOutbox:
     def _step(self, batch: Batch, change: Document, session: ClientSession | None) -> bool:
         """Change a batch that still has this version, and raise it."""
         unchanged = {"_id": batch.id, "version": batch.version}
-        done = self._batches.update_one(unchanged, change | {"$inc": {"version": 1}}, session=session)
+        counts = {"version": 1} | change.get("$inc", {})
+        done = self._batches.update_one(unchanged, change | {"$inc": counts}, session=session)
         return done.modified_count == 1
 
     def _count(self, shard: int, attempt: Attempt, state: BatchState, session: ClientSession) -> None:
@@ -165,7 +208,9 @@ class MongoOutbox:
             due_at=found["due_at"].astimezone(UTC),
             until=found["until"].astimezone(UTC),
             state=BatchState(found["state"]),
+            lane=found.get("lane", "normal"),
             tries=found["tries"],
+            replays=found.get("replays", 0),
             version=found["version"],
             lease_until=lease_until.astimezone(UTC) if lease_until else None,
             attempts=tuple(

@@ -11,6 +11,7 @@ from pymongo.database import Database
 from notifications.model import VIETNAM_ZONE, Preferences
 from wallet_api.infra.crypto.envelope import CitizenCipher, Place
 from wallet_api.infra.mongo import Index, transaction
+from wallet_api.stores.bulk import in_parts
 from wallet_api.stores.reminding import RETENTION_CLASS, Document
 
 _COLLECTION: Final = "reminder_preferences"
@@ -29,14 +30,25 @@ class MongoPreferences:
     def of(self, citizen_id: str) -> Preferences:
         """The stored choice, or the defaults."""
         found = self._preferences.find_one({"_id": citizen_id})
-        if found is None:
-            return Preferences()
-        return _chosen(self._cipher.open_json(_place(citizen_id, found["revision"]), found["content"]))
+        return Preferences() if found is None else self._opened(found)
 
     def chosen_by(self, citizen_ids: Collection[str]) -> frozenset[str]:
         """Which of these people have chosen anything: for all others the defaults hold."""
         found = self._preferences.find({"_id": {"$in": sorted(citizen_ids)}}, {"_id": 1})
         return frozenset(each["_id"] for each in found)
+
+    def of_many(self, citizen_ids: Collection[str]) -> dict[str, Preferences]:
+        """The same for many, the defaults included."""
+        found = dict.fromkeys(citizen_ids, Preferences())
+        for part in in_parts(citizen_ids):
+            rows = list(self._preferences.find({"_id": {"$in": part}}))
+            self._cipher.keys.open_many([row["_id"] for row in rows], RETENTION_CLASS)
+            for row in rows:
+                found[row["_id"]] = self._opened(row)
+        return found
+
+    def _opened(self, found: Document) -> Preferences:
+        return _chosen(self._cipher.open_json(_place(found["_id"], found["revision"]), found["content"]))
 
     def save(self, citizen_id: str, preferences: Preferences) -> None:
         """Replace the choice."""
@@ -49,6 +61,7 @@ class MongoPreferences:
             "a_week": dict(preferences.a_week),
             "urgent": sorted(preferences.urgent),
             "language": preferences.language,
+            "email": preferences.email,
         }
 
         def work(session: ClientSession) -> None:
@@ -73,6 +86,7 @@ def _chosen(told: Mapping[str, Any]) -> Preferences:
         a_week=tuple(sorted(told.get("a_week", {}).items())),
         urgent=frozenset(told.get("urgent", ())),
         language=told.get("language", ""),
+        email=told.get("email"),
     )
 
 

@@ -9,7 +9,7 @@ uses an index only for a flat first stage; MongoDB merges the two stages into on
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -29,7 +29,7 @@ from wallet_api.records.front_rules import SECTIONS
 from wallet_api.records.model import Filter, PartialDate, Position, Record, Source
 from wallet_api.stores.book_fronts import MongoFronts, first_day_for
 from wallet_api.stores.book_visibility import BookVisibility
-from wallet_api.stores.bulk import insert_new
+from wallet_api.stores.bulk import in_parts, insert_new
 
 Document = dict[str, Any]
 RETENTION_CLASS = "clinical"
@@ -221,6 +221,21 @@ class MongoRecords(BookVisibility):
             {"$match": _all_of({"category": {"$in": list(categories)}}, self._compiled(predicate))},
         ]
         return [self._record(each) for each in self._records.aggregate(stages, session=unit)]
+
+    def of_categories_of_many(
+        self, citizen_ids: Collection[str], categories: Sequence[str], predicate: Predicate
+    ) -> list[Record]:
+        """All admitted newest versions in these categories of many books: for the sender only."""
+        found: list[Record] = []
+        for part in in_parts(citizen_ids):
+            stages = [
+                {"$match": {"citizen_id": {"$in": part}}},
+                {"$match": _all_of({"category": {"$in": list(categories)}}, self._compiled(predicate))},
+            ]
+            rows = list(self._records.aggregate(stages))
+            self._cipher.keys.open_many({row["citizen_id"] for row in rows}, RETENTION_CLASS)
+            found += [self._record(each) for each in rows]
+        return found
 
     def written_for(self, citizen_id: str, organisation_id: str, predicate: Predicate) -> list[Record]:
         """All admitted newest versions of what one organisation wrote into one book; all of it is read."""

@@ -19,7 +19,7 @@ from notifications.reminders import Reminder, State, may_move
 from wallet_api.infra.crypto.blind import BlindIndex
 from wallet_api.infra.crypto.envelope import CitizenCipher, Place
 from wallet_api.infra.mongo import Index
-from wallet_api.stores.bulk import insert_new
+from wallet_api.stores.bulk import in_parts, insert_new
 from wallet_api.stores.reminding import RETENTION_CLASS, Document, MongoUnits
 
 _COLLECTION: Final = "reminders"
@@ -70,8 +70,12 @@ class MongoReminders:
 
     def many(self, ids: Collection[str]) -> dict[str, Reminder]:
         """Those that exist, by id."""
-        rows = (row for part in _parts(ids) for row in self._reminders.find({"_id": {"$in": part}}))
-        return {row["_id"]: self._reminder(row) for row in rows}
+        found: dict[str, Reminder] = {}
+        for part in in_parts(ids):
+            rows = list(self._reminders.find({"_id": {"$in": part}}))
+            self._cipher.keys.open_many({row["citizen_id"] for row in rows}, RETENTION_CLASS)
+            found |= {row["_id"]: self._reminder(row) for row in rows}
+        return found
 
     def planned(self, shard: int, day_to: date, limit: int) -> list[Reminder]:
         """Planned ones of a recipient shard with send_on <= day_to, ordered by (recipient, id)."""
@@ -95,7 +99,8 @@ class MongoReminders:
         for part in _parts(ids):
 
             def work(session: ClientSession, part: list[str] = part) -> frozenset[str]:
-                return self._move({"_id": {"$in": part}}, steps, change, session)
+                few = (self._move({"_id": {"$in": each}}, steps, change, session) for each in in_parts(part))
+                return frozenset[str]().union(*few)
 
             moved |= self._units.within(unit, work)
         return moved

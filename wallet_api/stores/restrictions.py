@@ -17,6 +17,7 @@ from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
 from wallet_api.infra.mongo import Index, transaction
+from wallet_api.stores.bulk import in_parts
 
 Document = dict[str, Any]
 _COLLECTION: Final = "restrictions"
@@ -62,6 +63,14 @@ class MongoRestrictions:
         """Whether the citizen's data is restricted now."""
         found = self._db[_COLLECTION].find_one({"_id": citizen_id})
         return found is not None and bool(found["restricted"])
+
+    def holding(self, citizen_ids: Collection[str]) -> frozenset[str]:
+        """Those among them whose data is restricted now."""
+        found: frozenset[str] = frozenset()
+        for part in in_parts(citizen_ids):
+            rows = self._db[_COLLECTION].find({"_id": {"$in": part}})
+            found |= {row["_id"] for row in rows if row["restricted"]}
+        return found
 
 
 def restricted_within(db: Database[Document], citizen_id: str, session: ClientSession) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Final
@@ -22,7 +22,7 @@ from notifications.channels.fcm_wire import PUSH_TEMPLATE
 from notifications.dispatch import DispatchPorts
 from notifications.model import Care, CitizenFacts, DueItem, Preferences
 from notifications.planning import PlanningPorts
-from notifications.ports import CareHistory, InUnit, Reminders, Unit
+from notifications.ports import InUnit, Reminders, Unit
 from notifications.reminders import State, shard_of
 from notifications.rules import Stamp
 from wallet_api.identity.ages import AGES, has_reached
@@ -40,6 +40,7 @@ from wallet_api.stores.funnel import MongoFunnel
 from wallet_api.stores.identities import MongoCitizens
 from wallet_api.stores.preferences import MongoPreferences
 from wallet_api.stores.restrictions import MongoRestrictions
+from wallet_api.wiring.care_of_many import CareOfMany
 
 _REACHED: Final = frozenset({State.ACCEPTED, State.OPENED})
 
@@ -158,7 +159,7 @@ def _whose(
 class SeenFacts:
     """`CareHistory` that remembers for each thread whose facts were read last: see `FollowedDueItems`."""
 
-    def __init__(self, inner: CareHistory) -> None:
+    def __init__(self, inner: CareOfMany) -> None:
         self._inner = inner
         self._last = threading.local()
 
@@ -171,6 +172,14 @@ class SeenFacts:
     def care(self, citizen_id: str, unit: Unit | None = None) -> Sequence[Care]:
         """All doses and exams on record."""
         return self._inner.care(citizen_id, unit)
+
+    def facts_of_many(self, citizen_ids: Collection[str]) -> Mapping[str, CitizenFacts]:
+        """See `CareOfMany`; nobody's plan is put down on what is read here."""
+        return self._inner.facts_of_many(citizen_ids)
+
+    def care_of_many(self, citizen_ids: Collection[str]) -> Mapping[str, Sequence[Care]]:
+        """See `CareOfMany`."""
+        return self._inner.care_of_many(citizen_ids)
 
     def taken(self, citizen_id: str) -> CitizenFacts | None:
         """What was read of this person since it was last asked; None when nothing was."""

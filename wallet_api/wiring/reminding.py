@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import logging
-import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import date, datetime
-from typing import Any
 
 from notifications.alerts import Alerts
-from notifications.channels.fcm import FcmChannel, FcmSettings
 from notifications.channels.fcm_wire import PUSH_TEMPLATE
-from notifications.delivery import Delivery
+from notifications.dead_letters import DeadLetters
 from notifications.dispatch import Dispatch, DispatchPorts
-from notifications.errors import BadChannel
 from notifications.outgoing import Device
 from notifications.planning import Planning, PlanningPorts
 from notifications.ports import Brakes
@@ -30,12 +24,13 @@ from wallet_api.identity.service import Identity
 from wallet_api.infra.crypto.blind import BlindIndex
 from wallet_api.infra.crypto.envelope import CitizenCipher
 from wallet_api.infra.ids import new_id
-from wallet_api.infra.logs import say, say_error
+from wallet_api.infra.logs import say_error
 from wallet_api.infra.mongo import Db
 from wallet_api.rights.calendar import VIETNAM
 from wallet_api.settings import Settings
 from wallet_api.stores.brakes import MongoBrakes
 from wallet_api.stores.devices import MongoDevices
+from wallet_api.stores.identities import MongoCitizens
 from wallet_api.stores.inbox import MongoInbox
 from wallet_api.stores.outbox import MongoOutbox
 from wallet_api.stores.preferences import MongoPreferences
@@ -53,7 +48,9 @@ from wallet_api.wiring.campaigns import (
     open_campaign_stores,
     with_campaigns,
 )
-from wallet_api.wiring.care import BookCare, FamilyRecipients, UnrestrictedRecipients
+from wallet_api.wiring.care import FamilyRecipients, UnrestrictedRecipients
+from wallet_api.wiring.care_of_many import CareOfMany, RecipientsOfMany
+from wallet_api.wiring.sending import sender_of
 from wallet_api.wiring.sessions import CachedSessions
 from wallet_api.wiring.upkeep import build_upkeep
 
@@ -73,13 +70,19 @@ def build_reminding(
     inbox, outbox = MongoInbox(db, cipher), MongoOutbox(db, cipher)
     devices, preferences = RevivingDevices(db, cipher, blind), MongoPreferences(db, cipher)
     stores, units = open_campaign_stores(db, cipher, blind, now), MongoUnits(db)
-    care = SeenFacts(BookCare(identity.people, records))
+    care = SeenFacts(CareOfMany(identity.people, records, MongoCitizens(db, cipher, blind)))
     read = PlanningPorts(
         care=care,
         due=FollowedDueItems(db, cipher, care, stores, reminders, units, now),
         reminders=reminders,
-        recipients=UnrestrictedRecipients(
-            FamilyRecipients(identity.people, identity.family, now), MongoRestrictions(db).holds
+        recipients=RecipientsOfMany(
+            UnrestrictedRecipients(
+                FamilyRecipients(identity.people, identity.family, now), MongoRestrictions(db).holds
+            ),
+            db,
+            cipher,
+            blind,
+            now,
         ),
         preferences=preferences,
         in_unit=units,
@@ -105,11 +108,12 @@ def build_reminding(
     return Reminding(
         planning=planning,
         dispatch=dispatch,
-        delivery=lambda: _delivery(settings, planning, routed, write, MongoBrakes(db), now),
+        delivery=lambda: sender_of(settings, db, planning, routed, write, now),
         reading=Reading(inbox, routed.reminders, now),
         reminders=reminders,
         alerts=Alerts(inbox, outbox, MongoUnits(db), PUSH_TEMPLATE, now),
         outbox=outbox,
+        dead_letters=DeadLetters(outbox, reminders, MongoUnits(db), now),
         inbox=inbox,
         devices=devices,
         preferences=preferences,
@@ -191,53 +195,6 @@ class PlannedCitizens:
     def owner(self, kind: IdentifierKind, value: str) -> IdentifierOwner | None:
         """Whose number it is."""
         return self._inner.owner(kind, value)
-
-
-def _delivery(
-    settings: Settings,
-    planning: Planning,
-    read: PlanningPorts,
-    write: DispatchPorts,
-    brakes: MongoBrakes,
-    now: Callable[[], datetime],
-) -> Delivery:
-    account = _service_account(settings)
-    project = settings.fcm_project or str(account.get("project_id", ""))
-    try:
-        channel = FcmChannel(FcmSettings(project, settings.fcm_endpoint), account, now)
-    except BadChannel as why:
-        told = f"WALLET_FCM_CREDENTIALS, WALLET_FCM_PROJECT or WALLET_FCM_ENDPOINT cannot be used ({why})."
-        raise BadChannel(told) from None
-    return Delivery(
-        planning,
-        read,
-        write,
-        channel=channel,
-        brakes=brakes,
-        alert=_alert,
-        now=now,
-        random=random.SystemRandom().random,
-    )
-
-
-def _service_account(settings: Settings) -> dict[str, Any]:
-    path = settings.fcm_credentials
-    if path is None:
-        raise BadChannel("WALLET_FCM_CREDENTIALS is not set, so nothing can be pushed.")
-    try:
-        account = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as why:
-        told = f"WALLET_FCM_CREDENTIALS names {path}, which cannot be read ({why.strerror})."
-        raise BadChannel(told) from None
-    except ValueError:
-        account = None
-    if not isinstance(account, dict):
-        raise BadChannel(f"WALLET_FCM_CREDENTIALS names {path}, which is no service account.")
-    return account
-
-
-def _alert(code: str, template: str, counts: Mapping[str, int]) -> None:
-    say("push_alert", logging.WARNING, code=code, template=template, count=sum(counts.values()))
 
 
 def _quietly(event: str, work: Callable[[str], object], citizen_id: str) -> None:

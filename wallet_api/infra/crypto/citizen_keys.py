@@ -6,9 +6,10 @@ import os
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
+from itertools import islice
 from typing import Final
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -22,6 +23,7 @@ from wallet_api.infra.crypto.wrapped_keys import WrappedKey, WrappedKeys
 HELD_KEYS: Final = 10_000
 HELD_SECONDS: Final = 60.0
 _FIRST_VERSION: Final = 1
+_OPENED_AT_ONCE: Final = 32
 _SETTLE_TRIES: Final = 50
 _SETTLE_PAUSE_SECONDS: Final = 0.02
 
@@ -71,6 +73,20 @@ class CitizenKeys:
             return held
         row = self._rows.find(citizen_id, retention_class) or self._make(citizen_id, retention_class)
         return self._hold(place, self._unwrap(place, row))
+
+    def open_many(self, citizen_ids: Collection[str], retention_class: str) -> None:
+        """Open the keys of many that are not held yet, in one read; those without one stay without."""
+        wanted = iter([each for each in citizen_ids if self._recall((each, retention_class)) is None])
+        while part := list(islice(wanted, _OPENED_AT_ONCE)):
+            for row in self._rows.kept_for(part, (retention_class,)):
+                place = (row.citizen_id, retention_class)
+                self._hold(place, self._unwrap(place, row))
+
+    def make_many(self, citizen_ids: Sequence[str], retention_class: str) -> None:
+        """Open the keys of many, made now where there are none: one write and one read."""
+        for row in self._rows.ensure([self._fresh(each, retention_class) for each in citizen_ids]):
+            place = (row.citizen_id, retention_class)
+            self._hold(place, self._unwrap(place, row))
 
     def prepare(self, citizen_id: str, *retention_classes: str) -> None:
         """Open these keys, made now where there are none: always one write and one read.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -38,6 +38,9 @@ class WrappedKeys(Protocol):
         One write and one read, whatever was there.
         """
 
+    def kept_for(self, citizen_ids: Iterable[str], retention_classes: Sequence[str]) -> Sequence[WrappedKey]:
+        """Return the rows of many citizens that are durable."""
+
     def rewrap(self, key: WrappedKey, wrapped: bytes, kek_id: str) -> bool:
         """Replace how a key is wrapped. False when the row is gone or was changed since it was read."""
 
@@ -68,6 +71,11 @@ class MemoryWrappedKeys:
         """Store those whose place is empty; return the rows at these places."""
         with self._lock:
             return tuple(self._rows.setdefault((key.citizen_id, key.retention_class), key) for key in keys)
+
+    def kept_for(self, citizen_ids: Iterable[str], retention_classes: Sequence[str]) -> list[WrappedKey]:
+        """Return the rows of many citizens."""
+        asked = {(citizen_id, kind) for citizen_id in citizen_ids for kind in retention_classes}
+        return [self._rows[place] for place in asked & self._rows.keys()]
 
     def rewrap(self, key: WrappedKey, wrapped: bytes, kek_id: str) -> bool:
         """Replace how a key is wrapped; False when the row is gone or changed."""

@@ -65,6 +65,7 @@ PREFERENCES: Final[Example] = {
     "weekly_limits": [{"topic": "vaccination", "days": 2}],
     "urgent": [],
     "locale": "vi",
+    "email": None,
 }
 SNOOZE: Final[Example] = {"until": "2026-12-01"}
 ALREADY_GIVEN: Final[Example] = {"given_on": "2026-11-01", "where": "Phòng tiêm chủng tư nhân"}

@@ -12,7 +12,7 @@ from marshmallow import ValidationError, fields, validate
 from notifications.explaining import Explanation, Reason
 from notifications.kindness import CHANNELS
 from notifications.languages import TAG, chain
-from notifications.model import VIETNAM_ZONE, Locale, Preferences
+from notifications.model import EMAIL_PATTERN, VIETNAM_ZONE, Locale, Preferences
 from notifications.outgoing import Message
 from notifications.reminders import Reminder, State
 from notifications.vaccines import load_vaccines
@@ -58,6 +58,9 @@ class WeeklyLimitSchema(StrictSchema):
     days = Whole(1, 7, required=True)
 
 
+_MAILABLE = rf"\A{EMAIL_PATTERN}\Z"
+
+
 class PreferencesForm(StrictSchema):
     """When, where, how often, in which language and about what a person wants to be reminded."""
 
@@ -89,6 +92,15 @@ class PreferencesForm(StrictSchema):
         validate=validate.Regexp(rf"\A{TAG}\Z"),
         metadata=_LANGUAGE | {"pattern": f"^{TAG}$"},
     )
+    email = fields.String(
+        load_default=None,
+        allow_none=True,
+        validate=[validate.Length(min=3, max=254), validate.Regexp(_MAILABLE)],
+        metadata={
+            "description": "where a letter goes when a push stays unread: it says that something waits in "
+            "the app, and no more; left out or null, no letters",
+        },
+    )
 
 
 class PreferencesSchema(ReplySchema):
@@ -102,6 +114,7 @@ class PreferencesSchema(ReplySchema):
     weekly_limits = fields.List(fields.Nested(WeeklyLimitSchema))
     urgent = fields.List(fields.String())
     locale = fields.String(metadata=_LANGUAGE)
+    email = fields.String(allow_none=True)
     spoken = Code(LANGUAGES, metadata={"description": "the language pushes come in"})
     kinds = fields.List(fields.String(), metadata={"description": "kinds that can be chosen about"})
     mandatory = fields.List(fields.String(), metadata={"description": "kinds that cannot be switched off"})
@@ -211,6 +224,7 @@ def preferences_of(form: Mapping[str, Any], known: Preferences) -> Preferences:
         zone=form["time_zone"],
         a_week=tuple(sorted(limits.items())),
         urgent=frozenset(form["urgent"]),
+        email=form["email"],
     )
 
 
@@ -232,6 +246,7 @@ def preferences_view(found: Preferences) -> dict[str, Any]:
         "weekly_limits": [{"topic": topic, "days": days} for topic, days in found.a_week],
         "urgent": sorted(found.urgent),
         "locale": found.speaks,
+        "email": found.email,
         "spoken": found.locale,
         "kinds": sorted(TOPICS),
         "mandatory": list(MANDATORY),

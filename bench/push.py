@@ -1,0 +1,180 @@
+"""push_pipe, push_e2e: pushes a second out of one process over TLS, beside the SDK's own way in one run.
+
+The pipe: envelopes in hand, encoded, posted, every answer read. End to end: batches claimed from the outbox
+of the embedded database, addresses looked up and opened, sent, settled.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import statistics
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import firebase_admin
+from firebase_admin import messaging
+
+from bench import Options
+from bench.figure import Figure, at_least
+from bench.ground import environment
+from bench.push_ground import receiving, service_account
+from notifications.channels.fcm import FcmSettings
+from notifications.channels.fcm_curl import CurlChannel
+from notifications.delivery import Delivery
+from notifications.outgoing import Address, Answer, Batch, Device, Envelope, Push
+from notifications.reminders import SHARDS
+from wallet_api.infra.clock import system_now
+from wallet_api.infra.embedded import server_at
+from wallet_api.infra.machine import free_port
+from wallet_api.infra.mongo import connect
+from wallet_api.settings import Settings
+from wallet_api.stores.brakes import MongoBrakes
+from wallet_api.wiring import build_services
+
+PIPE = 20_000
+SDK = 500
+ROUNDS = 5
+BATCHES = 40
+BATCH = 500
+
+
+def figures(_: Options) -> Iterator[Figure]:
+    """The pipe at no latency and at 50 ms with its ratios, then end to end."""
+    with tempfile.TemporaryDirectory(prefix="wallet-bench-") as folder:
+        for delay, goal in ((0, 6.0), (50, 8.0)):
+            with receiving(Path(folder), delay) as (url, kind), trusting(Path(folder)):
+                yield from _pipe(Path(folder), url, kind, delay, goal)
+        with receiving(Path(folder), 0) as (url, _kind), trusting(Path(folder)):
+            yield from _end_to_end(Path(folder), url)
+
+
+@contextmanager
+def trusting(folder: Path) -> Iterator[None]:
+    """Have `requests` believe the receiver."""
+    os.environ["REQUESTS_CA_BUNDLE"] = str(folder / "receiver.crt")
+    try:
+        yield
+    finally:
+        del os.environ["REQUESTS_CA_BUNDLE"]
+
+
+def channel_to(folder: Path, url: str, delay_ms: int) -> CurlChannel:
+    """The product's sender, with connections for 20,000 pushes a second at this latency."""
+    latency = max(delay_ms, 5) * 2 / 1000
+    settings = FcmSettings("demo", url, rate=20_000, latency_s=latency, ca_file=folder / "receiver.crt")
+    return CurlChannel(settings, service_account(url), system_now)
+
+
+def _pipe(folder: Path, url: str, kind: str, delay: int, goal: float) -> Iterator[Figure]:
+    sender, now = channel_to(folder, url, delay), system_now()
+    envelopes = [_envelope(number, now) for number in range(PIPE)]
+    with _sdk(url) as send_each:
+        sender.deliver(envelopes[:2000])
+        send_each(SDK)
+        mine, theirs = [], []
+        for _ in range(ROUNDS):  # in turn, so that both meet the same neighbours
+            mine.append(_rate(PIPE, lambda: _all_accepted(sender.deliver(envelopes))))
+            theirs.append(_rate(SDK, lambda: send_each(SDK)))
+    sender.close()
+    told = statistics.median(mine)
+    yield at_least(f"push_pipe_{delay}ms ({kind})", told, "pushes/s", 10_000 if delay else 0)
+    yield Figure(f"send_each_{delay}ms", statistics.median(theirs), "pushes/s")
+    ratio = statistics.median(one / other for one, other in zip(mine, theirs, strict=True))
+    yield at_least(f"push_pipe_{delay}ms_ratio", ratio, "times send_each", goal)
+
+
+@contextmanager
+def _sdk(url: str) -> Iterator[Callable[[int], object]]:
+    """`messaging.send_each`, led to the receiver."""
+    service: Any = messaging._MessagingService
+    usual, service.FCM_URL = service.FCM_URL, url + "/v1/projects/{0}/messages:send"
+    app = firebase_admin.initialize_app(
+        firebase_admin.credentials.Certificate(service_account(url)), name="bench"
+    )
+
+    def send_each(count: int) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            asked = [messaging.Message(fid=f"fid-of-phone-{n}", data={"nid": "0" * 32}) for n in range(count)]
+            if messaging.send_each(asked, app=app).failure_count:
+                raise AssertionError("the SDK could not send")
+
+    try:
+        yield send_each
+    finally:
+        service.FCM_URL = usual
+        firebase_admin.delete_app(app)
+
+
+def _envelope(number: int, now: datetime) -> Envelope:
+    value = f"fid-of-phone-{number:08}" + "x" * 120
+    return Envelope(
+        Address(f"i{number}", f"c{number}", "fid", value, 1), f"{number:032x}", "vi", now + timedelta(hours=3)
+    )
+
+
+def _all_accepted(outcomes: Sequence[Any]) -> None:
+    if any(each.answer is not Answer.ACCEPTED for each in outcomes):
+        raise AssertionError("a push was not accepted")
+
+
+def _rate(count: int, work: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    work()
+    return count / (time.perf_counter() - began)
+
+
+def _end_to_end(folder: Path, url: str) -> Iterator[Figure]:
+    database = server_at(folder / "db")
+    settings = Settings.from_env(environment(folder, free_port()))
+    db = connect(settings)
+    services = build_services(settings, db)
+    sender = channel_to(folder, url, 0)
+    try:
+        reminding = services.reminding
+        now = services.now()
+        people = [f"citizen-{number}" for number in range(BATCHES * BATCH)]
+        reminding.devices.load(  # type: ignore[attr-defined]  # the store of the wiring
+            [Device(f"inst-{who}", who, "fid", f"fid-of-{who}" + "x" * 120, "android", now) for who in people]
+        )
+        for number in range(BATCHES):
+            pushes = tuple(
+                Push(who, f"{number:016x}{place:016x}", (), alert=True)
+                for place, who in enumerate(people[number * BATCH : (number + 1) * BATCH])
+            )
+            reminding.outbox.add(
+                Batch(f"b{number}", number % SHARDS, sender.template, pushes, now, now + timedelta(days=1))
+            )
+        parts = reminding.dispatch
+        delivery = Delivery(
+            reminding.planning,
+            parts._read,
+            parts._write,
+            channel=sender,
+            brakes=MongoBrakes(db),
+            alert=lambda code, template, told: None,
+            now=services.now,
+            random=random.random,
+        )
+        rates = []
+        for number in range(BATCHES):
+            rates.append(_rate(BATCH, lambda number=number: _sent(delivery, number % SHARDS)))  # type: ignore[misc]
+        yield at_least("push_e2e", BATCHES * BATCH / sum(BATCH / each for each in rates), "pushes/s", 3000)
+    finally:
+        sender.close()
+        services.log.close()
+        db.client.close()
+        database.stop(grace=0)
+
+
+def _sent(delivery: Delivery, shard: int) -> None:
+    done = delivery.deliver(shard)
+    if done is None or done.answers != {"accepted": BATCH}:
+        raise AssertionError(f"a batch was not sent: {done}")
