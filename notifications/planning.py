@@ -54,6 +54,7 @@ class Forecasts:
     citizen_id: str
     own: tuple[DueItem, ...]
     companions: tuple[DueItem, ...]
+    continues_in: str | None = None
 
     @property
     def same(self) -> bool:
@@ -86,25 +87,27 @@ class Planning:
         """The plan of this moment, straight from the records; () for an unknown person. Stores nothing."""
         facts = self._ports.care.facts(citizen_id, unit)
         # Read for an unknown person too: what somebody waits for must not take longer for who exists.
-        care = self._ports.care.care(citizen_id, unit)
+        care = self._care_of(citizen_id, facts, unit)
         return () if facts is None else self.forecast_over(facts, care, today)
 
     def forecasts(self, citizen_id: str, today: date | None = None, unit: Unit | None = None) -> Forecasts:
         """The plan of this moment for the person, and for everybody who is reminded in their place."""
         facts = self._ports.care.facts(citizen_id, unit)
-        care = self._ports.care.care(citizen_id, unit)
+        care = self._care_of(citizen_id, facts, unit)
         if facts is None:
             return Forecasts(citizen_id, (), ())
         truly = self.forecast_over(facts, care, today)
         known = [each for each in care if not each.hidden]
         if len(known) == len(care):
-            return Forecasts(citizen_id, truly, truly)
+            return Forecasts(citizen_id, truly, truly, facts.continues_in)
         return Forecasts(citizen_id, truly, self.forecast_over(facts, known, today))
 
     def forecast_over(
         self, facts: CitizenFacts, care: Sequence[Care], today: date | None = None
     ) -> tuple[DueItem, ...]:
         """The plan of this moment as if `care` were all that was ever given. Reads and stores nothing."""
+        if facts.continues_in is not None:
+            return ()  # it is owed once, in the book in which this one continues
         return plan(facts, care, self._programmes, today or vn_day(self._now()))
 
     def title_of(self, programme_id: str, series_id: str, locale: str) -> str:
@@ -128,6 +131,8 @@ class Planning:
         owed = any(self._owed(citizen_id, item, today, spent) for item, spent in _unspent(plans, known))
         review_on = today if owed else next_review(plans.either, today, self._by_id)
         self._ports.due.replace(citizen_id, plans.own, review_on, unit)
+        if plans.continues_in is not None:
+            self.replan(plans.continues_in, unit)  # what was written here changes what is due there
         return plans.own
 
     def review(self, citizen_id: str, day: date) -> int:
@@ -170,6 +175,12 @@ class Planning:
                     if failed == _TOO_MANY:
                         raise
             seen.update(fresh)
+
+    def _care_of(self, citizen_id: str, facts: CitizenFacts | None, unit: Unit | None) -> Sequence[Care]:
+        care = self._ports.care.care(citizen_id, unit)
+        if facts is None or not facts.joined:
+            return care
+        return [*care, *(one for each in facts.joined for one in self._ports.care.care(each, unit))]
 
     def _told(self, items: Sequence[DueItem], citizen_id: str) -> Sequence[str]:
         return self._ports.recipients.who_is_reminded(citizen_id) if any(i.remindable for i in items) else ()

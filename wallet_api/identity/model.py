@@ -41,6 +41,8 @@ class Caller:
     acr: str | None = None
     scope: str = ""
     """What a narrowed session may read; "": all that its kind may do."""
+    books: tuple[str, ...] = ()
+    """Of a citizen: other books that continue in their own since a merge."""
 
     def stepped_up(self, now: datetime) -> bool:
         """Whether the person authenticated within the last five minutes.
@@ -126,11 +128,15 @@ class Citizen:
     created_at: datetime | None = None
     version: int = 1
     locked: bool = False
+    continues_in: str | None = None
+    """The person in whose book this one continues since a merge: nobody is signed in as this one."""
+    joined: tuple[str, ...] = ()
+    """The books that continue in this one since merges."""
 
     @property
     def may_be_signed_in(self) -> bool:
-        """Whether somebody may hold a session as this person: alive and not locked."""
-        return self.deceased_on is None and not self.locked
+        """Whether somebody may hold a session as this person: alive, not locked, not merged into another."""
+        return self.deceased_on is None and not self.locked and self.continues_in is None
 
 
 @dataclass(frozen=True)
@@ -141,6 +147,8 @@ class Facts:
     sex: Sex = field(repr=False)
     province: str | None = field(repr=False)
     deceased: bool = False
+    continues_in: str | None = None
+    joined: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -221,6 +229,8 @@ class Guardianship:
     """When somebody asked for it in the app; None: a registrar recorded it."""
     reason: str | None = None
     """Why it was refused or ended: a code of `guardianship.json`."""
+    continues_in: str | None = None
+    """Whose book the dependent's continues in since a merge, where the guardian acts for both."""
 
     @property
     def over(self) -> bool:
@@ -257,3 +267,5 @@ class Session:
     version: int = 1
     scope: str = ""
     """SMART scopes of a session that reads some types of resources alone; "": the whole of its kind."""
+    books: tuple[str, ...] = ()
+    """The books that continued in the citizen's own when it opened. A merge ends the sessions of both."""

@@ -90,6 +90,8 @@ class MongoErasures:
                 self._db[name].update_many({"citizen_id": citizen_id}, {"$unset": {"content": ""}})
         if "profile" in classes:
             self._forget(citizen_id)
+            # The link stays, without the paper: by it the erasure finds the other book.
+            self._db["merges"].update_many({"surviving_id": citizen_id}, {"$unset": {"content": ""}})
 
     def sweep(self, citizen_id: str, classes: tuple[str, ...]) -> None:
         """Delete what was sealed with a key that is no more; what opens is newer and stays."""

@@ -88,6 +88,7 @@ class MongoGuardianships:
             "valid_to": None if one.valid_to is None else one.valid_to.isoformat(),
             "claimed_at": None if one.claimed_at is None else one.claimed_at.isoformat(),
             "reason": one.reason,
+            "continues_in": one.continues_in,
         }
         place = _place(one.dependent_id, one.id, one.version)
         pair = {} if not one.alone else {"standing_pair": f"{one.guardian_id}|{one.dependent_id}"}
@@ -119,6 +120,7 @@ class MongoGuardianships:
             version=row["version"],
             claimed_at=None if claimed is None else datetime.fromisoformat(claimed),
             reason=told.get("reason"),
+            continues_in=told.get("continues_in"),
         )
 
 

@@ -52,6 +52,11 @@ class MongoRestrictions:
 
         transaction(self._db, work)
 
+    def held(self, citizen_id: str) -> frozenset[str]:
+        """For the sake of what the citizen's data is restricted now."""
+        found = self._db[_COLLECTION].find_one({"_id": citizen_id})
+        return frozenset() if found is None else frozenset(found["holds"])
+
     def holds(self, citizen_id: str) -> bool:
         """Whether the citizen's data is restricted now."""
         found = self._db[_COLLECTION].find_one({"_id": citizen_id})

@@ -131,6 +131,15 @@ DEATH: Final[Example] = {
     "evidence_kind": "death_certificate",
     "paper_number": "KT-2026-000045",
 }
+MERGE: Final[Example] = {
+    "surviving": {"national_id": "001326998877", "birth_date": "2026-11-20"},
+    "absorbed": {"birth_reference": "SSABCDEFGHIJ234567", "birth_date": "2026-11-20"},
+    "reason": "newborn_registered_twice",
+    "evidence_kind": "birth_certificate",
+    "paper_number": "KS-2026-000077",
+    "accepts": [],
+}
+MERGE_DECISION: Final[Example] = {"decision": "confirm"}
 DEATH_DECISION: Final[Example] = {"decision": "confirm"}
 HEIR: Final[Example] = {
     "national_id": "001170998877",
