@@ -6,6 +6,7 @@ from datetime import date
 
 import pytest
 
+from notifications.model import Status
 from tests.life.merging import decide, merge, part, propose
 from tests.world import Json, Person, World, bundle, condition, found_in, immunization
 from wallet_api.identity.errors import SecondPersonNeeded
@@ -70,7 +71,7 @@ def test_a_consent_stays_with_the_book_it_was_given_for(world: World) -> None:
     merge(world, an, old)
     an = world.signed_in(an)
     assert (len(for_an.seen()), len(for_old.seen())) == (1, 2), "neither is widened, both still work"
-    ended = world.post(f"/citizens/{old.id}/consents/{for_old.grant['id']}/withdrawal", an, {})
+    ended = world.post(f"/citizens/{old.id}/grants/{for_old.grant['id']}/withdrawal", an, {})
     assert ended.status_code == 200, ended.get_data(as_text=True)
     assert for_old.open().status_code == 403 and for_an.open().status_code == 201
 
@@ -129,8 +130,8 @@ def test_an_objection_stops_it_for_good(world: World) -> None:
     an, old = world.person(), world.person()
     made = found_in(propose(world, an, old))["id"]
     stranger = world.person()
-    assert world.post(f"/citizens/me/merges/{made}/objection", stranger).status_code == 404
-    stopped = world.post(f"/citizens/me/merges/{made}/objection", old)
+    assert world.call("PUT", f"/citizens/me/merges/{made}/objection", stranger).status_code == 404
+    stopped = world.call("PUT", f"/citizens/me/merges/{made}/objection", old)
     assert (stopped.status_code, found_in(stopped)["state"]) == (200, "objected")
     world.forward(days=8)
     late = decide(world, made, "confirm")
@@ -179,7 +180,7 @@ def test_a_dose_in_either_book_is_asked_for_once(world: World) -> None:
 
     def due(whose: Person) -> set[tuple[str, int]]:
         found = planning.forecast(whose.id)
-        return {(each.series_id, each.dose) for each in found if each.remindable}
+        return {(each.series_id, each.dose) for each in found if each.status is not Status.GIVEN}
 
     before = due(child), due(other)
     sent = bundle(other, immunization(on="2026-09-01"))

@@ -197,7 +197,7 @@ class Objections(MethodView):
     @own_merges.doc(operationId="objectToMerge")
     @own_merges.response(200, MergeNoticeSchema)
     @own_merges.alt_response(409)
-    def post(self, citizen: str, merge_id: str) -> dict[str, Any]:
+    def put(self, citizen: str, merge_id: str) -> dict[str, Any]:
         """Stop a proposal for good. Whoever is told of one may, without a reason; again changes nothing."""
         who: Subject = subject(citizen)
         before = services().merging.get(merge_id)
