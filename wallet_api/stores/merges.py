@@ -15,6 +15,7 @@ from pymongo.errors import DuplicateKeyError
 from wallet_api.identity.errors import StaleVersion, Taken
 from wallet_api.identity.merging import Closed, Grounds, Merge, MergeLine, MergeState
 from wallet_api.infra.crypto.envelope import CitizenCipher, Place
+from wallet_api.infra.crypto.errors import SealBroken
 from wallet_api.infra.mongo import Index
 
 Document = dict[str, Any]
@@ -96,14 +97,19 @@ class MongoMerges:
         )
         return document | ({"standing_of": merge.absorbed_id} if merge.stands else {})
 
+    def _paper(self, found: Document) -> str:
+        """Its number; "" after an erasure, which takes the key first and needs the link to go on."""
+        try:
+            told = self._cipher.open_json(place_of(found), bytes(found["content"]))
+        except (KeyError, SealBroken):
+            return ""
+        return str(told["paper_number"])
+
     def _read(self, found: Document) -> Merge:
-        # After an erasure the paper is gone, and the link stays.
-        sealed = found.get("content")
-        told = {} if sealed is None else self._cipher.open_json(place_of(found), bytes(sealed))
         grounds = Grounds(
             found["reason"],
             found["evidence_kind"],
-            told.get("paper_number", ""),
+            self._paper(found),
             frozenset(found["accepts"]),
         )
         return Merge(
