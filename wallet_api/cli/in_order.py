@@ -15,10 +15,10 @@ from typing import Final, Generic, TypeVar
 A = TypeVar("A")
 B = TypeVar("B")
 C = TypeVar("C")
-WORKERS: Final = 8
+WORKERS: Final = 4
 AHEAD: Final = 2 * WORKERS
 HEAVIEST: Final = 64 * 2**20
-"""So much is held at a time, whatever its number; a single thing may be heavier."""
+"""Bytes, or whatever is weighed. So much is held at a time, whatever its number; a single thing may be heavier."""
 
 
 @dataclass(frozen=True)
