@@ -21,6 +21,7 @@ class Forecasts:
     own: tuple[DueItem, ...]
     companions: tuple[DueItem, ...]
     turns_on: date | None = None
+    continues_in: str | None = None
 
     @property
     def same(self) -> bool:

@@ -36,6 +36,9 @@ class Gate:
         for citizen in citizens:
             self._told[citizen] = told[citizen]
             book = books.get(citizen)
+            if book is not None and book[0].joined:
+                self._plans[citizen] = self._planning.forecasts(citizen, self._today)  # several books
+                continue
             self._plans[citizen] = (
                 Forecasts(citizen, (), ())
                 if book is None

@@ -34,6 +34,10 @@ class CitizenFacts:
     deceased: bool = False
     commune: str | None = None
     conditions: tuple[Condition, ...] = ()
+    continues_in: str | None = None
+    """In whose book this one continues: nothing is due here, all of it is due there."""
+    joined: tuple[str, ...] = ()
+    """The books that continue in this one: what was given by them counts."""
 
 
 @dataclass(frozen=True, slots=True)

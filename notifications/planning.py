@@ -95,25 +95,25 @@ class Planning:
         """The plan of this moment, straight from the records; () for an unknown person. Stores nothing."""
         facts = self._ports.care.facts(citizen_id, unit)
         # Read for an unknown person too: what somebody waits for must not take longer for who exists.
-        care = self._ports.care.care(citizen_id, unit)
+        care = self._care_of(citizen_id, facts, unit)
         return () if facts is None else self.forecast_over(facts, care, today)
 
     def forecasts(self, citizen_id: str, today: date | None = None, unit: Unit | None = None) -> Forecasts:
         """The plan of this moment for the person, and for everybody who is reminded in their place."""
         facts = self._ports.care.facts(citizen_id, unit)
-        care = self._ports.care.care(citizen_id, unit)
+        care = self._care_of(citizen_id, facts, unit)
         return Forecasts(citizen_id, (), ()) if facts is None else self.forecasts_over(facts, care, today)
 
     def forecasts_over(
         self, facts: CitizenFacts, care: Sequence[Care], today: date | None = None
     ) -> Forecasts:
-        """Both plans over facts and care that were read already. Stores nothing."""
+        """Both plans over facts and care that were read already, joined books' too. Stores nothing."""
         day, citizen_id = today or vn_day(self._now()), facts.citizen_id
         truly = self.forecast_over(facts, care, day)
         turns_on = next_turn(facts, care, self._programmes, day)
         known = [each for each in care if not each.hidden]
         if len(known) == len(care):
-            return Forecasts(citizen_id, truly, truly, turns_on)
+            return Forecasts(citizen_id, truly, truly, turns_on, facts.continues_in)
         return Forecasts(citizen_id, truly, self.forecast_over(facts, known, day), turns_on)
 
     def forecast_over(
@@ -123,6 +123,8 @@ class Planning:
 
         What is told and not proven ends reminders; doses name the commune's session where one is known.
         """
+        if facts.continues_in is not None:
+            return ()  # it is owed once, in the book in which this one continues
         items = plan(facts, believed(care), self._programmes, today or vn_day(self._now()))
         return with_sessions(marked(items, told_ids(care)), self.sessions_of(facts))
 
@@ -157,6 +159,8 @@ class Planning:
         owed = self._settle(citizen_id, plans, today, unit)
         review_on = today if owed else self._next_look(plans, today)
         self._ports.due.replace(citizen_id, plans.own, review_on, unit, self.stamp(today))
+        if plans.continues_in is not None:
+            self.replan(plans.continues_in, unit)  # what was written here changes what is due there
         return plans.own
 
     def rebuild(self, citizen_id: str, today: date, let_in: date) -> bool:
@@ -250,6 +254,12 @@ class Planning:
 
     def _held(self, citizen_id: str, item: DueItem, today: date) -> date | None:
         return held_until(citizen_id, item, self._by_id[item.programme_id], today)
+
+    def _care_of(self, citizen_id: str, facts: CitizenFacts | None, unit: Unit | None) -> Sequence[Care]:
+        care = self._ports.care.care(citizen_id, unit)
+        if facts is None or not facts.joined:
+            return care
+        return [*care, *(one for each in facts.joined for one in self._ports.care.care(each, unit))]
 
     def _told(self, items: Sequence[DueItem], citizen_id: str) -> Sequence[str]:
         return self._ports.recipients.who_is_reminded(citizen_id) if any(i.remindable for i in items) else ()

@@ -44,6 +44,7 @@ from wallet_api.identity.births import BirthDesk
 from wallet_api.identity.deaths import DeathDesk
 from wallet_api.identity.evidence import EvidenceStore
 from wallet_api.identity.heirs import HeirDesk
+from wallet_api.identity.merge_desk import MergeDesk
 from wallet_api.identity.model import Caller
 from wallet_api.identity.service import Identity
 from wallet_api.infra.crypto.blind import BlindIndex
@@ -178,6 +179,7 @@ class Services:
     evidence: EvidenceStore
     births: BirthDesk
     deaths: DeathDesk
+    merging: MergeDesk
     heirs: HeirDesk
     safety: SafetyDesk
     consent: CoConsentService

@@ -84,7 +84,9 @@ def row_of(facts: CitizenFacts, shard: int, items: Iterable[DueItem]) -> PersonR
         by_series.setdefault(item.series_id, []).append(item)
     series = {name: standing_of(each) for name, each in by_series.items()}
     places = facts.province, facts.commune
-    return PersonRow(facts.citizen_id, shard, facts.born, facts.sex, *places, facts.deceased, series)
+    # A book that continues in another is nobody to write to: its person is counted there.
+    gone = facts.deceased or facts.continues_in is not None
+    return PersonRow(facts.citizen_id, shard, facts.born, facts.sex, *places, gone, series)
 
 
 def standing_of(items: Iterable[DueItem]) -> SeriesStanding:

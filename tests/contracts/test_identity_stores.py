@@ -100,6 +100,20 @@ def test_a_save_that_takes_somebody_elses_number_changes_nothing(stores: Identit
     assert stores.citizens.get(other.id) == other
 
 
+def test_two_who_are_linked_are_saved_together_or_not_at_all(stores: IdentityStores) -> None:
+    kept = stores.citizens
+    one, other = citizen(), citizen(identifiers=(), accounts=())
+    kept.create(one)
+    kept.create(other)
+    linked = replace(one, joined=(other.id,), version=2), replace(other, continues_in=one.id, version=2)
+    with pytest.raises(StaleVersion):
+        kept.save_together([(linked[0], 1), (linked[1], 7)])
+    assert (kept.get(one.id), kept.get(other.id)) == (one, other)
+    kept.save_together([(linked[0], 1), (linked[1], 1)])
+    assert (kept.get(one.id), kept.get(other.id)) == linked
+    assert not linked[1].may_be_signed_in and linked[0].may_be_signed_in
+
+
 def test_reviews_are_open_oldest_first(stores: IdentityStores) -> None:
     for hours in (2, 1):
         stores.reviews.add(Review(f"r{hours}", "number_conflict", "c", AT + timedelta(hours=hours)))

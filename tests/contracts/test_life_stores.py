@@ -33,13 +33,17 @@ from wallet_api.identity.errors import (
     Taken,
 )
 from wallet_api.identity.heirs import Heir, HeirStore, MemoryHeirs
+from wallet_api.identity.merge_desk import MemoryMerges, MergeStore
+from wallet_api.identity.merging import Closed, Grounds, Merge, MergeLine
 from wallet_api.infra.ids import new_id
-from wallet_api.stores import births, deaths, heirs
+from wallet_api.stores import births, deaths, heirs, merges
 from wallet_api.stores.births import MongoBirths
 from wallet_api.stores.deaths import MongoDeaths
 from wallet_api.stores.heirs import MongoHeirs
+from wallet_api.stores.merges import MongoMerges
 
 Stores = tuple[BirthStore, DeathStore, Database[dict[str, Any]] | None]
+Merges = tuple[MergeStore, Database[dict[str, Any]] | None]
 Heirs = tuple[HeirStore, Database[dict[str, Any]] | None]
 
 
@@ -49,6 +53,14 @@ def stores(ground: Ground | None) -> Stores:
         return MemoryBirths(), MemoryDeaths(), None
     ground.indexed((*births.INDEXES, *deaths.INDEXES))
     return MongoBirths(ground.db, ground.cipher), MongoDeaths(ground.db, ground.cipher), ground.db
+
+
+@pytest.fixture
+def merges_kept(ground: Ground | None) -> Merges:
+    if ground is None:
+        return MemoryMerges(), None
+    ground.indexed(merges.INDEXES)
+    return MongoMerges(ground.db, ground.cipher), ground.db
 
 
 @pytest.fixture
@@ -101,6 +113,49 @@ def test_an_heir_looks_until_the_very_instant() -> None:
     for decision, state in (("give", "given"), ("end", "proposed"), ("refuse", "given")):
         with pytest.raises(HeirStepRefused):
             replace(heir, state=state).decided(decision, "reviewer", NOW)  # type: ignore[arg-type]
+
+
+def merge_of(surviving: str = "", absorbed: str = "", minutes: int = 0, **over: Any) -> Merge:
+    line = MergeLine("propose", "registrar", NOW + timedelta(minutes=minutes), "number_reissued")
+    grounds = Grounds("number_reissued", "reissue_decision", "QD-1", frozenset({"two_numbers"}))
+    return replace(Merge(new_id(), surviving or new_id(), absorbed or new_id(), grounds, (line,)), **over)
+
+
+def test_a_merge_comes_back_as_it_was_kept(merges_kept: Merges) -> None:
+    kept, db = merges_kept
+    whole = merge_of(closed=(Closed(new_id(), new_id()),), relations=(new_id(),), state="joined", done=False)
+    kept.add(whole)
+    assert kept.get(whole.id) == whole and kept.get(new_id()) is None
+    assert kept.of(whole.surviving_id) == [whole] == kept.of(whole.absorbed_id) and kept.of(new_id()) == []
+    with pytest.raises(StaleVersion):
+        kept.save(whole, expected=7)
+    if db is not None:
+        row = db["merges"].find_one({"_id": whole.id})
+        assert row is not None and "QD-1" not in repr(row)
+        for question in (
+            {"state": "proposed", "place": {"$gt": whole.place}},
+            {"surviving_id": whole.surviving_id},
+            {"absorbed_id": whole.absorbed_id},
+        ):
+            stages = plan_stages(db["merges"], question)
+            assert any(stage.startswith("IXSCAN") for stage in stages), (question, stages)
+        db["merges"].update_one({"_id": whole.id}, {"$unset": {"content": ""}})
+        (link,) = kept.of(whole.absorbed_id)
+        assert (link.surviving_id, link.grounds.paper_number) == (whole.surviving_id, ""), "the link stays"
+
+
+def test_a_book_is_absorbed_once_at_a_time(merges_kept: Merges) -> None:
+    kept, _ = merges_kept
+    first = merge_of()
+    kept.add(first)
+    with pytest.raises(Taken):
+        kept.add(merge_of(absorbed=first.absorbed_id))
+    later = merge_of(surviving=first.surviving_id, minutes=1)
+    kept.add(later)
+    assert kept.of(first.surviving_id) == [first, later] == kept.listed("proposed", None, 2)
+    assert kept.listed("proposed", first.place, 5) == [later]
+    kept.save(replace(first, state="refused", version=2), expected=1)
+    kept.add(merge_of(absorbed=first.absorbed_id))
 
 
 def dead(whose: str = "", minutes: int = 0, **over: Any) -> Death:

@@ -148,6 +148,18 @@ BODIES: dict[str, Body] = {
         "evidence_kind": "birth_certificate",
     },
     "POST /ops/deaths/<death_id>/heirs/<heir_id>/decision": lambda cast, meant: {"decision": "give"},
+    "POST /ops/merges": lambda cast, meant: {
+        "surviving": {
+            "national_id": cast.people["citizen"].number,
+            "birth_date": cast.people["citizen"].born.isoformat(),
+        },
+        "absorbed": {"national_id": meant["mortal"], "birth_date": cast.mortal.born.isoformat()},
+        "reason": "number_reissued",
+        "evidence_kind": "reissue_decision",
+        "paper_number": "QD-1",
+        "accepts": ["two_numbers", "birth_date"],
+    },
+    "POST /ops/merges/<merge_id>/decision": lambda cast, meant: {"decision": "refuse", "reason": "no_match"},
     "POST /ops/number-links": lambda cast, meant: {
         "person": {"national_id": meant["number"]},
         "birth_date": cast.people["citizen"].born.isoformat(),
@@ -292,6 +304,7 @@ QUERIES = {
     "GET /ops/coverage": "?series=mr&born_from=2024&born_to=2025",
 }
 BODILESS = {
+    "PUT /citizens/<citizen>/merges/<merge_id>/objection",
     "PUT /citizens/<citizen>/blocked-organisations/<organisation_id>",
     "POST /oauth/token",
     "POST /oauth/revoke",

@@ -32,6 +32,7 @@ from wallet_api.exports.model import Export
 from wallet_api.identity.errors import OrganisationUnknown
 from wallet_api.identity.evidence import EvidenceFile
 from wallet_api.identity.family import Claim
+from wallet_api.identity.merging import Grounds
 from wallet_api.infra.clock import vn_day
 from wallet_api.infra.crypto.framing import to_base64url
 from wallet_api.infra.ids import id_from_bytes, new_id
@@ -105,6 +106,7 @@ class Cast:
         self.shares: dict[str, str] = {}
         self.exports: dict[str, str] = {}
         self.bequests: dict[str, str] = {}
+        self.merges: dict[str, str] = {}
         self.file_of_citizen = ""
         self.corrections: dict[str, tuple[str, str]] = {}
         for name in books:
@@ -136,6 +138,7 @@ class Cast:
         self.mortal = world.person()
         self.heir = new_id()
         self._report_death("")
+        self.merge = self._propose_merge(world.person())
 
     # --- who calls -------------------------------------------------------------------------------------
 
@@ -217,6 +220,7 @@ class Cast:
         meant["mortal"] = self.mortal.number if exists else NOBODYS
         if identity in OPS:
             named["rights_id"] = self.case if exists else new_id()
+            named["merge_id"] = self.merge if exists else new_id()
         return Target(book | held.path | named | _as_fhir(identity, book, held.path), meant)
 
     def renew(self, identity: str, name: str, operation: str) -> None:
@@ -239,6 +243,9 @@ class Cast:
             self._give_up()
         if name == "death_id":
             self._report_death(operation)
+        if name == "merge_id":
+            whose = self.people[_OWN[identity]] if identity in CITIZENS else self.world.person()
+            self.merge = self._propose_merge(whose)
         if name == "correction_id" and identity in PROVIDERS:
             self._ask_author((self.left if identity == "ex_doctor" else self.hospital).organisation_id)
         if name == "organisation_id" and "/ops/organisations/" in operation:
@@ -280,7 +287,7 @@ class Cast:
         found |= {"share_id": self.shares[who.id], "visit_id": self.visits[who.id]}
         found |= {"export_id": self.exports[who.id]}
         found |= {"bequest_id": self.bequests[who.id], "coming_id": self.coming[who.id]}
-        found |= {"reminder_id": self.reminders[who.id]}
+        found |= {"reminder_id": self.reminders[who.id], "merge_id": self.merges[who.id]}
         return found | {"installation_id": self.apps[who.id], "message_id": self.messages[who.id]}
 
     def _held(self, holder: str, position: int) -> Target:
@@ -338,6 +345,7 @@ class Cast:
         self._copied(whose)
         self._bequeath(whose)
         self._coming(whose)
+        self._propose_merge(whose)
         self._share(whose)
         self._export(whose)
         self._read_log(whose)
@@ -653,6 +661,14 @@ class Cast:
             deaths.decide(self.death, "confirm", "reviewer", None)
             self.heir = self._heir(self.people["citizen"])
 
+    def _propose_merge(self, whose: Person) -> str:
+        """A merge of somebody's book with that of one who is nobody's, which waits for a reviewer."""
+        accepts = frozenset({"two_numbers", "birth_date", "sex"})
+        grounds = Grounds("number_reissued", "reissue_decision", "QD-1", accepts)
+        desk, other = self.world.services.merging, self.world.person()
+        self.merges[whose.id] = desk.propose(new_id(), whose.id, other.id, grounds, "somebody").id
+        return self.merges[whose.id]
+
     def _heir(self, whose: Person) -> str:
         """Somebody as an heir of who died last; proposed."""
         kit, made = self.world.services, new_id()
@@ -754,7 +770,7 @@ _OWN = {"citizen": "citizen", "guardian": "baby", "companion": "girl"}
 _THINGS = (
     *("record_id", "request_id", "grant_id", "session_id", "installation_id", "message_id"),
     *("guardianship_id", "entry_ref", "rights_id", "correction_id", "share_id", "visit_id", "bequest_id"),
-    *("export_id", "coming_id", "reminder_id"),
+    *("export_id", "coming_id", "reminder_id", "merge_id"),
 )
 
 

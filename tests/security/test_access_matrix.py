@@ -91,6 +91,7 @@ def every_role(patch: Patch, cast: Cast) -> None:
 
 def everybody_is_a_guardian(patch: Patch, cast: Cast) -> None:
     patch.setattr(cast.world.services.identity.family, "acts_for", lambda *_: True)
+    patch.setattr(cast.world.services.identity.family, "books_of", lambda *_: ())
 
 
 def former_guardians_stay(patch: Patch, cast: Cast) -> None:
@@ -98,6 +99,7 @@ def former_guardians_stay(patch: Patch, cast: Cast) -> None:
     patch.setattr(
         family, "acts_for", lambda guardian, ward, now: bool(family._guardianships.for_pair(guardian, ward))
     )
+    patch.setattr(family, "books_of", lambda *pair: () if family.acts_for(*pair) else None)
 
 
 def a_companion_sees_all(patch: Patch, cast: Cast) -> None:
@@ -117,13 +119,13 @@ def consent_never_ends(patch: Patch, cast: Cast) -> None:
 def a_header_tells_who_exists(patch: Patch, cast: Cast) -> None:
     people = {each.id for each in cast.people.values()}
 
-    def acts_for(guardian: str, ward: str, now: datetime) -> bool:
+    def books_of(guardian: str, ward: str, now: datetime) -> tuple[str, ...] | None:
         if ward in people:
             after_this_request(lambda answer: answer.headers.set("Vary", "Citizen") or answer)
         return standing(guardian, ward, now)
 
-    standing = cast.world.services.identity.family.acts_for
-    patch.setattr(cast.world.services.identity.family, "acts_for", acts_for)
+    standing = cast.world.services.identity.family.books_of
+    patch.setattr(cast.world.services.identity.family, "books_of", books_of)
 
 
 RECORD = "GET /citizens/<citizen>/records/<record_id>"

@@ -59,9 +59,13 @@ class Holder:
 
 @dataclass(frozen=True)
 class MakerParts:
-    """What files are made of. `holder` of somebody who is no more is None."""
+    """What files are made of. `holder` of somebody who is no more is None.
+
+    `book` is one book, for a guardian; `whole` is for the person: with those that continue in it.
+    """
 
     book: Book
+    whole: Book
     log: AccessLog
     signer: Callable[[], Signer]
     holder: Callable[[str], Holder | None]
@@ -97,8 +101,11 @@ class BookMaker:
 
     def still_shown(self, export: Export, record_ids: frozenset[str]) -> bool:
         """Whether whoever asked may still see all these records."""
-        admitted = self._parts.book.admitted_ids(export.citizen_id, _window(export).predicate)
+        admitted = self._book_for(export).admitted_ids(export.citizen_id, _window(export).predicate)
         return record_ids <= admitted
+
+    def _book_for(self, export: Export) -> Book:
+        return self._parts.whole if export.relation == "self" else self._parts.book
 
     def _write_fhir(
         self, export: Export, holder: Holder, records: Iterator[Record], out: Out
@@ -126,7 +133,7 @@ class BookMaker:
         if export.encounter_id is not None:
             yield from self._visit(export, export.encounter_id, window)
             return
-        whose, predicate, book = window.citizen_id, window.predicate, self._parts.book
+        whose, predicate, book = window.citizen_id, window.predicate, self._book_for(export)
         total, read, after = sum(book.count(whose, predicate).values()), 0, None
         while True:
             page = book.page(whose, predicate, Filter(), after, _PAGE)
@@ -138,7 +145,7 @@ class BookMaker:
             after = Position(page[-1].occurred_on.first_day.isoformat(), page[-1].id)
 
     def _visit(self, export: Export, record_id: str, window: Window) -> Sequence[Record]:
-        book, whose, predicate = self._parts.book, window.citizen_id, window.predicate
+        book, whose, predicate = self._book_for(export), window.citizen_id, window.predicate
         found = book.get(whose, record_id, predicate)
         if found is None or not is_visit(found):
             raise ExportEnded("ended")

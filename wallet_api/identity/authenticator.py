@@ -59,6 +59,7 @@ class Authenticator:
             auth_time=session.auth_time,
             acr=session.acr,
             scope=session.scope,
+            books=session.books,
         )
 
     def _provider(self, claims: AccessClaims) -> Caller:

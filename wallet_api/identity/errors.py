@@ -137,6 +137,24 @@ class EvidenceRefused(IdentityError):
     code: ClassVar[str] = "evidence_refused"
 
 
+class MergeUnknown(IdentityError):
+    """No such merge of two books (404)."""
+
+    code: ClassVar[str] = "merge_not_found"
+
+
+class MergeStepRefused(IdentityError):
+    """The merge is not in a state for that step, its waiting period runs, or another one stands (409)."""
+
+    code: ClassVar[str] = "merge_step_refused"
+
+
+class MergeConflict(IdentityError):
+    """By what is known of the two, they are two people, or one of them cannot be merged (409)."""
+
+    code: ClassVar[str] = "merge_conflict"
+
+
 class EvidenceUnknown(IdentityError):
     """No such file (404)."""
 

@@ -66,6 +66,27 @@ class Family:
         day, pair = vn_day(now), self._guardianships.for_pair(guardian_id, dependent_id)
         return next((one for one in pair if one.stands_on(day)), None)
 
+    def books_of(self, guardian_id: str, dependent_id: str, now: datetime) -> tuple[str, ...] | None:
+        """The other books of the dependent that the guardian may act for at that instant: those that continue
+        in the one named since a merge. None: they do not act for the dependent. One database operation.
+
+        A merge widens nobody's view: of each book the guardian is a guardian by a relation of its own.
+        """
+        standing = self.dependents_of(guardian_id, now)
+        if not any(one.dependent_id == dependent_id for one in standing):
+            return None
+        return tuple(sorted({one.dependent_id for one in standing if one.continues_in == dependent_id}))
+
+    def joined(self, guardianship_id: str, continues_in: str | None) -> None:
+        """Note that the dependent's book continues in another's, or no longer. Again changes nothing.
+
+        Raises:
+            GuardianshipUnknown: there is no such relation. StaleVersion: somebody else changed it first.
+        """
+        found = self._get(guardianship_id)
+        if found.continues_in != continues_in:
+            self._save(replace(found, continues_in=continues_in), found)
+
     def guardians_of(self, dependent_id: str, now: datetime) -> list[Guardianship]:
         """The relations by which somebody may act for them at that instant."""
         day = vn_day(now)

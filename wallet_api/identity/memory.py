@@ -43,6 +43,15 @@ class MemoryCitizens:
                 raise StaleVersion("citizen")
             self._claim(citizen)
 
+    def save_together(self, changes: Sequence[tuple[Citizen, int]]) -> None:
+        """Replace each citizen, all or nothing."""
+        with self._lock:
+            for citizen, expected in changes:
+                found = self._rows.get(citizen.id)
+                if found is None or found.version != expected:
+                    raise StaleVersion("citizen")
+            self._rows.update({citizen.id: citizen for citizen, _ in changes})
+
     def get(self, citizen_id: str) -> Citizen | None:
         """The citizen, if there is one."""
         return self._rows.get(citizen_id)

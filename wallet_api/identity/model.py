@@ -41,6 +41,8 @@ class Caller:
     acr: str | None = None
     scope: str = ""
     """What a narrowed session may read; "": all that its kind may do."""
+    books: tuple[str, ...] = ()
+    """Of a citizen: other books that continue in their own since a merge."""
 
     def stepped_up(self, now: datetime) -> bool:
         """Whether the person authenticated within the last five minutes.
@@ -127,11 +129,15 @@ class Citizen:
     created_at: datetime | None = None
     version: int = 1
     locked: bool = False
+    continues_in: str | None = None
+    """The person in whose book this one continues since a merge: nobody is signed in as this one."""
+    joined: tuple[str, ...] = ()
+    """The books that continue in this one since merges."""
 
     @property
     def may_be_signed_in(self) -> bool:
-        """Whether somebody may hold a session as this person: alive and not locked."""
-        return self.deceased_on is None and not self.locked
+        """Whether somebody may hold a session as this person: alive, not locked, not merged into another."""
+        return self.deceased_on is None and not self.locked and self.continues_in is None
 
 
 @dataclass(frozen=True)
@@ -143,6 +149,8 @@ class Facts:
     province: str | None = field(repr=False)
     deceased: bool = False
     commune: str | None = field(default=None, repr=False)
+    continues_in: str | None = None
+    joined: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -225,6 +233,8 @@ class Guardianship:
     """Why it was refused or ended: a code of `guardianship.json`."""
     objected_by: str | None = None
     """Who spoke against it in time; then a registrar decides anew, another one than who had confirmed it."""
+    continues_in: str | None = None
+    """Whose book the dependent's continues in since a merge, where the guardian acts for both."""
 
     @property
     def over(self) -> bool:
@@ -268,3 +278,5 @@ class Session:
     version: int = 1
     scope: str = ""
     """SMART scopes of a session that reads some types of resources alone; "": the whole of its kind."""
+    books: tuple[str, ...] = ()
+    """The books that continued in the citizen's own when it opened. A merge ends the sessions of both."""

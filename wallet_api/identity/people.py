@@ -14,6 +14,7 @@ from wallet_api.identity.errors import (
     CitizenUnknown,
     IdentityConflict,
     IdentityMismatch,
+    MergeConflict,
     StaleVersion,
     Taken,
     UnderAge,
@@ -119,8 +120,15 @@ class People:
         """What plans and age rules need. Raises CitizenUnknown."""
         found = self.citizen(citizen_id)
         profile = found.profile
-        dead = found.deceased_on is not None
-        return Facts(profile.birth_date, profile.sex, profile.province, dead, profile.commune)
+        return Facts(
+            profile.birth_date,
+            profile.sex,
+            profile.province,
+            found.deceased_on is not None,
+            profile.commune,
+            found.continues_in,
+            found.joined,
+        )
 
     def resolve(self, kind: IdentifierKind, value: str) -> str | None:
         """Whose number it is today, or None. One database operation, hit or miss.
@@ -141,6 +149,46 @@ class People:
         """
         owner = self._citizens.owner(kind, normal_form(kind, value))
         return None if owner is None else owner.citizen_id
+
+    def living_as(self, citizen_id: str) -> str:
+        """As whom a person signs in: themselves, or in whose book theirs continues. Raises CitizenUnknown."""
+        return self.citizen(citizen_id).continues_in or citizen_id
+
+    def join(self, surviving_id: str, absorbed_id: str) -> None:
+        """Let one book continue in another; the sessions of both end. Doing it again changes nothing.
+
+        Raises:
+            CitizenUnknown, StaleVersion. MergeConflict: one of them is merged otherwise.
+        """
+        surviving, absorbed = self.citizen(surviving_id), self.citizen(absorbed_id)
+        if absorbed.continues_in != surviving_id:
+            if surviving.continues_in or absorbed.continues_in or absorbed.joined:
+                raise MergeConflict("one of them is merged already")
+            joined = (*surviving.joined, absorbed_id)
+            linked = replace(surviving, joined=joined), replace(absorbed, continues_in=surviving_id)
+            self._link_books(linked, (surviving, absorbed))
+        self._end_both(surviving_id, absorbed_id)
+
+    def part(self, surviving_id: str, absorbed_id: str) -> None:
+        """Take back `join`; the sessions of both end. Doing it again changes nothing. Raises as `join`."""
+        surviving, absorbed = self.citizen(surviving_id), self.citizen(absorbed_id)
+        if absorbed.continues_in == surviving_id:
+            rest = tuple(each for each in surviving.joined if each != absorbed_id)
+            parted = replace(surviving, joined=rest), replace(absorbed, continues_in=None)
+            self._link_books(parted, (surviving, absorbed))
+        self._end_both(surviving_id, absorbed_id)
+
+    def _link_books(self, changed: tuple[Citizen, Citizen], found: tuple[Citizen, Citizen]) -> None:
+        steps = [
+            (replace(after, version=before.version + 1), before.version)
+            for after, before in zip(changed, found, strict=True)
+        ]
+        self._citizens.save_together(steps)
+
+    def _end_both(self, *citizen_ids: str) -> None:
+        # After the link: a session that opens meanwhile looks at it, and what opened before is ended here.
+        for each in citizen_ids:
+            self._end_sessions(each)
 
     def link_number(self, citizen_id: str, number: str, since: date, *, reissued: bool) -> bool:
         """Give a person their national number: the first one, or with `reissued` one in place of another.
@@ -246,7 +294,7 @@ class People:
             found, profile=_merged(found.profile, claims.profile), accounts=(*found.accounts, account)
         )
         self._save(changed, found)
-        return found.id
+        return self._signed_in(found)
 
     def _refresh(self, found: Citizen, claims: PersonClaims) -> str:
         if found.profile.birth_date != claims.profile.birth_date:
@@ -258,10 +306,20 @@ class People:
             changed = self._with_claimed(changed, claims.number)
         if changed != found:
             self._save(changed, found)
-        return found.id
+        return self._signed_in(found)
+
+    def _signed_in(self, found: Citizen) -> str:
+        """As whom somebody with this account is signed in: whoever the book continues in must be open too."""
+        if found.continues_in is None:
+            return found.id
+        _refuse_unless_open(self.citizen(found.continues_in))
+        return found.continues_in
 
     def _with_claimed(self, found: Citizen, number: str) -> Citizen:
-        if self._citizens.owner("national_id", number) is not None:
+        owner = self._citizens.owner("national_id", number)
+        if owner is not None and owner.citizen_id in (*found.joined, found.continues_in):
+            return found  # the number is that of a book which continues in theirs, and stays with it
+        if owner is not None:
             self._review("number_conflict", found.id)
             raise IdentityConflict("the account now tells somebody else's number")
         today = vn_day(self._now())

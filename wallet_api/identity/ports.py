@@ -51,6 +51,13 @@ class CitizenStore(Protocol):
             Taken: a number or an account belongs to somebody else.
         """
 
+    def save_together(self, changes: Sequence[tuple[Citizen, int]]) -> None:
+        """Replace each citizen of the version named beside it, all or nothing; numbers and accounts stay.
+
+        Raises:
+            StaleVersion: a stored version is another.
+        """
+
     def get(self, citizen_id: str) -> Citizen | None:
         """The citizen, if there is one."""
 

@@ -18,8 +18,8 @@ OPS_IDLE = timedelta(minutes=15)
 OPS_ABSOLUTE = timedelta(hours=8)
 MOST_SESSIONS = 5
 """Places where one person may be signed in at a time (ASVS 7.1.2); one more ends the one unused longest."""
-MayHold = Callable[[CallerKind, str], bool]
-"""Whether a subject may hold a session at all."""
+BooksHeld = Callable[[CallerKind, str], tuple[str, ...] | None]
+"""The other books that continue in a subject's own now; None: it may hold no session at all."""
 _ROUNDS = 64
 _LONGEST = 128
 
@@ -35,7 +35,7 @@ class OpenSession:
 class Sessions:
     """Opens, refreshes, lists and ends sessions. What it ends has ended when it returns.
 
-    `may_hold` is asked about a subject at each opening and refresh. `tell` is called with the session that
+    `books_held` is asked about a subject at each opening and refresh. `tell` is called with the session that
     a stolen refresh token ended, `tell_crowded` with one that made room for a newer one, `tell_started`
     with one that is about to open: what it raises keeps the session from opening.
     """
@@ -44,7 +44,7 @@ class Sessions:
         self,
         sessions: SessionStore,
         now: Callable[[], datetime],
-        may_hold: MayHold,
+        books_held: BooksHeld,
         *,
         tell: TellTheft,
         tell_crowded: TellCrowded,
@@ -52,7 +52,7 @@ class Sessions:
     ) -> None:
         self._sessions = sessions
         self._now = now
-        self._may_hold = may_hold
+        self._books_held = books_held
         self._tell = tell
         self._tell_crowded = tell_crowded
         self._tell_started = tell_started
@@ -78,10 +78,11 @@ class Sessions:
             acr=person.acr,
             roles=person.roles,
             scope=scope,
+            books=self._books_held(person.kind, person.subject_id) or (),
         )
         self._tell_started(session)
         self._sessions.add(session, digest(token))
-        # Asked once the session stands: a death or a lock that came between ended only what it could see.
+        # Asked once the session stands: a death, a lock or a merge that came between ended only what it saw.
         self._refuse_unless_held_rightly(session)
         self._make_room(session)
         return OpenSession(session, token)
@@ -155,7 +156,7 @@ class Sessions:
             self.revoke(found.session.id)
 
     def _refuse_unless_held_rightly(self, session: Session) -> None:
-        if not self._may_hold(session.kind, session.subject_id):
+        if self._books_held(session.kind, session.subject_id) != session.books:
             self.revoke(session.id)
             raise TokenRefused("nobody may be signed in as this person")
 
@@ -186,13 +187,13 @@ def _freshness(session: Session) -> tuple[datetime, datetime, str]:
     return session.last_used_at, session.created_at, session.id
 
 
-def standing_of(citizens: CitizenStore) -> MayHold:
-    """`MayHold` by the register of people: a citizen who is known, alive and not locked; ops always."""
+def standing_of(citizens: CitizenStore) -> BooksHeld:
+    """`BooksHeld` by the register of people: a citizen who is known, alive and not locked; ops always."""
 
-    def may_hold(kind: CallerKind, subject_id: str) -> bool:
+    def books_held(kind: CallerKind, subject_id: str) -> tuple[str, ...] | None:
         if kind != "citizen":
-            return True
+            return ()
         found = citizens.get(subject_id)
-        return found is not None and found.may_be_signed_in
+        return found.joined if found is not None and found.may_be_signed_in else None
 
-    return may_hold
+    return books_held

@@ -131,7 +131,8 @@ class BookPages:
     def _binding(self, asked: Asked) -> tuple[str, ...]:
         days = str(asked.period.first), str(asked.period.last)
         viewer, whose = self._window.viewer, self._window.citizen_id
-        return bound("series", viewer, whose, asked.system, asked.code, *days)
+        books = ",".join((whose, *self._window.others))
+        return bound("series", viewer, books, asked.system, asked.code, *days)
 
     def _log(self, action: Action, shown: list[Record]) -> None:
         log_look(self._access_log, self._window, action, self._now(), shown)

@@ -13,6 +13,7 @@ from wallet_api.audit.log import AccessLog
 from wallet_api.audit.model import Action
 from wallet_api.records.errors import CardRefused, NoDoses, RecordNotFound
 from wallet_api.records.health_card import MOST_DOSES, is_told
+from wallet_api.records.joined import joined
 from wallet_api.records.model import Filter, Record
 from wallet_api.records.ports import Records
 from wallet_api.records.windows import Viewer, log_look, window_of_person
@@ -25,6 +26,8 @@ class Wanted:
     citizen_id: str
     relation: Relation
     record_ids: tuple[str, ...] | None
+    others: tuple[str, ...] = ()
+    """Books that continue in the citizen's and are one with it for whoever asks."""
 
     @property
     def predicate(self) -> Predicate:
@@ -63,7 +66,7 @@ class CardDoses:
         told = [each for each in found if is_told(each)]
         if not told:
             raise NoDoses(wanted.citizen_id)
-        window = window_of_person(viewer, wanted.citizen_id, wanted.relation)
+        window = window_of_person(viewer, wanted.citizen_id, wanted.relation, wanted.others)
         log_look(self._log, window, Action.RECORD_EXPORTED, self._now(), told, {"card": "health_card"})
         return Doses(tuple(told), tuple(each.id for each in found if not is_told(each)))
 
@@ -73,7 +76,8 @@ class CardDoses:
         return {(each.id, each.version) for each in shown} <= now
 
     def _found(self, wanted: Wanted) -> list[Record]:
-        return self._records.page(wanted.citizen_id, wanted.predicate, Filter(), None, MOST_DOSES + 1)
+        records, whose = joined(self._records, wanted.others), wanted.citizen_id
+        return records.page(whose, wanted.predicate, Filter(), None, MOST_DOSES + 1)
 
 
 def _check(found: Sequence[Record], wanted: Wanted) -> None:

@@ -22,6 +22,8 @@ _SAID = re.compile(
     r"|\b(?:fe)?male\s+f(?:o)?etus\b",
     re.IGNORECASE,
 )
+_NEEDED: Final = ("ới", "tha", "fet", "foet", "sex", "gender")
+"""One of these is in whatever `_SAID` finds; most texts have none, and the patterns take long."""
 _IN_PREGNANCY = re.compile(r"\b(?:em\s+bé|bé|con)\s+(?:trai|gái)\b|\b(?:boy|girl)\b", re.IGNORECASE)
 """What says it only where a pregnancy is spoken of; elsewhere it is somebody's son or daughter."""
 _SENTENCE = re.compile(r"(?<=[.;!?\n])")
@@ -49,8 +51,11 @@ def unsaid_in_pregnancy(resource: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _says(text: str, in_pregnancy: bool) -> bool:
-    plain = unicodedata.normalize("NFC", text)
-    return bool(_SAID.search(plain) or (in_pregnancy and _IN_PREGNANCY.search(plain)))
+    plain = text if text.isascii() else unicodedata.normalize("NFC", text)
+    if in_pregnancy and _IN_PREGNANCY.search(plain):
+        return True
+    folded = plain.casefold()
+    return any(each in folded for each in _NEEDED) and _SAID.search(plain) is not None
 
 
 def _without(value: Any, *, in_pregnancy: bool = False) -> Any:

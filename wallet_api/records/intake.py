@@ -62,6 +62,19 @@ class IntakeParts:
     """Asked when all is filed: hides what a flag covers that came in between."""
 
 
+@dataclass(frozen=True)
+class Found:
+    """Whom something that was sent is about, and who stands in where it fits nobody."""
+
+    citizen_id: str | None
+    nobody: str
+
+    @property
+    def book(self) -> str:
+        """Nobody's takes what fits nobody, so that all the sender can see or measure is as for anybody."""
+        return self.citizen_id or self.nobody
+
+
 class IntakeService:
     """Receives bundles and tells what became of each row."""
 
@@ -80,13 +93,18 @@ class IntakeService:
         body = json.dumps(raw, ensure_ascii=False, separators=(",", ":")).encode()
         return self.receive(sender, replace(read_bundle(raw), body=body), intake_id)
 
-    def receive(self, sender: Sender, said: Reading, intake_id: str | None = None) -> Intake:
-        """The same for what was read already, in whatever format it came."""
+    def find(self, sender: Sender, said: Reading) -> Found:
+        """Whose book it goes into. Raises BadIdentifier: a number in it has no form."""
+        nobody = self._nobody(sender, said.person)
+        return Found(self.whose(said.person, nobody), nobody)
+
+    def receive(
+        self, sender: Sender, said: Reading, intake_id: str | None = None, found: Found | None = None
+    ) -> Intake:
+        """The same for what was read already, in whatever format it came; `found`, if it was looked up."""
         now, person, entries = self._parts.now(), said.person, said.entries
-        nobody = self._nobody(sender, person)
-        citizen_id = self.whose(person, nobody)
-        # Nobody's book takes what fits nobody, so that all the sender can see or measure is as for anybody.
-        book = citizen_id or nobody
+        found = found or self.find(sender, said)
+        citizen_id, nobody, book = found.citizen_id, found.nobody, found.book
         source = Source(sender.organisation_id, sender.practitioner, said.format, now)
         rows = self._rows(entries, sender, source, book)
         visit, sent = self._sent(said, source, nobody, book)

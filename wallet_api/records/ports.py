@@ -117,13 +117,18 @@ class Intakes(Protocol):
 class Plans(Protocol):
     """What is due to a person and was sent about it, as far as somebody may see the book behind it."""
 
-    def forecast(self, citizen_id: str, predicate: Predicate) -> Sequence[DueItem]:
-        """The plan of this moment as if the admitted records were all there are."""
+    def forecast(
+        self, citizen_id: str, predicate: Predicate, others: Sequence[str] = ()
+    ) -> Sequence[DueItem]:
+        """The plan of this moment as if the admitted records were all there are; `others`: of these books,
+        which continue in that of the citizen, as well."""
 
     def reminders(self, citizen_id: str) -> Sequence[Reminder]:
         """Every reminder about this person, in any state."""
 
-    def reminders_seen(self, citizen_id: str, predicate: Predicate) -> Sequence[Reminder]:
+    def reminders_seen(
+        self, citizen_id: str, predicate: Predicate, others: Sequence[str] = ()
+    ) -> Sequence[Reminder]:
         """The same without those whose making or cancelling tells of a record that is not admitted."""
 
 

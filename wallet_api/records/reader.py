@@ -25,6 +25,7 @@ from wallet_api.records.book_pages import BookPages
 from wallet_api.records.book_resources import BookResources
 from wallet_api.records.changes import KEPT
 from wallet_api.records.errors import RecordNotFound
+from wallet_api.records.joined import joined
 from wallet_api.records.model import Filter, Position, Record
 from wallet_api.records.pages import PageCursors, bound
 from wallet_api.records.ports import Plans, Records
@@ -83,6 +84,11 @@ class RecordReader:
         """Whose book it is."""
         return self._window.citizen_id
 
+    @property
+    def _records(self) -> Records:
+        """The book, and those that continue in it, as far as this window is on them too."""
+        return joined(self._parts.records, self._window.others)
+
     def page(self, asked: Filter, cursor: str | None, limit: int) -> Page:
         """Records the viewer may see, newest first.
 
@@ -93,7 +99,7 @@ class RecordReader:
         binding = self._binding(asked)
         state = self._parts.cursors.after(cursor, binding)
         after = Position(str(state["occurred"]), str(state["id"])) if state is not None else None
-        found = self._parts.records.page(self.citizen_id, self._window.predicate, asked, after, limit + 1)
+        found = self._records.page(self.citizen_id, self._window.predicate, asked, after, limit + 1)
         shown = found[:limit]
         self._log(Action.RECORD_SEARCHED, shown)
         if len(found) <= limit:
@@ -107,7 +113,7 @@ class RecordReader:
         Raises:
             RecordNotFound: absent, another book's, or hidden from this viewer: all the same.
         """
-        found = self._parts.records.get(self.citizen_id, record_id, self._window.predicate)
+        found = self._records.get(self.citizen_id, record_id, self._window.predicate)
         self._log(Action.RECORD_READ, [found] if found is not None else [])
         if found is None:
             raise RecordNotFound(record_id)
@@ -119,7 +125,7 @@ class RecordReader:
         Raises:
             RecordNotFound: as for `get`.
         """
-        found = self._parts.records.versions(self.citizen_id, record_id, self._window.predicate)
+        found = self._records.versions(self.citizen_id, record_id, self._window.predicate)
         self._log(Action.RECORD_READ, found[:1])
         if not found:
             raise RecordNotFound(record_id)
@@ -129,13 +135,13 @@ class RecordReader:
     def pages(self) -> BookPages:
         """The pages of this book, for this viewer."""
         parts = self._parts
-        return BookPages(self._window, parts.records, parts.cursors, parts.log, parts.now)
+        return BookPages(self._window, self._records, parts.cursors, parts.log, parts.now)
 
     @property
     def resources(self) -> BookResources:
         """This book as FHIR resources, for this viewer."""
         parts = self._parts
-        return BookResources(self._window, parts.records, parts.log, parts.now)
+        return BookResources(self._window, self._records, parts.log, parts.now)
 
     def _log(self, action: Action, shown: list[Record]) -> None:
         log_look(self._parts.log, self._window, action, self._parts.now(), shown)
@@ -144,7 +150,7 @@ class RecordReader:
         return bound(
             "records",
             self._window.viewer,
-            self.citizen_id,
+            ",".join((self.citizen_id, *self._window.others)),
             self._window.purpose or "",
             repr(sorted(asked.categories)) if asked.categories is not None else "",
             str(asked.first),
@@ -159,11 +165,11 @@ class PersonReader(RecordReader):
     def sync(self) -> BookSync:
         """What changed in this book, for a copy that this viewer keeps."""
         parts = self._parts
-        return BookSync(self._window, parts.records, parts.cursors, parts.log, parts.now, parts.kept)
+        return BookSync(self._window, self._records, parts.cursors, parts.log, parts.now, parts.kept)
 
     def forecast(self) -> Sequence[DueItem]:
         """What is due, over the records this viewer may see: to a guardian, a hidden dose was never given."""
-        found = self._parts.plans.forecast(self.citizen_id, self._window.predicate)
+        found = self._parts.plans.forecast(self.citizen_id, self._window.predicate, self._window.others)
         self._log_act(Action.FORECAST_READ)
         return found
 
@@ -171,7 +177,8 @@ class PersonReader(RecordReader):
         """What was planned and sent about this person; to a guardian, only what was for them to know."""
         found = self._parts.plans.reminders(self.citizen_id)
         if not self._own:
-            seen = self._parts.plans.reminders_seen(self.citizen_id, self._window.predicate)
+            window = self._window
+            seen = self._parts.plans.reminders_seen(self.citizen_id, window.predicate, window.others)
             found = [each for each in seen if each.recipient_id == self._window.viewer.id]
         self._log_act(Action.REMINDER_READ)
         return found
@@ -182,7 +189,7 @@ class PersonReader(RecordReader):
         Raises:
             RecordNotFound: as for `get`.
         """
-        found = self._parts.records.get(self.citizen_id, record_id, self._window.predicate)
+        found = self._records.get(self.citizen_id, record_id, self._window.predicate)
         if found is None:
             raise RecordNotFound(record_id)
         return found
@@ -197,7 +204,8 @@ class PersonReader(RecordReader):
             raise RecordNotFound(record_id)
         if audience not in COMPANIONS:
             # Whoever read it before has to begin again: what was read is dropped at the last look.
-            self._parts.note_hiding(self.citizen_id)
+            for book in (self.citizen_id, *self._window.others):
+                self._parts.note_hiding(book)
         self._log_act(Action.RECORD_HIDDEN)
 
     def show(self, record_id: str, audience: str) -> None:
@@ -207,7 +215,7 @@ class PersonReader(RecordReader):
             RecordNotFound: absent, or the book is not the viewer's own.
             LogUnavailable: it stays hidden.
         """
-        known = self._own and self._parts.records.get(self.citizen_id, record_id, self._window.predicate)
+        known = self._own and self._records.get(self.citizen_id, record_id, self._window.predicate)
         if not known:
             raise RecordNotFound(record_id)
         self._log_act(Action.RECORD_SHOWN)
@@ -243,7 +251,7 @@ class PersonReader(RecordReader):
         self._parts.log.append(about)
 
     def _set_hidden(self, record_id: str, audience: str, *, hidden: bool) -> bool:
-        return self._parts.records.set_hidden(self.citizen_id, record_id, audience, hidden=hidden)
+        return self._records.set_hidden(self.citizen_id, record_id, audience, hidden=hidden)
 
     @property
     def _own(self) -> bool:
@@ -259,9 +267,12 @@ class Readers:
     def __init__(self, parts: ReaderParts) -> None:
         self._parts = parts
 
-    def of_person(self, viewer: Viewer, citizen_id: str, relation: Relation) -> PersonReader:
-        """A person's window. `relation` is how the viewer stands to the citizen, as was found just now."""
-        return PersonReader(window_of_person(viewer, citizen_id, relation), self._parts)
+    def of_person(
+        self, viewer: Viewer, citizen_id: str, relation: Relation, others: tuple[str, ...] = ()
+    ) -> PersonReader:
+        """A person's window. `relation` is how the viewer stands to the citizen, as was found just now, and
+        to the `others`: books that continue in the citizen's and are seen as one with it."""
+        return PersonReader(window_of_person(viewer, citizen_id, relation, others), self._parts)
 
     def of_heir(self, viewer: Viewer, citizen_id: str) -> BookPages:
         """An heir's window on the front page alone. That it is one was found just now."""

@@ -19,6 +19,7 @@ from consent.predicate import Clause
 from wallet_api.audit.log import AccessLog
 from wallet_api.audit.model import Action
 from wallet_api.infra.crypto.framing import framed
+from wallet_api.records.joined import OthersOf, joined
 from wallet_api.records.model import Filter, Record
 from wallet_api.records.ports import Records
 from wallet_api.records.types import type_of
@@ -61,9 +62,17 @@ class Whose:
 class SharedReader:
     """The window of whoever holds a link. Whatever it returns is already in the access log."""
 
-    def __init__(self, records: Records, log: AccessLog, now: Callable[[], datetime], most: int) -> None:
-        """`most`: how many records one view shows; the newest of them."""
+    def __init__(
+        self,
+        records: Records,
+        log: AccessLog,
+        now: Callable[[], datetime],
+        most: int,
+        books_with: OthersOf = lambda _: (),
+    ) -> None:
+        """`most`: how many records one view shows, the newest. `books_with`: what continues in a book."""
         self._records = records
+        self._books_with = books_with
         self._log = log
         self._now = now
         self._most = most
@@ -77,7 +86,8 @@ class SharedReader:
             LogUnavailable: the look could not be logged; nothing is shown.
         """
         found = self._found(citizen_id, chosen)
-        window = Window(citizen_id, viewer, chosen.decision)
+        others = tuple(sorted({each.citizen_id for each in found} - {citizen_id}))
+        window = Window(citizen_id, viewer, chosen.decision, None, others)
         log_look(self._log, window, Action.SHARE_VIEWED, self._now(), found[: self._most], detail)
         return found
 
@@ -105,7 +115,11 @@ class SharedReader:
 
     def _found(self, citizen_id: str, chosen: Selection, most: int | None = None) -> list[Record]:
         limit = self._most + 1 if most is None else most
-        return self._records.page(citizen_id, chosen.decision.predicate, Filter(), None, limit)
+        # A guardian shares the book that the guardianship is for; the person shares all that is theirs.
+        others = () if chosen.by_guardian else self._books_with(citizen_id)
+        return joined(self._records, others).page(
+            citizen_id, chosen.decision.predicate, Filter(), None, limit
+        )
 
 
 def _versions(found: Sequence[Record]) -> list[tuple[str, int]]:

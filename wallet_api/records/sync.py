@@ -77,7 +77,8 @@ class BookSync:
 
     def _by(self, basis: str) -> list[str]:
         """What a copy is good for: one reason to read, and one rule of what is hidden."""
-        return [self._window.decision.reason, basis, *sorted(self._window.predicate.audiences)]
+        books = ",".join(self._window.others)
+        return [self._window.decision.reason, basis, books, *sorted(self._window.predicate.audiences)]
 
     @property
     def _binding(self) -> tuple[str, ...]:

@@ -29,12 +29,13 @@ class Viewer:
 
 @dataclass(frozen=True)
 class Window:
-    """What one viewer may see of one book, and why."""
+    """What one viewer may see of one book, and why. `others`: the books that continue in it, seen as one."""
 
     citizen_id: str
     viewer: Viewer
     decision: Decision
     purpose: str | None = None
+    others: tuple[str, ...] = ()
 
     @property
     def predicate(self) -> Predicate:
@@ -42,10 +43,12 @@ class Window:
         return self.decision.predicate
 
 
-def window_of_person(viewer: Viewer, citizen_id: str, relation: Relation) -> Window:
+def window_of_person(
+    viewer: Viewer, citizen_id: str, relation: Relation, others: tuple[str, ...] = ()
+) -> Window:
     """A citizen's window on the own book, or on that of somebody they are known to act for."""
     decision = decide_own() if relation == "self" else decide_guardian(acts_for=True)
-    return Window(citizen_id, viewer, decision)
+    return Window(citizen_id, viewer, decision, None, others)
 
 
 def look_event(window: Window, action: Action, at: datetime) -> AuditEvent:
@@ -83,6 +86,11 @@ def log_look(
     Raises:
         LogUnavailable: it could not be written; nothing may be shown.
     """
+    for whose in sorted({record.citizen_id for record in shown} & set(window.others)):
+        # Each book's log tells of its own records: parted again, each person has the line of what was theirs.
+        theirs = [record for record in shown if record.citizen_id == whose]
+        log_look(log, replace(window, citizen_id=whose, others=()), action, at, theirs, detail)
+    shown = [record for record in shown if record.citizen_id not in window.others]
     categories = tuple(sorted({record.category for record in shown}))
     event = replace(look_event(window, action, at), record_count=len(shown), categories=categories)
     # Which one it was decides later whether a companion may know of the look.

@@ -37,6 +37,7 @@ from wallet_api.routes.health_cards import card_issuer, health_cards
 from wallet_api.routes.heirs import bequests, heir_reports, heir_reviews
 from wallet_api.routes.kindness import kindness
 from wallet_api.routes.log_proofs import log_proofs
+from wallet_api.routes.merging import merge_proposals, merge_reviews, own_merges
 from wallet_api.routes.mismatches import mismatches
 from wallet_api.routes.objections import objections
 from wallet_api.routes.observing import observing
@@ -97,6 +98,9 @@ BLUEPRINTS: tuple[GuardedBlueprint, ...] = (
     numbers,
     death_reports,
     death_reviews,
+    merge_proposals,
+    merge_reviews,
+    own_merges,
     heir_reports,
     heir_reviews,
     bequests,

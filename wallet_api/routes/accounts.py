@@ -62,4 +62,4 @@ def _known(national_id: str) -> str:
     if found is None:
         log_act(Action.ACCOUNT_CHANGED, None, reason="unknown_number", refused=True)
         raise CitizenUnknown("no such citizen")
-    return found
+    return services().identity.people.living_as(found)  # by an older book's number the same person is meant

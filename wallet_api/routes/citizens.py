@@ -51,7 +51,10 @@ class Profile(MethodView):
             "birth_date": found.birth_date,
             "sex": found.sex,
             "province": found.province,
-            "identifiers": people.masked_identifiers(who.citizen_id),
+            "identifiers": [
+                each for book in (who.citizen_id, *who.others) for each in people.masked_identifiers(book)
+            ],
+            "books": list(who.others),
         }
 
 
@@ -126,7 +129,8 @@ class OneDenial(MethodView):
         who = subject(citizen)
         known = services().identity.organisations.get(organisation_id)
         # In force before it is logged: the log must never hold it up.
-        services().consent.block(who.citizen_id, known.id, blocked=True)
+        for book in services().merging.books_of(who.citizen_id):
+            services().consent.block(book, known.id, blocked=True)
         log_act(Action.ORGANISATION_BLOCKED, who.citizen_id, organisation_id=known.id)
 
     @citizens.doc(operationId="unblockOrganisation")
@@ -143,7 +147,8 @@ class OneDenial(MethodView):
         known = services().identity.organisations.get(organisation_id)
         # Logged before it is in force: nothing is opened that the log does not tell of.
         log_act(Action.ORGANISATION_UNBLOCKED, who.citizen_id, organisation_id=known.id)
-        services().consent.block(who.citizen_id, known.id, blocked=False)
+        for book in services().merging.books_of(who.citizen_id):
+            services().consent.block(book, known.id, blocked=False)
 
 
 @citizens.route("/access-log")

@@ -153,7 +153,7 @@ def _known(form: dict[str, Any]) -> str:
     if found is None or people.facts(found).born != form["birth_date"]:
         log_act(Action.DEATH_REPORTED, None, reason="unknown_person", refused=True)
         raise CitizenUnknown("no such citizen")
-    return found
+    return people.living_as(found)  # by an older book's number the same person is meant
 
 
 def _follow(found: Death) -> None:

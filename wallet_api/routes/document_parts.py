@@ -50,6 +50,7 @@ PATH_NAMES: dict[str, tuple[dict[str, Any], str]] = {
     "rights_id": (_ID, "The `id` of a rights request."),
     "correction_id": (_ID, "The `id` of a request to correct a record."),
     "death_id": (_ID, "The `id` of a report of a death."),
+    "merge_id": (_ID, "The `id` of a merge of two books."),
     "heir_id": (_ID, "The `id` of a proposed heir."),
     "bequest_id": (_ID, "The `id` of a row of the bequests."),
     "coming_id": (_ID, "The `id` of a guardianship that somebody asked for."),

@@ -82,6 +82,47 @@ _TEXTS = {
             "that is not so, tell the help line.",
         ),
     },
+    "merge_proposed": {
+        "vi": (
+            "Có đề nghị hợp nhất hai sổ sức khỏe",
+            "Có đề nghị coi sổ này và một sổ khác là của cùng một người. Chưa có gì thay đổi. Nếu không "
+            "đúng, hãy phản đối trong mục Gia đình trong vòng một tuần.",
+        ),
+        "en": (
+            "Somebody proposes to merge two health books",
+            "This book and another are said to be one person's. Nothing has changed yet. If that is not so, "
+            "object under Family within a week.",
+        ),
+    },
+    "merge_stopped": {
+        "vi": (
+            "Đề nghị hợp nhất sổ đã dừng lại",
+            "Hai sổ vẫn là hai sổ riêng như trước.",
+        ),
+        "en": ("A merge of two health books was stopped", "The two books stay apart, as they were."),
+    },
+    "books_merged": {
+        "vi": (
+            "Hai sổ sức khỏe đã được hợp nhất",
+            "Hai sổ nay được xem như một. Mọi hồ sơ và sự đồng ý vẫn giữ nguyên trong sổ của nó. Hãy đăng "
+            "nhập lại. Nếu không đúng, hãy báo cho đường dây hỗ trợ.",
+        ),
+        "en": (
+            "Two health books were merged",
+            "They are read as one now. Every record and consent stays with its book. Sign in again. If this "
+            "is not so, tell the help line.",
+        ),
+    },
+    "books_parted": {
+        "vi": (
+            "Hai sổ sức khỏe đã được tách lại",
+            "Việc hợp nhất là nhầm lẫn và đã được hủy. Mỗi sổ trở lại như trước. Hãy đăng nhập lại.",
+        ),
+        "en": (
+            "Two health books were parted",
+            "Merging them was a mistake and is undone. Each book is as it was. Sign in again.",
+        ),
+    },
     "death_reported": {
         "vi": (
             "Có người báo rằng bạn đã qua đời",

@@ -97,7 +97,7 @@ def _own(who: Subject) -> Opened:
         raise RecordNotFound(who.citizen_id)
     if who.relation == "guardian" and request.method == "POST":
         hold_until(lambda: _ended(who))
-    reader = services().book.readers.of_person(viewer(), who.citizen_id, who.relation)
+    reader = services().book.readers.of_person(viewer(), who.citizen_id, who.relation, who.others)
     return Opened(reader, who.citizen_id, str, lambda text: text if is_id(text) else None)
 
 
@@ -116,7 +116,8 @@ def _holder(record_id: str) -> Subject:
     readers = services().book.readers
     for who in _readable() if is_id(record_id) else ():
         decision = decide_own() if who.relation == "self" else decide_guardian(acts_for=True)
-        if readers.admits(who.citizen_id, record_id, decision.predicate):
+        books = (who.citizen_id, *who.others)
+        if any(readers.admits(book, record_id, decision.predicate) for book in books):
             return subject(who.citizen_id)
     return subject(ME)
 

@@ -65,7 +65,7 @@ class HealthCards(MethodView):
         check_actor(actor(who), services().now())
         spend("share")
         named = None if form["record_ids"] is None else tuple(form["record_ids"])
-        wanted = Wanted(who.citizen_id, who.relation, named)
+        wanted = Wanted(who.citizen_id, who.relation, named, who.others)
         doses = services().card_doses.look(viewer(), wanted)
         _hold(who, wanted, doses)
         return _told(who, doses), {"Cache-Control": "no-store"}

@@ -115,6 +115,20 @@ _VERBS = {
         "vi": "hủy việc ghi nhận tử vong; mọi thứ được khôi phục",
         "en": "took back that the person died; everything is restored",
     },
+    "merge:proposed": {
+        "vi": "đề nghị hợp nhất hai sổ của một người",
+        "en": "proposed to merge two books of one person",
+    },
+    "merge:read": {"vi": "xem một hồ sơ hợp nhất sổ", "en": "looked at a merge of two books"},
+    "merge:stopped": {"vi": "dừng một đề nghị hợp nhất sổ", "en": "stopped a merge of two books"},
+    "books:merged": {
+        "vi": "hợp nhất hai sổ của một người",
+        "en": "merged two books of one person",
+    },
+    "books:parted": {
+        "vi": "tách lại hai sổ đã hợp nhất",
+        "en": "parted two books that had been merged",
+    },
     "heir:proposed": {"vi": "ghi nhận đề nghị của người thừa kế", "en": "put down what an heir asks for"},
     "heir:decided": {"vi": "quyết định về một người thừa kế", "en": "decided about an heir"},
     "guardianship:claimed": {"vi": "đề nghị làm người giám hộ", "en": "asked to be a guardian"},

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Any
 
 from wallet_api.context import services
@@ -28,7 +29,8 @@ _PAGE = 100
 
 
 def copy_of(citizen: str, who: Subject) -> Iterator[str]:
-    """The members of the copy, one after the other."""
+    """The members of the copy, one after the other; of each book, where several are one."""
+    books = [who, *(Subject(each, who.relation) for each in who.others)]
     yield f'{{"made_at":{_json(instant(services().now()))},"citizen":{_json(_profile(who))}'
     yield ',"records":{"resourceType":"Bundle","type":"collection","entry":['
     provenance: list[dict[str, Any]] = []
@@ -36,20 +38,20 @@ def copy_of(citizen: str, who: Subject) -> Iterator[str]:
     yield ']},"provenance":['
     yield from _joined(provenance)
     yield '],"consents":['
-    yield from _joined(_grants(who))
+    yield from _joined(chain.from_iterable(map(_grants, books)))
     yield '],"shares":['
-    yield from _joined(_shares(who))
+    yield from _joined(chain.from_iterable(map(_shares, books)))
     yield '],"access_log":['
-    yield from _joined(_log(who))
+    yield from _joined(chain.from_iterable(map(_log, books)))
     yield '],"correction_requests":['
-    yield from _joined(corrections_of(who))
+    yield from _joined(chain.from_iterable(map(corrections_of, books)))
     yield '],"disputes":['
-    yield from _joined(disputes_of(who))
+    yield from _joined(chain.from_iterable(map(disputes_of, books)))
     yield '],"complete":true}'
 
 
 def _profile(who: Subject) -> dict[str, Any]:
-    people = services().identity.people
+    people, books = services().identity.people, (who.citizen_id, *who.others)
     found = people.profile(who.citizen_id)
     return {
         "id": who.citizen_id,
@@ -58,8 +60,8 @@ def _profile(who: Subject) -> dict[str, Any]:
         "sex": found.sex,
         "phone": found.phone,
         "province": found.province,
-        "identifiers": [vars(each) for each in people.masked_identifiers(who.citizen_id)],
-        "identifier_history": [vars(each) for each in people.identifier_history(who.citizen_id)],
+        "identifiers": [vars(each) for book in books for each in people.masked_identifiers(book)],
+        "identifier_history": [vars(each) for book in books for each in people.identifier_history(book)],
         "birth": _birth(who.citizen_id),
     }
 

@@ -11,7 +11,7 @@ from wallet_api.context import caller, services, viewer
 from wallet_api.infra.ids import is_id
 from wallet_api.records.errors import RecordNotFound
 from wallet_api.records.reader import PersonReader
-from wallet_api.routes.handover import hold_guardian
+from wallet_api.routes.handover import hold_guardian, hold_until
 
 ME = "me"
 
@@ -22,21 +22,43 @@ class Subject:
 
     citizen_id: str
     relation: Relation
+    others: tuple[str, ...] = ()
+    """Books that continue in the citizen's and are one with it for the caller."""
 
 
 def subject(name: str) -> Subject:
     """The caller, or somebody the caller is guardian of today.
 
+    A book that continues in the caller's own since a merge is theirs under its own name as well: its
+    consents, blocks and log are those that it had.
+
     Raises:
         RecordNotFound: anybody else, existing or not: there is nothing to see here.
     """
-    own = caller().subject_id
-    if name in (ME, own):
-        return Subject(own, "self")
-    if is_id(name) and services().identity.family.acts_for(own, name, services().now()):
-        hold_guardian(own, name)
-        return Subject(name, "guardian")
+    own, books = caller().subject_id, caller().books
+    if name in (ME, own, *books):
+        if books:
+            hold_until(_signed_out)
+        return Subject(own, "self", books) if name in (ME, own) else Subject(name, "self")
+    if is_id(name) and (others := _ward_books(name)) is not None:
+        return Subject(name, "guardian", others)
     raise RecordNotFound(name)
+
+
+def _ward_books(name: str) -> tuple[str, ...] | None:
+    """The books that continue in a ward's, as far as the caller acts for them; None: it is no ward."""
+    own = caller().subject_id
+    others = services().identity.family.books_of(own, name, services().now())
+    for each in () if others is None else (name, *others):
+        hold_guardian(own, each)
+    return others
+
+
+def _signed_out() -> Exception | None:
+    """A merge and its undoing end the session: what was read of both books must not leave after it."""
+    found = services().identity.sessions.get(caller().session_id)
+    live = found is not None and services().identity.sessions.live(found)
+    return None if live else RecordNotFound("ended")
 
 
 def own_id(name: str) -> str:
@@ -58,7 +80,7 @@ def reader(name: str) -> PersonReader:
         RecordNotFound: as for `subject`.
     """
     who = subject(name)
-    return services().book.readers.of_person(viewer(), who.citizen_id, who.relation)
+    return services().book.readers.of_person(viewer(), who.citizen_id, who.relation, who.others)
 
 
 def actor(who: Subject) -> Actor:

@@ -49,8 +49,13 @@ OWNED: Final[dict[str, dict[str, tuple[str, ...]]]] = {
 and what stays as proof without its words (rights requests) is not among them."""
 _FOUND_BY: Final = ("identifiers", "accounts")
 """Keyed tokens of numbers and sign-ins: they go with the identity, and nobody is found by them any more."""
-WORDS: Final = ("rights_requests", "correction_requests")
-"""What stays as proof without what was written in it."""
+WORDS: Final[dict[str, tuple[str, str]]] = {
+    "rights_requests": ("rights", "citizen_id"),
+    "correction_requests": ("rights", "citizen_id"),
+    "merges": ("profile", "surviving_id"),
+}
+"""What stays as proof without what was written in it: with which class that goes, and whose it is. By a merge
+an erasure finds the other book of the person, so the link stays."""
 INDEXES = (Index(TOMBSTONES, ("citizen_id",)),)
 
 
@@ -87,9 +92,9 @@ class MongoErasures:
         """Delete what was sealed in these classes, and the tokens by which the person was found."""
         for name, field in _owned(classes):
             self._db[name].delete_many({field: citizen_id})
-        if "rights" in classes:
-            for name in WORDS:
-                self._db[name].update_many({"citizen_id": citizen_id}, {"$unset": {"content": ""}})
+        for name, (said_in, owner) in WORDS.items():
+            if said_in in classes:
+                self._db[name].update_many({owner: citizen_id}, {"$unset": {"content": ""}})
         if "reminders" in classes:
             audience.forget(self._db, self._cipher, citizen_id)
         if "profile" in classes:

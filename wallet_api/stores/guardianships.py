@@ -97,6 +97,7 @@ class MongoGuardianships:
             "claimed_at": None if one.claimed_at is None else one.claimed_at.isoformat(),
             "reason": one.reason,
             "objected_by": one.objected_by,
+            "continues_in": one.continues_in,
         }
         place = _place(one.dependent_id, one.id, one.version)
         pair = {} if not one.alone else {"standing_pair": f"{one.guardian_id}|{one.dependent_id}"}
@@ -129,6 +130,7 @@ class MongoGuardianships:
             claimed_at=None if claimed is None else datetime.fromisoformat(claimed),
             reason=told.get("reason"),
             objected_by=told.get("objected_by"),
+            continues_in=told.get("continues_in"),
         )
 
 

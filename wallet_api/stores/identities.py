@@ -84,6 +84,18 @@ class MongoCitizens:
         except DuplicateKeyError as why:
             raise Taken("number or account") from why
 
+    def save_together(self, changes: Sequence[tuple[Citizen, int]]) -> None:
+        """Replace each citizen, all or nothing."""
+        documents = [(self._sealed(citizen), expected) for citizen, expected in changes]
+
+        def work(session: ClientSession) -> None:
+            for document, expected in documents:
+                unchanged = {"_id": document["_id"], "version": expected}
+                if self._db[_CITIZENS].replace_one(unchanged, document, session=session).matched_count == 0:
+                    raise StaleVersion("citizen")
+
+        transaction(self._db, work)
+
     def get(self, citizen_id: str) -> Citizen | None:
         """The citizen, if there is one."""
         found = self._db[_CITIZENS].find_one({"_id": citizen_id})
@@ -206,6 +218,8 @@ def _told(citizen: Citizen) -> Document:
         "nationality": profile.nationality,
         "deceased_on": _text(citizen.deceased_on),
         "locked": citizen.locked,
+        "continues_in": citizen.continues_in,
+        "joined": list(citizen.joined),
         "identifiers": [
             [one.kind, one.value, _text(one.valid_from), _text(one.valid_to)] for one in citizen.identifiers
         ],
@@ -235,6 +249,8 @@ def _citizen(citizen_id: str, found: Document, told: Document) -> Citizen:
         locked=told.get("locked", False),  # people written by older code are not locked
         created_at=found["created_at"],
         version=found["version"],
+        continues_in=told.get("continues_in"),  # nor merged
+        joined=tuple(told.get("joined", ())),
     )
 
 

@@ -59,6 +59,11 @@ class MongoRestrictions:
         found = self._db[_COLLECTION].find({"_id": {"$in": sorted(citizen_ids)}}, {"restricted": 1})
         return frozenset(each["_id"] for each in found if each["restricted"])
 
+    def held(self, citizen_id: str) -> frozenset[str]:
+        """For the sake of what the citizen's data is restricted now."""
+        found = self._db[_COLLECTION].find_one({"_id": citizen_id})
+        return frozenset() if found is None else frozenset(found["holds"])
+
     def holds(self, citizen_id: str) -> bool:
         """Whether the citizen's data is restricted now."""
         found = self._db[_COLLECTION].find_one({"_id": citizen_id})

@@ -14,7 +14,7 @@ from pymongo.database import Database
 
 from wallet_api.infra.crypto.envelope import CitizenCipher, Place
 from wallet_api.infra.crypto.errors import KeyUnavailable, SealBroken
-from wallet_api.stores import audience, births, book_fronts, campaign_sends, deaths, heirs
+from wallet_api.stores import audience, births, book_fronts, campaign_sends, deaths, heirs, merges
 from wallet_api.stores.corrections import COLLECTION as CORRECTIONS
 from wallet_api.stores.corrections import FILES as CORRECTION_FILES
 from wallet_api.stores.corrections import file_place as correction_file_place
@@ -181,6 +181,7 @@ SEALED: Final[tuple[SealedField, ...]] = (
     SealedField(births.COLLECTION, "content", births.place_of),
     SealedField(deaths.COLLECTION, "content", deaths.place_of),
     SealedField(heirs.COLLECTION, "content", heirs.place_of),
+    SealedField(merges.COLLECTION, "content", merges.place_of),
     SealedField(
         "breaches",
         "content",

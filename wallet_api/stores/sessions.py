@@ -124,6 +124,7 @@ def _document(session: Session) -> Document:
         "ended_at": session.ended_at,
         "version": session.version,
         "scope": session.scope,
+        "books": list(session.books),
     }
 
 
@@ -142,4 +143,5 @@ def _session(row: Document) -> Session:
         ended_at=row["ended_at"],
         version=row["version"],
         scope=row.get("scope", ""),  # older sessions have none
+        books=tuple(row.get("books", ())),
     )

@@ -54,6 +54,7 @@ from wallet_api.stores.identities import MongoCitizens, MongoReviews
 from wallet_api.stores.inbox import MongoInbox
 from wallet_api.stores.intakes import MongoIntakes
 from wallet_api.stores.key_witnesses import check_keys
+from wallet_api.stores.merges import MongoMerges
 from wallet_api.stores.oauth_clients import MongoClients
 from wallet_api.stores.organisations import MongoOrganisations, MongoRosters
 from wallet_api.stores.parked import MongoParked
@@ -74,6 +75,7 @@ from wallet_api.wiring.exports import build_exports
 from wallet_api.wiring.intake_books import match_with, normal, prepare_with
 from wallet_api.wiring.licences import LicenceWindow
 from wallet_api.wiring.limits import build_limits
+from wallet_api.wiring.merging import JoinedRestrictions, build_merging
 from wallet_api.wiring.opened_book import OpenedTeller
 from wallet_api.wiring.parking import owner_with, settle_with
 from wallet_api.wiring.record_ids import fingerprint_with, record_id_with
@@ -160,7 +162,10 @@ def _assemble(settings: Settings, db: Db, keys: KeyStore, now: Callable[[], date
         ParkingParts(MongoParked(db, cipher), intake, taking, owner_with(identity.people), now)
     )
     citizens.settle = settle_with(parking, identity.people, log, now)
-    deaths = build_deaths(db, cipher, identity, consent, reminding.planning.replan, now)
+    merges = MongoMerges(db, cipher)
+    restrictions = JoinedRestrictions(db, merges)
+    merging = build_merging(merges, identity, consent, restrictions, reminding.planning.replan, now)
+    deaths = build_deaths(db, cipher, identity, consent, reminding.planning.replan, now, restrictions)
     own = OwnParts(
         records=records,
         prepare=intake.prepare,
@@ -186,6 +191,7 @@ def _assemble(settings: Settings, db: Db, keys: KeyStore, now: Callable[[], date
         evidence=MongoEvidence(db, cipher),
         births=births,
         deaths=deaths,
+        merging=merging,
         heirs=HeirDesk(MongoHeirs(db, cipher), identity.people, deaths.get, now),
         safety=safety,
         consent=consent,
@@ -211,7 +217,7 @@ def _assemble(settings: Settings, db: Db, keys: KeyStore, now: Callable[[], date
         turns=MongoTurns(db),
         breaches=BreachRegister(MongoBreaches(db, cipher), now),
         telling=build_telling(settings, db, keys, log, identity, now),
-        rights=build_rights(db, cipher, identity, consent, log, now),
+        rights=build_rights(db, cipher, identity, consent, log, now, restrictions, merging.books_of),
         correcting=build_correcting(
             db,
             cipher,
@@ -223,10 +229,10 @@ def _assemble(settings: Settings, db: Db, keys: KeyStore, now: Callable[[], date
             record_id_with(blind),
             now,
         ),
-        sharing=build_sharing(db, cipher, identity, records, log, now),
+        sharing=build_sharing(db, cipher, identity, records, log, now, merging.books_with),
         parking=parking,
         card_doses=CardDoses(records, log, now),
-        exports=build_exports(settings, db, cipher, keys, identity, records, log, now),
+        exports=build_exports(settings, db, cipher, keys, identity, records, log, now, merging.books_with),
     )
 
 

@@ -51,7 +51,14 @@ class BookCare:
         except CitizenUnknown:
             return None
         return CitizenFacts(
-            citizen_id, found.born, found.sex, found.province, found.deceased, commune=found.commune
+            citizen_id,
+            found.born,
+            found.sex,
+            found.province,
+            found.deceased,
+            commune=found.commune,
+            continues_in=found.continues_in,
+            joined=found.joined,
         )
 
     def care(self, citizen_id: str, unit: Unit = None) -> Sequence[Care]:
@@ -72,21 +79,28 @@ class SeenPlans:
         self._planning = planning
         self._reminders = reminders
 
-    def forecast(self, citizen_id: str, predicate: Predicate) -> Sequence[DueItem]:
-        """The plan of this moment as if the admitted records were all there are."""
+    def forecast(
+        self, citizen_id: str, predicate: Predicate, others: Sequence[str] = ()
+    ) -> Sequence[DueItem]:
+        """The plan of this moment as if the admitted records of these books were all there are."""
         facts = self._care.facts(citizen_id)
         if facts is None:
             return ()
-        return self._planning.forecast_over(facts, self._care.care_seen(citizen_id, predicate))
+        care = [one for each in (citizen_id, *others) for one in self._care.care_seen(each, predicate)]
+        return self._planning.forecast_over(facts, care)
 
     def reminders(self, citizen_id: str) -> Sequence[Reminder]:
         """Every reminder about this person, in any state."""
         return self._reminders.of_citizen(citizen_id)
 
-    def reminders_seen(self, citizen_id: str, predicate: Predicate) -> Sequence[Reminder]:
+    def reminders_seen(
+        self, citizen_id: str, predicate: Predicate, others: Sequence[str] = ()
+    ) -> Sequence[Reminder]:
         """The same without those whose making or cancelling tells of a record that is not admitted."""
-        truly = {item.identity: item for item in self.forecast(citizen_id, own_eyes())}
-        seen = {item.identity: item for item in self.forecast(citizen_id, predicate)}
+        facts = self._care.facts(citizen_id)
+        joined = () if facts is None else facts.joined
+        truly = {item.identity: item for item in self.forecast(citizen_id, own_eyes(), joined)}
+        seen = {item.identity: item for item in self.forecast(citizen_id, predicate, others)}
 
         def told_by_what_is_seen(reminder: Reminder) -> bool:
             dose = (reminder.programme_id, reminder.series_id, reminder.dose)
@@ -112,6 +126,8 @@ class FamilyRecipients:
             facts = self._people.facts(citizen_id)
         except CitizenUnknown:
             return []
+        if facts.continues_in is not None:
+            return self.who_is_reminded(facts.continues_in)  # nobody is signed in as this one
         if facts.deceased:
             return []
         # Below the age of an own account guardians are told instead.

@@ -41,6 +41,8 @@ class CareOfMany(BookCare):
                 each.profile.province,
                 each.deceased_on is not None,
                 commune=each.profile.commune,
+                continues_in=each.continues_in,
+                joined=each.joined,
             )
             for each in found.values()
         }

@@ -130,9 +130,10 @@ def build_deaths(
     consent: CoConsentService,
     replan: Callable[[str], object],
     now: Callable[[], datetime],
+    restrictions: MongoRestrictions,
 ) -> DeathDesk:
     """The desk of one wallet."""
-    effects = WalletEffects(identity, consent, MongoRestrictions(db), replan, now)
+    effects = WalletEffects(identity, consent, restrictions, replan, now)
     return DeathDesk(MongoDeaths(db, cipher), effects, now)
 
 

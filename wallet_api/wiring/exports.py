@@ -14,6 +14,7 @@ from wallet_api.identity.service import Identity
 from wallet_api.infra.crypto.envelope import CitizenCipher
 from wallet_api.infra.crypto.keystore import KeyStore
 from wallet_api.infra.mongo import Db
+from wallet_api.records.joined import JoinedRecords, OthersOf
 from wallet_api.settings import Settings
 from wallet_api.stores.exports import MongoExports
 from wallet_api.stores.records import MongoRecords
@@ -51,6 +52,7 @@ def build_exports(
     records: MongoRecords,
     log: AccessLog,
     now: Callable[[], datetime],
+    books_with: OthersOf,
 ) -> ExportDesk:
     """The desk of one wallet; the API takes orders and hands over, the worker makes."""
 
@@ -70,6 +72,7 @@ def build_exports(
 
     parts = MakerParts(
         book=records,
+        whole=JoinedRecords(records, books_with),
         log=log,
         signer=lambda: keys.signer("card"),
         holder=holder,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
 
 from notifications.alerts import Alerts
@@ -179,6 +179,12 @@ class PlannedCitizens:
         """Keep a changed citizen, then plan them: a corrected birth date changes what is due."""
         self._inner.save(citizen, expected=expected)
         self._follow(citizen.id)
+
+    def save_together(self, changes: Sequence[tuple[Citizen, int]]) -> None:
+        """Keep changed citizens, then plan each."""
+        self._inner.save_together(changes)
+        for citizen, _ in changes:
+            self._follow(citizen.id)
 
     def _follow(self, citizen_id: str) -> None:
         _quietly("plan_failed", self.after, citizen_id)

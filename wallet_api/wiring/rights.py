@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 
 from consent.model import Actor, Evidence
@@ -32,16 +33,15 @@ class WalletCarrying:
         identity: Identity,
         consent: ConsentService,
         now: Callable[[], datetime],
+        books: Callable[[str], tuple[str, ...]],
     ) -> None:
+        """`books`: all books of the person whose book is named, since merges; an erasure reaches each."""
         self._erasures = erasures
         self._restrictions = restrictions
         self._identity = identity
         self._consent = consent
         self._now = now
-        self.has_records = erasures.has_records
-        self.destroy_keys = erasures.destroy_keys
-        self.delete = erasures.delete
-        self.sweep = erasures.sweep
+        self._books = books
 
     def restrict(self, citizen_id: str, request_id: str, *, on: bool) -> None:
         """Refuse every provider's reading, or no longer for the sake of this request."""
@@ -49,11 +49,34 @@ class WalletCarrying:
 
     def end_sessions(self, citizen_id: str) -> None:
         """Sign the person out everywhere."""
-        self._identity.sessions.end_all(citizen_id)
+        for each in self._books(citizen_id):
+            self._identity.sessions.end_all(each)
+
+    def has_records(self, citizen_id: str) -> bool:
+        """Whether the person has medical records, in any book."""
+        return any(map(self._erasures.has_records, self._books(citizen_id)))
+
+    def destroy_keys(self, citizen_id: str, classes: tuple[str, ...]) -> None:
+        """Destroy the keys of these classes, of every book."""
+        for each in self._books(citizen_id):
+            self._erasures.destroy_keys(each, classes)
+
+    def delete(self, citizen_id: str, classes: tuple[str, ...]) -> None:
+        """Delete what was sealed in these classes, of every book."""
+        for each in self._books(citizen_id):
+            self._erasures.delete(each, classes)
+
+    def sweep(self, citizen_id: str, classes: tuple[str, ...]) -> None:
+        """Delete what was sealed with a key that is no more, of every book."""
+        for each in self._books(citizen_id):
+            self._erasures.sweep(each, classes)
 
     def bury(self, request: RightsRequest, erasure: Erasure) -> None:
-        """Keep the tombstone."""
+        """Keep a tombstone for each book: a database restored from before finds each by itself."""
         self._erasures.bury(request, erasure, self._now())
+        for each in set(self._books(request.citizen_id)) - {request.citizen_id}:
+            stone = replace(erasure, tombstone=f"{erasure.tombstone}:{each}")
+            self._erasures.bury(replace(request, citizen_id=each), stone, self._now())
 
     def withdraw_all(self, request: RightsRequest) -> None:
         """End every consent of the person, in the name of who asked."""
@@ -66,12 +89,16 @@ class WalletCarrying:
             assurance="",
             channel="rights_request",
         )
-        born = self._identity.people.facts(request.citizen_id).born
+        actor = Actor(evidence, self._identity.people.facts(request.citizen_id).born)
+        for each in self._books(request.citizen_id):
+            self._withdraw_all_of(each, actor)
+
+    def _withdraw_all_of(self, citizen_id: str, actor: Actor) -> None:
         before: tuple[datetime, str] | None = None
-        while page := self._consent.grants(request.citizen_id, _MANY, before):
+        while page := self._consent.grants(citizen_id, _MANY, before):
             for grant in page:
                 if grant.state_at(self._now()) in _STANDING:
-                    self._consent.withdraw(request.citizen_id, grant.id, None, Actor(evidence, born))
+                    self._consent.withdraw(citizen_id, grant.id, None, actor)
             before = page[-1].granted_at, page[-1].id
 
 
@@ -85,9 +112,11 @@ def build_rights(
     consent: ConsentService,
     log: AccessLog,
     now: Callable[[], datetime],
+    restrictions: MongoRestrictions,
+    books: Callable[[str], tuple[str, ...]],
 ) -> RightsDesk:
     """The desk of one wallet."""
-    carrying = WalletCarrying(MongoErasures(db, cipher), MongoRestrictions(db), identity, consent, now)
+    carrying = WalletCarrying(MongoErasures(db, cipher), restrictions, identity, consent, now, books)
     return RightsDesk(MongoRightsRequests(db, cipher), carrying, now, new_id, _settling(log, now))
 
 

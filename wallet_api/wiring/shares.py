@@ -13,6 +13,7 @@ from wallet_api.identity.service import Identity
 from wallet_api.infra.clock import vn_day
 from wallet_api.infra.crypto.envelope import CitizenCipher
 from wallet_api.infra.mongo import Db
+from wallet_api.records.joined import OthersOf
 from wallet_api.records.ports import Records
 from wallet_api.records.shared import SharedReader
 from wallet_api.shares.desk import ShareDesk
@@ -56,8 +57,9 @@ def build_sharing(
     records: Records,
     log: AccessLog,
     now: Callable[[], datetime],
+    books_with: OthersOf,
 ) -> Sharing:
     """The desk and the reader of one wallet."""
     standing = WalletStanding(identity, MongoRestrictions(db), now)
-    reader = SharedReader(records, log, now, RULES.bounds.most_records)
+    reader = SharedReader(records, log, now, RULES.bounds.most_records, books_with)
     return Sharing(ShareDesk(MongoShares(db, cipher), standing, now), reader)

@@ -90,6 +90,14 @@ class RecordType:
     """Whether it may be a value of a series."""
     lasting: bool = False
 
+    def __reduce__(self) -> tuple[Callable[[str], RecordType], tuple[str]]:
+        """To another process it goes by its name, and is that process's own there."""
+        return _named, (self.name or self.resource_type,)
+
+
+def _named(name: str) -> RecordType:
+    return record_types()[name]
+
 
 @cache
 def record_types() -> Mapping[str, RecordType]:

@@ -151,6 +151,15 @@ DEATH: Final[Example] = {
 }
 REBUILD: Final[Example] = {"dry_run": True, "sample_shards": 8}
 REBUILD_DECISION: Final[Example] = {"decision": "approve"}
+MERGE: Final[Example] = {
+    "surviving": {"national_id": "001326998877", "birth_date": "2026-11-20"},
+    "absorbed": {"birth_reference": "SSABCDEFGHIJ234567", "birth_date": "2026-11-20"},
+    "reason": "newborn_registered_twice",
+    "evidence_kind": "birth_certificate",
+    "paper_number": "KS-2026-000077",
+    "accepts": [],
+}
+MERGE_DECISION: Final[Example] = {"decision": "confirm"}
 DEATH_DECISION: Final[Example] = {"decision": "confirm"}
 HEIR: Final[Example] = {
     "national_id": "001170998877",

@@ -117,6 +117,13 @@ class CitizenSchema(ReplySchema):
     sex = Code(get_args(Sex))
     province = fields.String(allow_none=True)
     identifiers = fields.List(fields.Nested(IdentifierSchema))
+    books = fields.List(
+        fields.String(),
+        metadata={
+            "description": "Ids of books that continue in this one since a merge. Records are read as one; "
+            "consents, the deny list and the access log of each are found under its own id."
+        },
+    )
 
 
 class GuardianshipSchema(ReplySchema):
