@@ -13,6 +13,7 @@ from bench import (
     book,
     decide,
     everything,
+    forecast,
     intake,
     predicate,
     read_path,
@@ -25,6 +26,7 @@ from bench.figure import Figure
 
 BENCHES: dict[str, Callable[[Options], Iterator[Figure]]] = {
     "decide": decide.figures,
+    "forecast": forecast.figures,
     "seal_open": seal_open.figures,
     "predicate": predicate.figures,
     "book": book.figures,

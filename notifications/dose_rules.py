@@ -23,12 +23,15 @@ _ROOM = 64
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SeriesRules:
-    """One series of a programme and what the engine makes of it. `doses[i]` fills `rule.doses[i]`."""
+    """One series of a programme and what the engine makes of it: `said.doses[i]` is `rule.doses[i]`.
+
+    `head` is the first series of its chain.
+    """
 
     said: Series
     rule: cdsi.Series
     opens: cdsi.AgeRule
-    number: int
+    head: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,13 +39,15 @@ class Chain:
     """A series and those that follow it, in order. `gated`: sex, province or a condition may shut it.
 
     `personal`: what it asks for also depends on dated facts of the person. `live`: it keeps away from other
-    live vaccines.
+    live vaccines. `only_begun`: nothing is asked of who had no dose of it.
     """
 
+    head: str
     series: tuple[SeriesRules, ...]
     gated: bool
     personal: bool
     live: bool
+    only_begun: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,7 +75,10 @@ def rules_of(programme: Programme) -> ProgrammeRules:
 
 def make_rules(programme: Programme) -> ProgrammeRules:
     """Make rules of a programme. BadProgramme where two ages of one dose cannot be told apart."""
-    series = tuple(_series(programme, one, number) for number, one in enumerate(programme.series))
+    heads: dict[str, str] = {}
+    for said in programme.series:
+        heads[said.id] = heads.get(said.follows or "", said.id)
+    series = tuple(_series(programme, one, heads[one.id]) for one in programme.series)
     takers: dict[str, tuple[SeriesRules, ...]] = {}
     for one in series:
         for vaccine in one.said.accepts:
@@ -93,21 +101,19 @@ def _conflicts(programme: Programme) -> list[cdsi.Conflict]:
 
 
 def _chains(series: tuple[SeriesRules, ...], live: frozenset[str]) -> list[Chain]:
-    links: list[list[SeriesRules]] = []
+    links: dict[str, list[SeriesRules]] = {}
     for one in series:
-        before = next((link for link in links if one.said.follows in {o.said.id for o in link}), None)
-        if before is None:
-            links.append([one])
-        else:
-            before.append(one)
+        links.setdefault(one.head, []).append(one)
     return [
         Chain(
+            head=head,
             series=tuple(link),
             gated=any(map(_gated, link)),
             personal=any(map(_personal, link)),
             live=any(one.said.accepts & live for one in link),
+            only_begun=all(one.said.only_begun for one in link),
         )
-        for link in links
+        for head, link in links.items()
     ]
 
 
@@ -120,12 +126,12 @@ def _personal(one: SeriesRules) -> bool:
     return one.said.since is not None or one.said.branch is not None
 
 
-def _series(programme: Programme, said: Series, number: int) -> SeriesRules:
+def _series(programme: Programme, said: Series, head: str) -> SeriesRules:
     doses = tuple(_dose(programme, said, dose, at) for at, dose in enumerate(said.doses))
     rule = cdsi.Series(
         id=said.id, antigen=said.id, vaccine_group=programme.id, doses=doses, default=True, once_a_day=True
     )
-    return SeriesRules(said, rule, cdsi.AgeRule(minimum=said.eligible.age_from), number)
+    return SeriesRules(said, rule, cdsi.AgeRule(minimum=said.eligible.age_from), head)
 
 
 def _dose(programme: Programme, series: Series, dose: Dose, at: int) -> cdsi.TargetDose:

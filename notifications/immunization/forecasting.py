@@ -93,9 +93,10 @@ class Window(NamedTuple):
 
 def window(case: Case, progress: Progress, target: TargetDose) -> Window:
     """Earliest, recommended and past due day of one target dose (FORECASTDTCAN, FORECASTRECDT)."""
-    ages = next(iter(holding(target.ages, case.today)), _NO_AGES)
+    held = holding(target.ages, case.today)
+    ages = held[0] if held else _NO_AGES
     by_age = age_days(ages, case.patient.born, case.rules.date_rule)
-    gaps = _gaps(case, progress, target)
+    gaps = _gaps(case, progress, target) if target.intervals else ()
     earliest, wished, last = by_age.minimum, by_age.earliest_recommended, by_age.latest_recommended
     for gap, _ in gaps:
         earliest = _later(earliest, gap.minimum)
@@ -103,8 +104,9 @@ def window(case: Case, progress: Progress, target: TargetDose) -> Window:
             wished = _later(wished, gap.earliest_recommended)
         if ages.latest_recommended is None:
             last = _later(last, gap.latest_recommended)
-    for step in _other_steps(case, progress, target):
-        earliest = _later(earliest, step.day)
+    if progress.evaluations or target.season is not None or (target.preferable and case.given):
+        for step in _other_steps(case, progress, target):
+            earliest = _later(earliest, step.day)
     past_due = None if last is None else _later(last - _DAY, earliest)
     return Window(earliest, _later(earliest, wished), past_due, by_age.maximum)
 
@@ -154,7 +156,7 @@ def _gaps(case: Case, progress: Progress, target: TargetDose) -> list[tuple[GapD
 def _other_steps(case: Case, progress: Progress, target: TargetDose) -> list[Because]:
     """What else holds a dose back: a live vaccine, a season, an inadvertent dose."""
     steps = []
-    if case.rules.conflicts_of:
+    if target.preferable and case.rules.conflicts_of:
         steps.append(Because("live_virus_conflict", undisturbed_from(case, target)))
     if target.season is not None:
         steps.append(Because("season_start", target.season.start))
