@@ -1,7 +1,8 @@
 """forecast(): full Vietnamese forecasts a second in one process, on children like the nation's; no database.
 
 Each round plans the same children on another day, so that nothing of a day is remembered from the round
-before: what is shared is what a nation shares, birthdays.
+before. What is shared is what a nation shares, birthdays: here about nine children have the same one, as
+in a district, in the nation thousands.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from notifications.programmes import load_programmes
 from notifications.schedule import Programme
 
 _FIRST_DAY = date(2026, 11, 20)
-_CHILDREN, _ROUNDS, _DAYS_OF_CHILDHOOD = 5000, 7, 6 * 365
+_CHILDREN, _ROUNDS, _DAYS_OF_CHILDHOOD = 20_000, 5, 6 * 365
 _TAKEN, _LATEST = 0.85, 20
 _DOSES = (
     ("hepb_mono", 0),

@@ -13,7 +13,7 @@ from notifications.immunization.evaluation import evaluate
 from notifications.immunization.forecasting import window
 from notifications.immunization.history import EARLY, Case
 from notifications.immunization.patient import Given, Patient
-from notifications.immunization.reach import age_days, reach
+from notifications.immunization.reach import age_days, gap_days
 from notifications.model import (
     Because,
     Care,
@@ -27,8 +27,8 @@ from notifications.model import (
 )
 from notifications.schedule import Branch, Dose, Programme, Series
 
-_ROOM = 16_384
-"""Chains nobody had a dose of, remembered for a birthday and a day: about 15 MB when full."""
+_ROOM = 32_768
+"""Chains nobody had a dose of, remembered for a birthday and a day: about 30 MB when full."""
 _VERDICTS = {
     Reason.TOO_YOUNG: Verdict.TOO_EARLY,
     Reason.TOO_SOON: Verdict.TOO_EARLY,
@@ -222,9 +222,8 @@ def _open_item(walk: _Walk, one: SeriesRules, at: int, link: _Link, last: tuple[
     progress.counted_on = link.last_on
     found = window(walk.case, progress, one.rule.doses[at])
     earliest, recommended, expires = found.earliest, found.recommended, found.maximum
-    grace = dose.overdue_after or programme.overdue_after
-    overdue = reach(recommended, grace, rule) if recommended else None
-    ask_from = None if said.remind_until is None else reach(walk.facts.born, said.remind_until, rule)
+    overdue = gap_days(one.overdue[at], recommended, rule).minimum if recommended else None
+    ask_from = age_days(one.ask, walk.facts.born, rule).minimum
     why = _rule_of(dose, link, early)
     status = Status.ASK_STATION
     if dose.confidence == "found":

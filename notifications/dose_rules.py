@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cache
+from typing import Any
 
 from notifications.days import DateRule, Span
 from notifications.errors import BadProgramme
@@ -25,12 +27,15 @@ _ROOM = 64
 class SeriesRules:
     """One series of a programme and what the engine makes of it: `said.doses[i]` is `rule.doses[i]`.
 
-    `head` is the first series of its chain.
+    `head` is the first series of its chain; `opens` and `ask` are the ages from which it is open, and from
+    which the station is asked; `overdue` the time from each dose's recommended day to its overdue day.
     """
 
     said: Series
     rule: cdsi.Series
     opens: cdsi.AgeRule
+    ask: cdsi.AgeRule
+    overdue: tuple[cdsi.Interval, ...]
     head: str
 
 
@@ -131,13 +136,21 @@ def _series(programme: Programme, said: Series, head: str) -> SeriesRules:
     rule = cdsi.Series(
         id=said.id, antigen=said.id, vaccine_group=programme.id, doses=doses, default=True, once_a_day=True
     )
-    return SeriesRules(said, rule, cdsi.AgeRule(minimum=said.eligible.age_from), head)
+    graces = (dose.overdue_after or programme.overdue_after for dose in said.doses)
+    return SeriesRules(
+        said,
+        rule,
+        opens=_ages(minimum=said.eligible.age_from),
+        ask=_ages(minimum=said.remind_until),
+        overdue=tuple(_gap(minimum=grace) for grace in graces),
+        head=head,
+    )
 
 
 def _dose(programme: Programme, series: Series, dose: Dose, at: int) -> cdsi.TargetDose:
     where = f"{programme.id}/{series.id}/{dose.dose}"
     opens = _later(where, series.eligible.age_from, dose.min_age, programme.date_rule)
-    ages = cdsi.AgeRule(
+    ages = _ages(
         absolute_minimum=opens or _BIRTH,
         minimum=opens,
         earliest_recommended=dose.recommended_age,
@@ -158,7 +171,7 @@ def _intervals(programme: Programme, series: Series, dose: Dose, at: int) -> lis
     if at or series.follows or dose.min_interval:
         gap = dose.min_interval
         found.append(
-            cdsi.Interval(
+            _gap(
                 from_counted=True,
                 absolute_minimum=gap or _A_DAY,
                 minimum=gap,
@@ -166,10 +179,22 @@ def _intervals(programme: Programme, series: Series, dose: Dose, at: int) -> lis
             )
         )
     if programme.repeat_after:
-        found.append(cdsi.Interval(from_early=True, minimum=programme.repeat_after, advised_only=True))
+        found.append(_gap(from_early=True, minimum=programme.repeat_after, advised_only=True))
     if series.since:
-        found.append(cdsi.Interval(from_observation=series.since, minimum=_BIRTH, advised_only=True))
+        found.append(_gap(from_observation=series.since, minimum=_BIRTH, advised_only=True))
     return found
+
+
+@cache
+def _ages(**spans: Span | None) -> cdsi.AgeRule:
+    """One rule for all doses of the same ages, so that the days of a birthday are kept once."""
+    return cdsi.AgeRule(**spans)
+
+
+@cache
+def _gap(**parts: Any) -> cdsi.Interval:
+    """One rule for all equal intervals, as above."""
+    return cdsi.Interval(**parts)
 
 
 def _later(where: str, one: Span | None, other: Span | None, rule: DateRule) -> Span | None:

@@ -39,20 +39,21 @@ def evaluate(
     for dose in case.of_antigen(series.antigen) if given is None else given:
         target = progress.target
         if target is not None and target.skips:
-            _skip_for(case, progress, dose.on, completed_groups)
-        progress.evaluations.append(_judge(case, progress, dose))
+            target = _skip_for(case, progress, dose.on, completed_groups)
+        progress.evaluations.append(_judge(case, progress, target, dose))
     return progress
 
 
-def _skip_for(case: Case, progress: Progress, on: date, groups: frozenset[str]) -> None:
+def _skip_for(case: Case, progress: Progress, on: date, groups: frozenset[str]) -> TargetDose | None:
+    """Pass over what is not needed on a day; the target dose that is."""
     asking = Asking(case, progress, on, Context.EVALUATION, groups)
     while (target := progress.target) is not None and (why := skipped(target, asking)) is not None:
         progress.skipped[target.number] = why
         progress.index += 1
+    return target
 
 
-def _judge(case: Case, progress: Progress, dose: Given) -> Evaluation:
-    target = progress.target
+def _judge(case: Case, progress: Progress, target: TargetDose | None, dose: Given) -> Evaluation:
     if target is None:
         return Evaluation(dose, None, DoseStatus.EXTRANEOUS, Reason.ALREADY_COMPLETE)
     fault = _fault(case, progress, target, dose)
