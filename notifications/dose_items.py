@@ -55,9 +55,11 @@ def dose_items(
     taken, touched = _taken(made, doses)
     gap = made.said.live_gap
     live = gap is not None and any(dose.vaccine in gap.vaccines for dose in doses)
-    walk, items = _Walk.of(made, facts, today, doses), []
+    walk: _Walk | None = None
+    items: list[DueItem] = []
     for chain in made.chains:
         if chain.head in touched or chain.personal or (live and chain.live):
+            walk = walk or _Walk.of(made, facts, today, doses)
             items += _chain_items(walk, chain, taken)
         elif not chain.only_begun:
             shut_out = tuple(o.said.eligible.refusal(facts) for o in chain.series) if chain.gated else ()

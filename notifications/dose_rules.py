@@ -186,7 +186,7 @@ def _intervals(programme: Programme, series: Series, dose: Dose, at: int) -> lis
 
 
 @cache
-def _ages(**spans: Span | None) -> cdsi.AgeRule:
+def _ages(**spans: Any) -> cdsi.AgeRule:
     """One rule for all doses of the same ages, so that the days of a birthday are kept once."""
     return cdsi.AgeRule(**spans)
 
