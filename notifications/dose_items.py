@@ -93,8 +93,8 @@ def _untouched(
 
 def _chain_items(walk: _Walk, chain: Chain, taken: Mapping[str, list[Given]]) -> list[DueItem]:
     wanted: Sequence[SeriesRules] = chain.series
-    if chain.personal or chain.only_begun:
-        wanted = [one for one in chain.series if _is_for(one.said, walk, one.said.id in taken)]
+    if chain.personal:
+        wanted = [one for one in chain.series if _is_for(one.said, walk)]
     for one in wanted:
         walk.judge(one, taken.get(one.said.id, []))
     items: list[DueItem] = []
@@ -148,10 +148,8 @@ class _Walk:
             self.refused[one.said.id] = [e for e in found.evaluations if e.reason in _VERDICTS]
 
 
-def _is_for(series: Series, walk: _Walk, begun: bool) -> bool:
-    """False for a series nobody is asked to begin, and for a branch of people with another history."""
-    if series.only_begun and not begun:
-        return False
+def _is_for(series: Series, walk: _Walk) -> bool:
+    """False for a branch of people with another history."""
     branch = series.branch
     if branch is None:
         return True
