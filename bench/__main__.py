@@ -15,6 +15,7 @@ from bench import (
     decide,
     due_today,
     everything,
+    forecast,
     intake,
     planning,
     predicate,
@@ -29,6 +30,7 @@ from bench.figure import Figure
 
 BENCHES: dict[str, Callable[[Options], Iterator[Figure]]] = {
     "decide": decide.figures,
+    "forecast": forecast.figures,
     "seal_open": seal_open.figures,
     "predicate": predicate.figures,
     "book": book.figures,

@@ -13,7 +13,7 @@ from notifications.immunization.evaluation import evaluate
 from notifications.immunization.forecasting import window
 from notifications.immunization.history import EARLY, Case
 from notifications.immunization.patient import Given, Patient
-from notifications.immunization.reach import age_days, reach
+from notifications.immunization.reach import age_days, gap_days
 from notifications.model import (
     Because,
     Care,
@@ -27,8 +27,8 @@ from notifications.model import (
 )
 from notifications.schedule import Branch, Dose, Programme, Series
 
-_ROOM = 16_384
-"""Chains nobody had a dose of, remembered for a birthday and a day: about 15 MB when full."""
+_ROOM = 32_768
+"""Chains nobody had a dose of, remembered for a birthday and a day: about 30 MB when full."""
 _VERDICTS = {
     Reason.TOO_YOUNG: Verdict.TOO_EARLY,
     Reason.TOO_SOON: Verdict.TOO_EARLY,
@@ -52,20 +52,33 @@ def dose_items(
     at most one dose of a chain of series waits for nothing.
     """
     made = rules_of(programme)
-    taken: dict[str, list[Given]] = {}
-    for dose in doses:
-        for one in made.takers.get(dose.vaccine, ()):
-            taken.setdefault(one.said.id, []).append(dose)
-    walk, items = _Walk.of(made, facts, today, doses), []
-    live = made.said.live_gap is not None and any(d.vaccine in made.said.live_gap.vaccines for d in doses)
+    taken, touched = _taken(made, doses)
+    gap = made.said.live_gap
+    live = gap is not None and any(dose.vaccine in gap.vaccines for dose in doses)
+    walk: _Walk | None = None
+    items: list[DueItem] = []
     for chain in made.chains:
-        alone = chain.personal or (chain.live and live)
-        if alone or any(one.said.id in taken for one in chain.series):
-            items += _chain_items(walk, chain, taken, doses)
-        else:
+        if chain.head in touched or chain.personal or (live and chain.live):
+            walk = walk or _Walk.of(made, facts, today, doses)
+            items += _chain_items(walk, chain, taken)
+        elif not chain.only_begun:
             shut_out = tuple(o.said.eligible.refusal(facts) for o in chain.series) if chain.gated else ()
             items += _untouched(made, chain, facts.born, today, shut_out)
     return items
+
+
+def _taken(made: ProgrammeRules, doses: Sequence[Given]) -> tuple[dict[str, list[Given]], set[str]]:
+    """The doses each series may take, and the heads of the chains that have any."""
+    taken: dict[str, list[Given]] = {}
+    touched: set[str] = set()
+    for dose in doses:
+        for one in made.takers.get(dose.vaccine, ()):
+            touched.add(one.head)
+            if one.said.id in taken:
+                taken[one.said.id].append(dose)
+            else:
+                taken[one.said.id] = [dose]
+    return taken, touched
 
 
 @lru_cache(maxsize=_ROOM)
@@ -75,16 +88,19 @@ def _untouched(
     """What a chain asks of everybody of one birthday who had no dose of it: the same for all of them."""
     walk = _Walk.of(made, CitizenFacts("", born, "unknown"), today)
     walk.shut_out = shut_out or tuple(None for _ in chain.series)
-    return tuple(_chain_items(walk, chain, {}, ()))
+    return tuple(_chain_items(walk, chain, {}))
 
 
-def _chain_items(
-    walk: _Walk, chain: Chain, taken: Mapping[str, list[Given]], doses: Sequence[Given]
-) -> list[DueItem]:
-    wanted = [one for one in chain.series if _is_for(one.said, walk, doses, one.said.id in taken)]
+def _chain_items(walk: _Walk, chain: Chain, taken: Mapping[str, list[Given]]) -> list[DueItem]:
+    wanted: Sequence[SeriesRules] = chain.series
+    if chain.personal:
+        wanted = [one for one in chain.series if _is_for(one.said, walk)]
     for one in wanted:
         walk.judge(one, taken.get(one.said.id, []))
-    return [item for at, one in enumerate(wanted) for item in _series_items(walk, one, at)]
+    items: list[DueItem] = []
+    for at, one in enumerate(wanted):
+        _series_items(walk, one, at, items)
+    return items
 
 
 @dataclass(slots=True)
@@ -112,8 +128,8 @@ class _Walk:
 
     @classmethod
     def of(cls, made: ProgrammeRules, facts: CitizenFacts, today: date, doses: Sequence[Given] = ()) -> _Walk:
-        current = (c for c in facts.conditions if c.ends is None or today < c.ends)
-        patient = Patient(facts.born, facts.sex, (), {c.kind: c.starts for c in current})
+        since = {c.kind: c.starts for c in facts.conditions if c.ends is None or today < c.ends}
+        patient = Patient(facts.born, facts.sex, (), since)
         return cls(made, facts, Case(made.rules, patient, today, tuple(doses)))
 
     def judge(self, one: SeriesRules, given: list[Given]) -> None:
@@ -132,15 +148,15 @@ class _Walk:
             self.refused[one.said.id] = [e for e in found.evaluations if e.reason in _VERDICTS]
 
 
-def _is_for(series: Series, walk: _Walk, doses: Sequence[Given], begun: bool) -> bool:
-    """False for a series nobody is asked to begin, and for a branch of people with another history."""
-    if series.only_begun and not begun:
-        return False
+def _is_for(series: Series, walk: _Walk) -> bool:
+    """False for a branch of people with another history."""
     branch = series.branch
     if branch is None:
         return True
     first = _first_time(branch, walk.facts)
-    count = sum(1 for d in doses if d.vaccine in branch.vaccines and (first is None or d.on < first))
+    count = sum(
+        1 for d in walk.case.given if d.vaccine in branch.vaccines and (first is None or d.on < first)
+    )
     return branch.at_least <= count and (branch.below is None or count < branch.below)
 
 
@@ -148,32 +164,31 @@ def _first_time(branch: Branch, facts: CitizenFacts) -> date | None:
     return min((c.starts for c in facts.conditions if c.kind == branch.before), default=None)
 
 
-def _series_items(walk: _Walk, one: SeriesRules, number: int) -> list[DueItem]:
+def _series_items(walk: _Walk, one: SeriesRules, number: int, items: list[DueItem]) -> None:
+    """Add a series' doses to the items: those that counted, then the open ones in order."""
     said, progress = one.said, walk.progress[one.said.id]
-    refused = _refused(walk, one)
-    items = [
-        _item(
-            walk, said, dose, Status.GIVEN, Because("counted", (_seen(progress.satisfied[at]),), dose.source)
-        )
-        for at, dose in enumerate(said.doses[: progress.index])
-    ]
-    before = walk.links.get(said.follows or "", _Link())
-    own = progress.counted_on if progress.satisfied else None
-    link = walk.links[said.id] = _Link(before.waits_for, own or before.last_on)
+    last: tuple[Evidence, ...] = ()
+    for at in range(progress.index):
+        given, dose = progress.satisfied[at], said.doses[at]
+        last = (Evidence(given.id, given.on, given.vaccine, Verdict.COUNTED),)
+        items.append(_settled(walk, said, dose, Status.GIVEN, Because("counted", last, dose.source)))
+    before = walk.links.get(said.follows) if said.follows else None
+    link = _Link(before.waits_for, before.last_on) if before else _Link()
+    if progress.satisfied:
+        link.last_on = progress.counted_on
+    walk.links[said.id] = link
     if progress.index == len(said.doses):
-        return items
+        return
     gates = walk.shut_out
     shut_out = said.eligible.refusal(walk.facts) if gates is None else gates[number]
-    progress.evaluations = refused
-    last = (items[-1].because.evidence[0],) if items else ()
+    progress.evaluations = _refused(walk, one)
     for at in range(progress.index, len(said.doses)):
-        dose = said.doses[at]
-        if shut_out is not None:
-            items.append(_item(walk, said, dose, Status.NOT_ELIGIBLE, Because(shut_out, (), dose.source)))
-            continue
-        items.append(_open_item(walk, one, at, link, last))
-        progress.evaluations = []
-    return items
+        if shut_out is None:
+            items.append(_open_item(walk, one, at, link, last))
+            progress.evaluations = []
+        else:
+            because = Because(shut_out, (), said.doses[at].source)
+            items.append(_settled(walk, said, said.doses[at], Status.NOT_ELIGIBLE, because))
 
 
 def _refused(walk: _Walk, one: SeriesRules) -> list[Evaluation]:
@@ -203,13 +218,12 @@ def _is_open(walk: _Walk, one: SeriesRules, on: date) -> bool:
 def _open_item(walk: _Walk, one: SeriesRules, at: int, link: _Link, last: tuple[Evidence, ...]) -> DueItem:
     said, dose, rule = one.said, one.said.doses[at], walk.made.rules.date_rule
     programme, progress, today = walk.made.said, walk.progress[one.said.id], walk.case.today
-    early = any(e.reason in EARLY for e in progress.evaluations)
+    early = bool(progress.evaluations) and any(e.reason in EARLY for e in progress.evaluations)
     progress.counted_on = link.last_on
     found = window(walk.case, progress, one.rule.doses[at])
     earliest, recommended, expires = found.earliest, found.recommended, found.maximum
-    grace = dose.overdue_after or programme.overdue_after
-    overdue = reach(recommended, grace, rule) if recommended else None
-    ask_from = None if said.remind_until is None else reach(walk.facts.born, said.remind_until, rule)
+    overdue = gap_days(one.overdue[at], recommended, rule).minimum if recommended else None
+    ask_from = age_days(one.ask, walk.facts.born, rule).minimum
     why = _rule_of(dose, link, early)
     status = Status.ASK_STATION
     if dose.confidence == "found":
@@ -253,10 +267,6 @@ def _told(seen: Evaluation) -> Evidence:
     return Evidence(seen.dose.id, seen.dose.on, seen.dose.vaccine, verdict, since)
 
 
-def _seen(dose: Given) -> Evidence:
-    return Evidence(dose.id, dose.on, dose.vaccine, Verdict.COUNTED)
-
-
-def _item(walk: _Walk, series: Series, dose: Dose, status: Status, because: Because) -> DueItem:
+def _settled(walk: _Walk, series: Series, dose: Dose, status: Status, because: Because) -> DueItem:
     programme = walk.made.said
     return DueItem(programme.id, series.id, dose.dose, programme.topic, status, because)

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cache
+from typing import Any
 
 from notifications.days import DateRule, Span
 from notifications.errors import BadProgramme
@@ -23,12 +25,18 @@ _ROOM = 64
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SeriesRules:
-    """One series of a programme and what the engine makes of it. `doses[i]` fills `rule.doses[i]`."""
+    """One series of a programme and what the engine makes of it: `said.doses[i]` is `rule.doses[i]`.
+
+    `head` is the first series of its chain; `opens` and `ask` are the ages from which it is open, and from
+    which the station is asked; `overdue` the time from each dose's recommended day to its overdue day.
+    """
 
     said: Series
     rule: cdsi.Series
     opens: cdsi.AgeRule
-    number: int
+    ask: cdsi.AgeRule
+    overdue: tuple[cdsi.Interval, ...]
+    head: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,13 +44,15 @@ class Chain:
     """A series and those that follow it, in order. `gated`: sex, province or a condition may shut it.
 
     `personal`: what it asks for also depends on dated facts of the person. `live`: it keeps away from other
-    live vaccines.
+    live vaccines. `only_begun`: nothing is asked of who had no dose of it.
     """
 
+    head: str
     series: tuple[SeriesRules, ...]
     gated: bool
     personal: bool
     live: bool
+    only_begun: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,7 +80,10 @@ def rules_of(programme: Programme) -> ProgrammeRules:
 
 def make_rules(programme: Programme) -> ProgrammeRules:
     """Make rules of a programme. BadProgramme where two ages of one dose cannot be told apart."""
-    series = tuple(_series(programme, one, number) for number, one in enumerate(programme.series))
+    heads: dict[str, str] = {}
+    for said in programme.series:
+        heads[said.id] = heads.get(said.follows or "", said.id)
+    series = tuple(_series(programme, one, heads[one.id]) for one in programme.series)
     takers: dict[str, tuple[SeriesRules, ...]] = {}
     for one in series:
         for vaccine in one.said.accepts:
@@ -93,21 +106,19 @@ def _conflicts(programme: Programme) -> list[cdsi.Conflict]:
 
 
 def _chains(series: tuple[SeriesRules, ...], live: frozenset[str]) -> list[Chain]:
-    links: list[list[SeriesRules]] = []
+    links: dict[str, list[SeriesRules]] = {}
     for one in series:
-        before = next((link for link in links if one.said.follows in {o.said.id for o in link}), None)
-        if before is None:
-            links.append([one])
-        else:
-            before.append(one)
+        links.setdefault(one.head, []).append(one)
     return [
         Chain(
+            head=head,
             series=tuple(link),
             gated=any(map(_gated, link)),
             personal=any(map(_personal, link)),
             live=any(one.said.accepts & live for one in link),
+            only_begun=all(one.said.only_begun for one in link),
         )
-        for link in links
+        for head, link in links.items()
     ]
 
 
@@ -120,18 +131,26 @@ def _personal(one: SeriesRules) -> bool:
     return one.said.since is not None or one.said.branch is not None
 
 
-def _series(programme: Programme, said: Series, number: int) -> SeriesRules:
+def _series(programme: Programme, said: Series, head: str) -> SeriesRules:
     doses = tuple(_dose(programme, said, dose, at) for at, dose in enumerate(said.doses))
     rule = cdsi.Series(
         id=said.id, antigen=said.id, vaccine_group=programme.id, doses=doses, default=True, once_a_day=True
     )
-    return SeriesRules(said, rule, cdsi.AgeRule(minimum=said.eligible.age_from), number)
+    graces = (dose.overdue_after or programme.overdue_after for dose in said.doses)
+    return SeriesRules(
+        said,
+        rule,
+        opens=_ages(minimum=said.eligible.age_from),
+        ask=_ages(minimum=said.remind_until),
+        overdue=tuple(_gap(minimum=grace) for grace in graces),
+        head=head,
+    )
 
 
 def _dose(programme: Programme, series: Series, dose: Dose, at: int) -> cdsi.TargetDose:
     where = f"{programme.id}/{series.id}/{dose.dose}"
     opens = _later(where, series.eligible.age_from, dose.min_age, programme.date_rule)
-    ages = cdsi.AgeRule(
+    ages = _ages(
         absolute_minimum=opens or _BIRTH,
         minimum=opens,
         earliest_recommended=dose.recommended_age,
@@ -152,7 +171,7 @@ def _intervals(programme: Programme, series: Series, dose: Dose, at: int) -> lis
     if at or series.follows or dose.min_interval:
         gap = dose.min_interval
         found.append(
-            cdsi.Interval(
+            _gap(
                 from_counted=True,
                 absolute_minimum=gap or _A_DAY,
                 minimum=gap,
@@ -160,10 +179,22 @@ def _intervals(programme: Programme, series: Series, dose: Dose, at: int) -> lis
             )
         )
     if programme.repeat_after:
-        found.append(cdsi.Interval(from_early=True, minimum=programme.repeat_after, advised_only=True))
+        found.append(_gap(from_early=True, minimum=programme.repeat_after, advised_only=True))
     if series.since:
-        found.append(cdsi.Interval(from_observation=series.since, minimum=_BIRTH, advised_only=True))
+        found.append(_gap(from_observation=series.since, minimum=_BIRTH, advised_only=True))
     return found
+
+
+@cache
+def _ages(**spans: Any) -> cdsi.AgeRule:
+    """One rule for all doses of the same ages, so that the days of a birthday are kept once."""
+    return cdsi.AgeRule(**spans)
+
+
+@cache
+def _gap(**parts: Any) -> cdsi.Interval:
+    """One rule for all equal intervals, as above."""
+    return cdsi.Interval(**parts)
 
 
 def _later(where: str, one: Span | None, other: Span | None, rule: DateRule) -> Span | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
+from typing import NamedTuple
 
 from notifications.immunization.patient import Given
 from notifications.immunization.rules import Series, TargetDose
@@ -46,8 +47,7 @@ class SeriesStatus(StrEnum):
     NOT_RECOMMENDED = "not_recommended"
 
 
-@dataclass(frozen=True, slots=True)
-class Evaluation:
+class Evaluation(NamedTuple):
     """The verdict on one dose. `target` is the target dose it was held against, `since` the day from which
     it would have counted, where the verdict is "too young", "too soon" or "live virus conflict".
     """

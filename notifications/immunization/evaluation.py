@@ -39,20 +39,21 @@ def evaluate(
     for dose in case.of_antigen(series.antigen) if given is None else given:
         target = progress.target
         if target is not None and target.skips:
-            _skip_for(case, progress, dose.on, completed_groups)
-        progress.evaluations.append(_judge(case, progress, dose))
+            target = _skip_for(case, progress, dose.on, completed_groups)
+        progress.evaluations.append(_judge(case, progress, target, dose))
     return progress
 
 
-def _skip_for(case: Case, progress: Progress, on: date, groups: frozenset[str]) -> None:
+def _skip_for(case: Case, progress: Progress, on: date, groups: frozenset[str]) -> TargetDose | None:
+    """Pass over what is not needed on a day; the target dose that is."""
     asking = Asking(case, progress, on, Context.EVALUATION, groups)
     while (target := progress.target) is not None and (why := skipped(target, asking)) is not None:
         progress.skipped[target.number] = why
         progress.index += 1
+    return target
 
 
-def _judge(case: Case, progress: Progress, dose: Given) -> Evaluation:
-    target = progress.target
+def _judge(case: Case, progress: Progress, target: TargetDose | None, dose: Given) -> Evaluation:
     if target is None:
         return Evaluation(dose, None, DoseStatus.EXTRANEOUS, Reason.ALREADY_COMPLETE)
     fault = _fault(case, progress, target, dose)
@@ -75,8 +76,8 @@ def _fault(case: Case, progress: Progress, target: TargetDose, dose: Given) -> _
     return (
         _age_fault(case, progress, target, dose)
         or _interval_fault(case, progress, target, dose)
-        or _conflict_fault(case, progress, dose)
-        or _vaccine_fault(case, target, dose)
+        or (_conflict_fault(case, progress, dose) if case.rules.judged_conflicts else None)
+        or (_vaccine_fault(case, target, dose) if target.preferable or target.allowable else None)
     )
 
 
@@ -114,7 +115,7 @@ def _grace(progress: Progress, target: TargetDose) -> bool:
 
 
 def _interval_fault(case: Case, progress: Progress, target: TargetDose, dose: Given) -> _Fault | None:
-    if not _too_soon(case, progress, target, target.intervals, dose):
+    if not target.intervals or not _too_soon(case, progress, target, target.intervals, dose):
         return None
     allowable = holding(target.allowable_intervals, dose.on)
     if allowable and not _too_soon(case, progress, target, allowable, dose):
@@ -126,8 +127,7 @@ def _too_soon(
     case: Case, progress: Progress, target: TargetDose, intervals: tuple[Interval, ...], dose: Given
 ) -> bool:
     for interval in holding(intervals, dose.on):
-        start = None if interval.advised_only else reference(interval, progress, case.patient)
-        if start is None:
+        if interval.advised_only or (start := reference(interval, progress, case.patient)) is None:
             continue
         gap = gap_days(interval, day_of(start), case.rules.date_rule)
         if gap.absolute_minimum is not None and dose.on < gap.absolute_minimum:
@@ -138,15 +138,11 @@ def _too_soon(
 
 
 def _conflict_fault(case: Case, progress: Progress, dose: Given) -> _Fault | None:
-    if not case.rules.conflicts_of:
-        return None
     until = conflict_until(case, progress, dose)
     return None if until is None else _Fault(Reason.LIVE_VIRUS, until)
 
 
 def _vaccine_fault(case: Case, target: TargetDose, dose: Given) -> _Fault | None:
-    if not target.preferable and not target.allowable:
-        return None
     fits = any(_fits(case, rule, dose) for rule in (*target.preferable, *target.allowable))
     return None if fits else _Fault(Reason.WRONG_VACCINE)
 

@@ -8,9 +8,9 @@ from typing import NamedTuple
 from notifications.immunization.answers import Because, Forecast, Progress, Reason, SeriesStatus
 from notifications.immunization.conflicts import undisturbed_from
 from notifications.immunization.facts import contraindicated, forbidden_vaccines, immune
-from notifications.immunization.history import Case, reference
+from notifications.immunization.history import Case, day_of, reference
 from notifications.immunization.patient import Given
-from notifications.immunization.reach import GapDays, age_days, gap_days, holding
+from notifications.immunization.reach import age_days, gap_days, holding
 from notifications.immunization.rules import AgeRule, Antigen, Context, TargetDose
 from notifications.immunization.skips import Asking, skipped
 
@@ -93,18 +93,23 @@ class Window(NamedTuple):
 
 def window(case: Case, progress: Progress, target: TargetDose) -> Window:
     """Earliest, recommended and past due day of one target dose (FORECASTDTCAN, FORECASTRECDT)."""
-    ages = next(iter(holding(target.ages, case.today)), _NO_AGES)
+    held = holding(target.ages, case.today)
+    ages = held[0] if held else _NO_AGES
     by_age = age_days(ages, case.patient.born, case.rules.date_rule)
-    gaps = _gaps(case, progress, target)
     earliest, wished, last = by_age.minimum, by_age.earliest_recommended, by_age.latest_recommended
-    for gap, _ in gaps:
+    for interval in holding(target.intervals, case.today):
+        start = reference(interval, progress, case.patient)
+        if start is None:
+            continue
+        gap = gap_days(interval, day_of(start), case.rules.date_rule)
         earliest = _later(earliest, gap.minimum)
         if ages.earliest_recommended is None:
             wished = _later(wished, gap.earliest_recommended)
         if ages.latest_recommended is None:
             last = _later(last, gap.latest_recommended)
-    for step in _other_steps(case, progress, target):
-        earliest = _later(earliest, step.day)
+    if progress.evaluations or target.season is not None or (target.preferable and case.given):
+        for step in _other_steps(case, progress, target):
+            earliest = _later(earliest, step.day)
     past_due = None if last is None else _later(last - _DAY, earliest)
     return Window(earliest, _later(earliest, wished), past_due, by_age.maximum)
 
@@ -131,30 +136,25 @@ def _later(one: date | None, other: date | None) -> date | None:
 
 
 def _why(case: Case, progress: Progress, target: TargetDose, earliest: date) -> tuple[Because, ...]:
-    ages = next(iter(holding(target.ages, case.today)), _NO_AGES)
-    by_age = age_days(ages, case.patient.born, case.rules.date_rule)
-    steps = [Because("minimum_age", by_age.minimum)]
-    steps += [Because("minimum_interval", g.minimum, dose) for g, dose in _gaps(case, progress, target)]
-    steps += _other_steps(case, progress, target)
-    return tuple(step for step in steps if step.day == earliest) or (Because("no_minimum", earliest),)
-
-
-def _gaps(case: Case, progress: Progress, target: TargetDose) -> list[tuple[GapDays, str | None]]:
-    """The intervals that have a start, as days, with the dose they start from."""
-    found = []
+    """The rules that hold a dose back until its earliest day."""
+    rule = case.rules.date_rule
+    steps = [
+        Because("minimum_age", age_days(ages, case.patient.born, rule).minimum)
+        for ages in holding(target.ages, case.today)[:1]
+    ]
     for interval in holding(target.intervals, case.today):
         start = reference(interval, progress, case.patient)
-        if isinstance(start, Given):
-            found.append((gap_days(interval, start.on, case.rules.date_rule), start.id))
-        elif start is not None:
-            found.append((gap_days(interval, start, case.rules.date_rule), None))
-    return found
+        if start is not None:
+            day = gap_days(interval, day_of(start), rule).minimum
+            steps.append(Because("minimum_interval", day, start.id if isinstance(start, Given) else None))
+    steps += _other_steps(case, progress, target)
+    return tuple(step for step in steps if step.day == earliest) or (Because("no_minimum", earliest),)
 
 
 def _other_steps(case: Case, progress: Progress, target: TargetDose) -> list[Because]:
     """What else holds a dose back: a live vaccine, a season, an inadvertent dose."""
     steps = []
-    if case.rules.conflicts_of:
+    if target.preferable and case.rules.conflicts_of:
         steps.append(Because("live_virus_conflict", undisturbed_from(case, target)))
     if target.season is not None:
         steps.append(Because("season_start", target.season.start))

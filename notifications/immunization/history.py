@@ -55,6 +55,8 @@ def previous(progress: Progress) -> Given | None:
 
 def last_early(progress: Progress) -> Given | None:
     """The last dose that came before its age or interval."""
+    if not progress.evaluations:
+        return None
     return next((e.dose for e in reversed(progress.evaluations) if e.reason in EARLY), None)
 
 
@@ -80,4 +82,4 @@ def _most_recent(vaccines: frozenset[str], seen: Sequence[Evaluation]) -> Given 
 
 def day_of(start: Given | date) -> date:
     """The day of a reference."""
-    return start.on if isinstance(start, Given) else start
+    return start if isinstance(start, date) else start.on

@@ -12,8 +12,8 @@ from notifications.immunization.rules import ALWAYS, AgeRule, Interval
 
 END_OF_TIME = date(2999, 12, 31)
 _Dated = TypeVar("_Dated", AgeRule, Interval)
-_ROOM = 131_072
-"""Days kept in memory for each of the tables below: a birthday's ages are asked for again and again."""
+_ROOM = 65_536
+"""Days kept in memory in each of the tables below (about 20 MB when full): birthdays are shared."""
 
 
 class AgeDays(NamedTuple):
@@ -36,21 +36,18 @@ class GapDays(NamedTuple):
 
 
 @lru_cache(maxsize=_ROOM)
-def _after(day: date, years: int, months: int, days: int, last_of_month: bool) -> date:
-    rule = DateRule.LAST_OF_MONTH if last_of_month else DateRule.FIRST_OF_NEXT_MONTH
+def _after(day: date, years: int, months: int, days: int, rule: DateRule) -> date:
     return Span(years, months, days).after(day, rule)
 
 
 def reach(day: date, span: Span | None, rule: DateRule) -> date | None:
     """`span` after `day`, None without a span."""
-    if span is None:
-        return None
-    return _after(day, span.years, span.months, span.days, rule is DateRule.LAST_OF_MONTH)
+    return None if span is None else _after(day, span.years, span.months, span.days, rule)
 
 
 @lru_cache(maxsize=_ROOM)
-def _age_days(ages: AgeRule, born: date, last_of_month: bool) -> AgeDays:
-    rule = DateRule.LAST_OF_MONTH if last_of_month else DateRule.FIRST_OF_NEXT_MONTH
+def age_days(ages: AgeRule, born: date, rule: DateRule) -> AgeDays:
+    """The days on which somebody born on a day reaches the ages of a rule."""
     return AgeDays(
         *_days(
             born,
@@ -64,6 +61,16 @@ def _age_days(ages: AgeRule, born: date, last_of_month: bool) -> AgeDays:
     )
 
 
+@lru_cache(maxsize=_ROOM)
+def gap_days(gap: Interval, start: date, rule: DateRule) -> GapDays:
+    """The days on which an interval that starts on a day reaches its distances."""
+    return GapDays(
+        *_days(
+            start, rule, gap.absolute_minimum, gap.minimum, gap.earliest_recommended, gap.latest_recommended
+        )
+    )
+
+
 def _days(start: date, rule: DateRule, *spans: Span | None) -> list[date | None]:
     """Each span after one day; one that is the same value as the one before it is not worked out again."""
     found: list[date | None] = []
@@ -73,26 +80,6 @@ def _days(start: date, rule: DateRule, *spans: Span | None) -> list[date | None]
             before, day = span, None if span is None else span.after(start, rule)
         found.append(day)
     return found
-
-
-def age_days(ages: AgeRule, born: date, rule: DateRule) -> AgeDays:
-    """The days on which somebody born on a day reaches the ages of a rule."""
-    return _age_days(ages, born, rule is DateRule.LAST_OF_MONTH)
-
-
-@lru_cache(maxsize=_ROOM)
-def _gap_days(gap: Interval, start: date, last_of_month: bool) -> GapDays:
-    rule = DateRule.LAST_OF_MONTH if last_of_month else DateRule.FIRST_OF_NEXT_MONTH
-    return GapDays(
-        *_days(
-            start, rule, gap.absolute_minimum, gap.minimum, gap.earliest_recommended, gap.latest_recommended
-        )
-    )
-
-
-def gap_days(gap: Interval, start: date, rule: DateRule) -> GapDays:
-    """The days on which an interval that starts on a day reaches its distances."""
-    return _gap_days(gap, start, rule is DateRule.LAST_OF_MONTH)
 
 
 def within(on: date, since: date, begin: Span | None, end: Span | None, rule: DateRule) -> bool:

@@ -275,6 +275,7 @@ class RuleSet:
     conflicts: tuple[Conflict, ...] = ()
     date_rule: DateRule = DateRule.FIRST_OF_NEXT_MONTH
     conflicts_of: Mapping[str, tuple[Conflict, ...]] = field(default_factory=dict)
+    judged_conflicts: bool = False
 
     def __post_init__(self) -> None:
         """Sort the conflicts by the vaccine that suffers them."""
@@ -282,3 +283,4 @@ class RuleSet:
         for conflict in self.conflicts:
             by_current[conflict.current] = (*by_current.get(conflict.current, ()), conflict)
         object.__setattr__(self, "conflicts_of", by_current)
+        object.__setattr__(self, "judged_conflicts", any(not c.advised_only for c in self.conflicts))
