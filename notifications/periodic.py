@@ -209,17 +209,21 @@ _BAND_RULES: Mapping[str, str] = {"birthday_bands": "age_band", "condition_start
 
 
 def _after_last(walk: _Walk) -> list[DueItem]:
-    """The last one, and the next: numbered by the days of examination there were, so that a day that is put
-    right moves the next one and makes no second."""
+    """The last one, and the next: each numbered by the record of the one before it, so that an examination
+    that is put right, or an older one that comes in late, moves the next one and makes no second."""
     interval, rule = walk.rounds.interval, walk.programme.date_rule
     done = _examined_in(walk.exams, date.min, date.max)
     spell = next(iter(walk.spells()), None)
     if interval is None or spell is None:
         return []
     start = latest(walk.programme.valid_from, walk.facts.born, spell.starts) or walk.programme.valid_from
-    base = walk.item(len(done) + 1, "after_last_exam")
-    found = [_given(walk.item(len(done), "after_last_exam"), done[-1])] if done else []
+    first, *later = [1, *(number_of(exam.record_id) for exam in done[-2:])]
+    number = later[-1] if later else first
+    base = walk.item(number, "after_last_exam")
+    found: list[DueItem] = []
     if done:
+        before = later[0] if len(done) > 1 else first
+        found.append(_given(walk.item(before, "after_last_exam"), done[-1]))
         base = replace(base, because=replace(base.because, evidence=(_seen(done[-1]),)))
         start = max(start, interval.after(done[-1].done_on, rule))
     if spell.ends is None or start < spell.ends:
@@ -273,7 +277,7 @@ def _keeps(rounds: Rounds, told: SetDate, exam: Exam) -> bool:
 
 
 def number_of(record_id: str) -> int:
-    """The number of a day that a record set: it stays when the record is corrected and the day moves."""
+    """The number of what follows from a record: it stays when the record is corrected and the day moves."""
     return int.from_bytes(hashlib.blake2b(record_id.encode(), digest_size=4).digest(), "big")
 
 

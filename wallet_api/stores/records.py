@@ -27,6 +27,7 @@ from wallet_api.records.errors import StaleRecord
 from wallet_api.records.front import Lines, Sections, front_lines, lines_of
 from wallet_api.records.front_rules import SECTIONS
 from wallet_api.records.model import Filter, PartialDate, Position, Record, Source
+from wallet_api.records.ports import Recent
 from wallet_api.stores.book_fronts import MongoFronts, first_day_for
 from wallet_api.stores.book_visibility import BookVisibility
 from wallet_api.stores.bulk import insert_new
@@ -214,11 +215,19 @@ class MongoRecords(BookVisibility):
         categories: Sequence[str],
         predicate: Predicate,
         unit: ClientSession | None = None,
+        recent: Recent | None = None,
     ) -> list[Record]:
-        """All admitted newest versions in these categories."""
+        """All admitted newest versions in these categories, and of `recent` those since its day."""
+        wanted: Document = {"category": {"$in": list(categories)}}
+        if recent is not None:
+            since = {
+                "category": {"$in": list(recent.categories)},
+                "first_day": {"$gte": recent.since.isoformat()},
+            }
+            wanted = {"$or": [wanted, since]}
         stages = [
             {"$match": {"citizen_id": citizen_id}},
-            {"$match": _all_of({"category": {"$in": list(categories)}}, self._compiled(predicate))},
+            {"$match": _all_of(wanted, self._compiled(predicate))},
         ]
         return [self._record(each) for each in self._records.aggregate(stages, session=unit)]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from consent.predicate import COMPANIONS, Predicate, own_eyes
@@ -18,20 +18,16 @@ from wallet_api.identity.family import Family
 from wallet_api.identity.people import People
 from wallet_api.infra.clock import vn_day
 from wallet_api.records.model import Record
-from wallet_api.records.ports import Records, Unit
+from wallet_api.records.ports import Recent, Records, Unit
 from wallet_api.wiring.care_signs import told_by
 
 _CVX = "http://hl7.org/fhir/sid/cvx"
-CARE = (
-    "immunization",
-    "checkup",
-    "visit",
-    "pregnancy",
-    "dental",
-    "condition",
-    "medication",
-    "document",
-)
+_LASTING = ("immunization", "checkup", "pregnancy", "condition")
+_PASSING = ("visit", "dental", "medication", "document")
+"""Of these only what was of late sets a day that is still to come, or keeps it."""
+_OF_LATE = timedelta(days=550)
+"""A year ahead is as far as days are set, and half a year more is looked back (our choice)."""
+CARE = frozenset(_LASTING + _PASSING)
 """The categories whose records tell the planner something."""
 _VOID = ("entered-in-error", "not-done", "cancelled")
 
@@ -39,9 +35,10 @@ _VOID = ("entered-in-error", "not-done", "cancelled")
 class BookCare:
     """`notifications.ports.CareHistory` over the health book."""
 
-    def __init__(self, people: People, records: Records) -> None:
+    def __init__(self, people: People, records: Records, now: Callable[[], datetime]) -> None:
         self._people = people
         self._records = records
+        self._now = now
 
     def facts(self, citizen_id: str, unit: Unit = None) -> CitizenFacts | None:
         """What planning needs of a person, or None for an unknown one."""
@@ -57,7 +54,8 @@ class BookCare:
 
     def care_seen(self, citizen_id: str, predicate: Predicate, unit: Unit = None) -> Sequence[Care]:
         """The same, of the admitted records alone."""
-        found = self._records.of_categories(citizen_id, CARE, predicate, unit)
+        recent = Recent(_PASSING, vn_day(self._now()) - _OF_LATE)
+        found = self._records.of_categories(citizen_id, _LASTING, predicate, unit, recent)
         return [care for record in found for care in care_of(record)]
 
 

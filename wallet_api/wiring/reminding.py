@@ -60,7 +60,7 @@ def build_reminding(
     inbox, outbox = MongoInbox(db, cipher), MongoOutbox(db, cipher)
     devices, preferences = RevivingDevices(db, cipher, blind), MongoPreferences(db, cipher)
     read = PlanningPorts(
-        care=BookCare(identity.people, records),
+        care=BookCare(identity.people, records, now),
         due=MongoDueItems(db, cipher),
         reminders=reminders,
         recipients=UnrestrictedRecipients(
