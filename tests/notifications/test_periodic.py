@@ -322,6 +322,8 @@ def test_a_new_prescription_takes_the_place_of_the_old_and_short_ones_are_not_re
         ("antenatal", lambda d: d["anchor"].update(year_of="annual_checkup")),
         ("antenatal", lambda d: d["eligible"].pop("conditions")),
         ("antenatal", lambda d: d["eligible"].update(conditions=["pregnent"])),
+        ("antenatal", lambda d: d["eligible"].update(conditions=["pregnant", "employee"])),
+        ("antenatal", lambda d: d["anchor"]["bands"][3].update({"from": "P1W"})),
         ("worker_hazard", lambda d: d["anchor"].update(interval="P0D")),
         ("worker_hazard", lambda d: d["anchor"].pop("interval")),
         ("worker_hazard", lambda d: d["anchor"].update(kind="full_moon")),
