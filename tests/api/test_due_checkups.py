@@ -17,7 +17,7 @@ from tests.checkup_messages import file_of as checkups_of
 from tests.fhir import LOINC
 from tests.pages.resources import visit as encounter
 from tests.visit_files import HEAD, MEDICINE, NOTICE, RESULT, file_of, visit_of
-from tests.world import READS, Doctor, Json, Person, World, bundle, condition, found_in, observation
+from tests.world import READS, Doctor, Json, Person, World, bundle, condition, found_in, labelled, observation
 
 KINDS = (*READS, "document", "checkup", "pregnancy")
 BARE = {"XML14": [{"MA_LK": HEAD["MA_LK"], "SO_GIAYHEN_KL": "1"}]}
@@ -201,6 +201,14 @@ def test_a_pregnancy_asks_for_visits_until_it_ends(world: World, hospital: Docto
     assert due(world, "antenatal", an) == []
 
 
+def test_a_labelled_diagnosis_gives_no_condition(world: World, hospital: Doctor) -> None:
+    an = world.person()
+    world.send(hospital, bundle(an, labelled(condition("secret", "E11.9", on="2026-10-02"), "R")))
+    assert due(world, "chronic_followup", an) == []
+    world.send(hospital, bundle(an, condition("open", "E11.9", on="2026-10-02")))
+    assert due(world, "chronic_followup", an) != []
+
+
 def test_a_check_up_as_a_worker_tells_that_one_works(world: World, hospital: Doctor) -> None:
     an = world.person()
     assert due(world, "worker_checkup", an) == []
@@ -248,6 +256,38 @@ def test_a_statement_is_put_right_and_hidden_like_any_entry(world: World) -> Non
     assert len(found_in(world.get(f"{path}/versions", child))["items"]) == 2
 
 
+def test_reminders_of_companions_know_nothing_of_what_is_hidden(world: World) -> None:
+    mother = world.person()
+    child = world.child_of(mother, date(2013, 12, 20))
+    on(world, date(2026, 8, 20))
+    made = stated(world, child, PUPIL)
+    planning = world.services.reminding.planning
+    assert planning.forecasts(child.id).same
+    hidden = {"audience": "guardians", "hidden": True}
+    path = f"/citizens/me/records/{made['id']}/visibility"
+    assert world.call("PUT", path, child, hidden).status_code == 204
+    plans = planning.forecasts(child.id)
+    days = [
+        {i.recommended for i in each if i.identity == ("annual_checkup", "annual_checkup", 2026)}
+        for each in (plans.own, plans.companions)
+    ]
+    assert days == [{date(2026, 9, 5)}, {date(2026, 12, 20)}]
+    planning.review(child.id, on(world, date(2026, 9, 5)))
+    assert "Khám sức khỏe định kỳ hằng năm" not in str(reminders(world, child, mother))
+
+
+def test_what_may_be_stated_is_a_public_list(world: World) -> None:
+    told = found_in(world.get("/code-systems/circumstances"))
+    assert [each["code"] for each in told["items"]] == [
+        "disabled_employee",
+        "employee",
+        "hazardous_work",
+        "pregnant",
+        "pupil",
+    ]
+    assert all(each["vi"] and each["en"] for each in told["items"])
+
+
 def test_a_statement_made_in_error_asks_for_nothing_and_settles_nothing(world: World) -> None:
     an = world.person()
     before = due(world, "annual_checkup", an)
@@ -266,7 +306,7 @@ def test_a_statement_made_in_error_asks_for_nothing_and_settles_nothing(world: W
     [
         (PUPIL | {"code": None}, ("/code", "missing")),
         (PUPIL | {"code": "chronic"}, ("/code", "not_listed")),
-        (PUPIL | {"until": "2026-08-14"}, ("/until", "range")),
+        (PUPIL | {"until": "2026-08-14"}, ("/until", "ends_before_it_begins")),
         (PUPIL | {"until": "soon"}, ("/until", "form")),
         (PUPIL | {"text": "x"}, ("/text", "unsupported")),
         (PUPIL | {"occurred_on": "2026-11-04"}, ("/occurred_on", "not_in_life")),

@@ -19,7 +19,7 @@ from wallet_api.identity.people import People
 from wallet_api.infra.clock import vn_day
 from wallet_api.records.model import Record
 from wallet_api.records.ports import Recent, Records, Unit
-from wallet_api.wiring.care_signs import told_by
+from wallet_api.wiring.care_signs import stated_by, told_by
 
 _CVX = "http://hl7.org/fhir/sid/cvx"
 _LASTING = ("immunization", "checkup", "pregnancy", "condition")
@@ -133,12 +133,18 @@ class UnrestrictedRecipients:
 
 def care_of(record: Record) -> Iterator[Care]:
     """What the planner makes of a record: nothing of most."""
-    resource = record.resource
-    if resource.get("status") in _VOID:
+    if record.resource.get("status") in _VOID:
         return
-    yield from told_by(record)
-    if record.self_reported or record.category != "immunization":
+    yield from stated_by(record)
+    if record.self_reported:
         return  # what somebody says of themselves is shown, and settles nothing that a facility must do
+    yield from told_by(record)
+    if record.category == "immunization":
+        yield from _doses(record)
+
+
+def _doses(record: Record) -> Iterator[GivenDose]:
+    resource = record.resource
     codes = [(one.get("system", ""), one.get("code", "")) for one in _codings(resource)]
     vaccine = vaccine_for(codes)
     if vaccine is not None:

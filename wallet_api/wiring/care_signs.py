@@ -48,10 +48,7 @@ _UNITS: Final = {"d": 1, "wk": 7, "w": 7}
 
 
 def told_by(record: Record) -> Iterator[Exam | SetDate | Sign]:
-    """All that one record tells."""
-    yield from _stated(record)
-    if record.self_reported:
-        return
+    """All that the record of a facility tells."""
     yield from _exams(record)
     yield from _days(record)
     yield from _signs(record)
@@ -106,7 +103,8 @@ def _days(record: Record) -> Iterator[SetDate]:
             yield SetDate("refill", until, known, record.id, _hidden(record), _by(record), subject)
 
 
-def _stated(record: Record) -> Iterator[Sign]:
+def stated_by(record: Record) -> Iterator[Sign]:
+    """The circumstance that a record states, whoever states it."""
     said = stated_in(record.resource)
     if said is not None:
         ends = None if said.until is None else said.until + timedelta(days=1)
