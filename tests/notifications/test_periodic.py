@@ -242,6 +242,13 @@ def test_a_condition_that_ended_ends_what_it_asked_for() -> None:
     assert "worker_checkup" not in {name for name, _ in items(works, [], TODAY + timedelta(days=1))}
 
 
+def test_a_condition_that_came_back_asks_from_its_new_start() -> None:
+    before = holding(ADULT, "hazardous_work", date(2020, 1, 1), date(2022, 1, 1))
+    again = holding(before, "hazardous_work", date(2026, 10, 1))
+    (found,) = items(again, [], TODAY, rewritten("worker_hazard", confirmed)).values()
+    assert (found.recommended, found.remindable) == (date(2026, 10, 1), True)
+
+
 def test_half_yearly_exams_are_shown_and_not_pushed() -> None:
     works = holding(ADULT, "hazardous_work", date(2026, 1, 1))
     found = items(works, [Exam("employment", date(2026, 3, 1), "x")])["worker_hazard", number_of("x")]
