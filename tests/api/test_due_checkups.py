@@ -15,12 +15,14 @@ from notifications import programmes
 from tests.checkup_messages import OCCASION, may_push, message_of, parts_of
 from tests.checkup_messages import file_of as checkups_of
 from tests.fhir import LOINC
+from tests.pages.resources import clinical
 from tests.pages.resources import visit as encounter
 from tests.visit_files import HEAD, MEDICINE, NOTICE, RESULT, file_of, visit_of
 from tests.world import READS, Doctor, Json, Person, World, bundle, condition, found_in, labelled, observation
 
 KINDS = (*READS, "document", "checkup", "pregnancy")
 BARE = {"XML14": [{"MA_LK": HEAD["MA_LK"], "SO_GIAYHEN_KL": "1"}]}
+_WHEN = ("onsetDateTime", "recordedDate", "clinicalStatus")
 PUPIL = {"kind": "circumstance", "code": "pupil", "occurred_on": "2026-08-15"}
 
 
@@ -195,7 +197,9 @@ def test_a_pregnancy_asks_for_visits_until_it_ends(world: World, hospital: Docto
         (104, "ask_station"),
     ]
     assert found[102]["earliest"] == "2026-11-07", "14 weeks after 2026-08-01"
-    world.send(hospital, bundle(an, condition("z34", "Z34.0", on="2026-10-02")))
+    visited = condition("z34", "Z34.0", recordedDate="2026-10-02")
+    visited.pop("onsetDateTime")
+    world.send(hospital, bundle(an, visited))
     assert due(world, "antenatal", an)[0]["status"] == "given", "the diagnosis tells what the visit was for"
     world.send(hospital, bundle(an, condition("o03", "O03.9", on="2026-11-02")))
     assert due(world, "antenatal", an) == []
@@ -207,6 +211,26 @@ def test_a_labelled_diagnosis_gives_no_condition(world: World, hospital: Doctor)
     assert due(world, "chronic_followup", an) == []
     world.send(hospital, bundle(an, condition("open", "E11.9", on="2026-10-02")))
     assert due(world, "chronic_followup", an) != []
+
+
+@pytest.mark.parametrize(
+    ("over", "holds"),
+    [
+        ({"recordedDate": "2026-10-02"}, True),
+        ({"recordedDate": "2024-10-02"}, False),
+        ({"onsetDateTime": "2010-05", "recordedDate": "2026-10-02"}, True),
+        (clinical("active") | {"onsetDateTime": "2010-05"}, True),
+        (clinical("resolved") | {"onsetDateTime": "2010-05", "abatementDateTime": "2026-10-30"}, False),
+        ({"onsetDateTime": "2010-05"}, False),
+    ],
+)
+def test_how_long_a_diagnosis_tells_of_a_disease(
+    world: World, hospital: Doctor, over: Json, holds: bool
+) -> None:
+    an = world.person()
+    told = {each: text for each, text in condition("c", "E11.9").items() if each not in _WHEN} | over
+    world.send(hospital, bundle(an, told))
+    assert bool(due(world, "chronic_followup", an)) is holds
 
 
 def test_a_check_up_as_a_worker_tells_that_one_works(world: World, hospital: Doctor) -> None:

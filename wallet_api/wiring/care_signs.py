@@ -44,6 +44,7 @@ _NOT_PREGNANT: Final = frozenset({"60001007", "LA26683-5"})
 """SNOMED CT and LOINC answers to the pregnancy status."""
 _BIRTH: Final = ("urn:health-wallet:insurance/paper", "XML9")
 _OVER: Final = frozenset({"resolved", "inactive", "remission"})
+_ACTIVE: Final = frozenset({"active", "recurrence", "relapse"})
 _UNITS: Final = {"d": 1, "wk": 7, "w": 7}
 
 
@@ -86,7 +87,7 @@ def _exams(record: Record) -> Iterator[Exam]:
             yield _exam(record, _EXAMS[record.category])
     elif record.category == "checkup" and stated_in(record.resource) is None:
         yield _exam(record, "periodic")
-    elif _icd10(record, _SUPERVISED):
+    elif _icd10(record, _SUPERVISED) and "onsetDateTime" not in record.resource:
         # Of visits that are sent to the insurance only the diagnosis says what they were for.
         yield _exam(record, "antenatal")
 
@@ -132,7 +133,18 @@ def _ended(record: Record, kind: Kind) -> date | None:
     told = _day_in(resource, "abatementDateTime")
     if over or told is not None:
         return told or record.occurred_on.first_day
-    return kind.seen_until(record.occurred_on.first_day)
+    return kind.seen_until(_last_known(record))
+
+
+def _last_known(record: Record) -> date:
+    """The last day on which a record says that something is there: filed under its onset, which may be long
+    past, a diagnosis tells of the day it was written, and one called active of the day it came."""
+    days = [record.occurred_on.first_day]
+    if (written := _day_in(record.resource, "recordedDate")) is not None:
+        days.append(written)
+    if {code for _, code in codings(record.resource.get("clinicalStatus"))} & _ACTIVE:
+        days.append(vn_day(record.source.received_at))
+    return max(days)
 
 
 def _pregnancy(record: Record) -> Iterator[Sign]:
