@@ -7,6 +7,7 @@ from typing import Any, get_args
 from marshmallow import ValidationError, fields, validate
 
 from consent.codes import CATEGORIES, PURPOSES
+from notifications.rounds import CONFIDENCES
 from notifications.schedule import Kind, Programme, ProgrammeStatus
 from wallet_api.identity.model import OrganisationStatus
 from wallet_api.routes.schemas.base import Code, Day, ReplySchema, StrictSchema, Text, page_of
@@ -26,6 +27,11 @@ class ProgrammeSchema(ReplySchema):
     title_vi = fields.String()
     title_en = fields.String()
     status = Code(get_args(ProgrammeStatus))
+    confidence = Code(
+        CONFIDENCES,
+        allow_none=True,
+        metadata={"description": "of a periodic programme; doses and bands have each their own"},
+    )
     sources = fields.List(fields.String())
     valid_from = Day()
     valid_to = Day(allow_none=True)
@@ -186,4 +192,5 @@ def programme_view(found: Programme) -> dict[str, Any]:
     """A programme ready to be written."""
     names = ("id", "kind", "status", "valid_from", "valid_to")
     titles = {"title_vi": found.title["vi"], "title_en": found.title.get("en", found.title["vi"])}
-    return {name: getattr(found, name) for name in names} | titles | {"sources": list(found.source)}
+    sure = {"confidence": found.rounds.confidence if found.rounds is not None else None}
+    return {name: getattr(found, name) for name in names} | titles | sure | {"sources": list(found.source)}
