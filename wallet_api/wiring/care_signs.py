@@ -1,7 +1,7 @@
 """What records tell the planner besides doses: visits, days that were set, and conditions as dated signs.
 
-What people state of themselves tells of conditions alone. A diagnosis that a label restricts tells of no
-condition, but may tell that one has ended; a day set in it is a day and no more.
+What people state of themselves tells of conditions alone. What a label restricts tells of no disease and no
+pregnancy, but may tell that one has ended; a day set in it is a day and no more.
 """
 
 from __future__ import annotations
@@ -113,7 +113,8 @@ def stated_by(record: Record) -> Iterator[Sign]:
 
 
 def _signs(record: Record) -> Iterator[Sign]:
-    yield from _pregnancy(record)
+    # What a label restricts asks for nothing, but it may end what something open asked for.
+    yield from (each for each in _pregnancy(record) if not (record.labels and each.present))
     groups = {code for system, code in _types(record.resource) if system == SUBJECT_GROUP}
     for kind in kinds().by_id.values():
         if groups & kind.groups or (_is_long(record, kind) and not record.labels):
@@ -157,7 +158,7 @@ def _pregnancy(record: Record) -> Iterator[Sign]:
         yield from _finding(record, kind)
     elif _icd10(record, _ENDED) or _BIRTH in codings(resource.get("type") if _is_paper(resource) else None):
         yield _sign(record, kind, ends=record.occurred_on.first_day, present=False)
-    elif _icd10(record, _SUPERVISED) and not record.labels:
+    elif _icd10(record, _SUPERVISED):
         yield _sign(record, kind)
 
 
