@@ -312,6 +312,23 @@ def test_what_may_be_stated_is_a_public_list(world: World) -> None:
     assert all(each["vi"] and each["en"] for each in told["items"])
 
 
+def test_a_statement_is_read_like_any_record(world: World, hospital: Doctor) -> None:
+    an = world.person()
+    for code in ("employee", "pregnant"):
+        stated(world, an, {"kind": "circumstance", "code": code, "occurred_on": "2026-08-01"})
+    shown = found_in(world.get("/citizens/me/records", an))["items"]
+    assert {(each["category"], each["line_vi"]) for each in shown} == {
+        ("checkup", "Hoàn cảnh: Người lao động"),
+        ("pregnancy", "Theo dõi thai kỳ: Tình trạng thai kỳ Đang mang thai"),
+    }
+    front = found_in(world.get("/citizens/me/summary", an))["sections"]
+    assert front["checkups"]["lines"] == [] == front["conditions"]["lines"]
+    entries = found_in(world.get("/fhir/Observation", an)).get("entry", [])
+    assert {each["resource"]["effectivePeriod"]["start"] for each in entries} == {"2026-08-01"}
+    seen = world.grant(hospital, an, categories=["checkup"]).seen()
+    assert [each["self_reported"] for each in seen] == [True]
+
+
 def test_a_statement_made_in_error_asks_for_nothing_and_settles_nothing(world: World) -> None:
     an = world.person()
     before = due(world, "annual_checkup", an)
