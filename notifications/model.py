@@ -198,8 +198,8 @@ class Because:
 class DueItem:
     """One dose of a series, or one round of a periodic programme.
 
-    Of a round `dose` is the calendar year, the number of a band or of an examination, or for a day that a
-    provider set a number that stays when the day moves.
+    Of a round `dose` is the calendar year, the number of a band, or where it follows from a record a number
+    that stays when its day moves.
 
     `earliest` <= `recommended` < `overdue`; `expires` and `ask_from` are exclusive ends. A date may be
     None when no rule gives one. `waits_for` names the `series/dose` that must come first. `session`: the

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from notifications.days import Span
-from notifications.immunization.reach import latest, reach, soonest
+from notifications.immunization.reach import latest, soonest
 from notifications.model import (
     Because,
     Care,
@@ -35,14 +35,14 @@ def periodic(
     The order of `history` does not matter. What a condition asks for ends with it, and nobody is told what
     was missed in a window that has closed.
     """
-    rounds = programme.rounds
-    if rounds is None:
+    rounds, spells = programme.rounds, _spells(programme, facts, today)
+    if rounds is None or not spells:
         return []
     exams = sorted(
         (c for c in history if isinstance(c, Exam) and c.kind in rounds.accepts_exams),
         key=lambda exam: (exam.done_on, exam.record_id),
     )
-    return _ANCHORS[rounds.anchor](_Walk(programme, rounds, facts, history, tuple(exams), today))
+    return _ANCHORS[rounds.anchor](_Walk(programme, rounds, facts, history, tuple(exams), spells, today))
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +58,30 @@ class _Spell:
         return () if self.condition is None else self.condition.evidence
 
 
+def _spells(programme: Programme, facts: CitizenFacts, today: date) -> tuple[_Spell, ...]:
+    gate, rule, born = programme.eligible, programme.date_rule, facts.born
+    opens, closes = age(born, gate.age_from, rule), age(born, gate.age_to, rule)
+    if gate.conditions is None:
+        return (_Spell(opens, closes),)
+    held = (each for each in facts.conditions if each.kind in gate.conditions)
+    return tuple(
+        _Spell(latest(opens, each.starts), soonest(closes, each.ends), each)
+        for each in sorted(held, key=lambda one: (one.starts, one.kind, one.nth))
+        if each.ends is None or today < each.ends
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class _Walk:
-    """One programme over one life. `exams`: those it accepts, in order of day."""
+    """One programme over one life. `exams`: those it accepts, in order of day; `spells`: when its gate is or
+    will be open, at least one."""
 
     programme: Programme
     rounds: Rounds
     facts: CitizenFacts
     history: Sequence[Care]
     exams: tuple[Exam, ...]
+    spells: tuple[_Spell, ...]
     today: date
 
     def item(self, number: int, rule: str, source: tuple[str, ...] = ()) -> DueItem:
@@ -75,27 +90,13 @@ class _Walk:
         because = Because(rule, (), source or programme.source)
         return DueItem(programme.id, programme.id, number, programme.topic, Status.UPCOMING, because)
 
-    def spells(self) -> tuple[_Spell, ...]:
-        """When the gate is or will be open."""
-        gate, rule, born = self.programme.eligible, self.programme.date_rule, self.facts.born
-        opens, closes = reach(born, gate.age_from, rule), reach(born, gate.age_to, rule)
-        if gate.conditions is None:
-            return (_Spell(opens, closes),)
-        held = (each for each in self.facts.conditions if each.kind in gate.conditions)
-        return tuple(
-            _Spell(latest((opens, each.starts)), soonest((closes, each.ends)), each)
-            for each in sorted(held, key=lambda one: (one.starts, one.kind, one.nth))
-            if each.ends is None or self.today < each.ends
-        )
-
     def open(self, base: DueItem, spell: _Spell, window: tuple[date, date | None], wish: date) -> DueItem:
         """A round that is wanted in a window, best on the day of `wish`."""
         overdue = self.programme.overdue_after.after(wish, self.programme.date_rule)
-        because = replace(base.because, evidence=base.because.evidence + spell.evidence)
-        dated = replace(
-            base, because=because, earliest=window[0], recommended=wish, overdue=overdue, expires=window[1]
-        )
-        return dated.seen_on(self.today)
+        why = base.because
+        because = Because(why.rule, why.evidence + spell.evidence, why.source)
+        names = (base.programme_id, base.series_id, base.dose, base.topic, base.status)
+        return DueItem(*names, because, window[0], wish, overdue, window[1]).seen_on(self.today)
 
 
 def _given(base: DueItem, *exams: Exam) -> DueItem:
@@ -128,14 +129,13 @@ def _calendar_years(walk: _Walk) -> list[DueItem]:
 def _year(walk: _Walk, year: int) -> DueItem | None:
     base = walk.item(year, "calendar_year")
     done = next((exam for exam in walk.exams if exam.done_on.year == year), None)
-    spells = walk.spells()
     if done is not None:
-        return _given(base, done) if spells else None
+        return _given(base, done)
     last = next((exam for exam in reversed(walk.exams) if exam.done_on.year == year - 1), None)
     if last is not None:
         base = replace(base, because=replace(base.because, evidence=(_seen(last),)))
     wish = _wish_of_year(walk, year, last)
-    for spell in spells:
+    for spell in walk.spells:
         start = latest((date(year, 1, 1), spell.starts)) or date(year, 1, 1)
         end = soonest((date(year + 1, 1, 1), spell.ends)) or date(year + 1, 1, 1)
         if max(start, wish) < end:
@@ -155,18 +155,19 @@ def _wish_of_year(walk: _Walk, year: int, last: Exam | None) -> date:
 
 
 def _birthday_bands(walk: _Walk) -> list[DueItem]:
-    found: list[DueItem] = []
-    for spell in walk.spells():
-        found += _bands(walk, spell, walk.facts.born, 0)
-    by_number = {item.dose: item for item in reversed(found)}
-    items = [by_number[number] for number in sorted(by_number)]
-    ahead = [item for item in items if item.earliest is not None and item.earliest > walk.today]
-    return [item for item in items if item not in ahead[1:]]
+    """Those that were settled, the one of this age, and the next."""
+    found: dict[int, DueItem] = {}
+    for spell in walk.spells:
+        for item in _bands(walk, spell, walk.facts.born, 0):
+            found.setdefault(item.dose, item)
+            if item.earliest is not None and item.earliest > walk.today:
+                break
+    return [found[number] for number in sorted(found)]
 
 
 def _condition_bands(walk: _Walk) -> list[DueItem]:
     found: list[DueItem] = []
-    for spell in walk.spells():
+    for spell in walk.spells:
         condition = spell.condition
         if condition is not None and condition.dated:
             found += _bands(walk, spell, condition.starts, condition.nth * 100)
@@ -180,8 +181,10 @@ def _bands(walk: _Walk, spell: _Spell, start: date, first: int) -> Iterator[DueI
         closes = soonest((band.closes.after(start, rule), spell.ends))
         if opens is None or closes is None or opens >= closes:
             continue
-        base = walk.item(first + band.number, _BAND_RULES[walk.rounds.anchor], band.source)
         done = _examined_in(walk.exams, opens, closes)
+        if walk.today >= closes and not done:
+            continue
+        base = walk.item(first + band.number, _BAND_RULES[walk.rounds.anchor], band.source)
         if len(done) >= band.count:
             yield _given(base, done[band.count - 1])
         elif walk.today < closes:
@@ -198,6 +201,8 @@ def _band_due(
 
 def _examined_in(exams: Sequence[Exam], opens: date, closes: date) -> list[Exam]:
     """The first examination of each day in a window: two providers on one day are one."""
+    if not exams:
+        return []
     by_day = {exam.done_on: exam for exam in reversed(exams) if opens <= exam.done_on < closes}
     return [by_day[day] for day in sorted(by_day)]
 
@@ -209,17 +214,21 @@ _BAND_RULES: Mapping[str, str] = {"birthday_bands": "age_band", "condition_start
 
 
 def _after_last(walk: _Walk) -> list[DueItem]:
-    """The last one, and the next: numbered by the days of examination there were, so that a day that is put
-    right moves the next one and makes no second."""
+    """The last one, and the next: each numbered by the record of the one before it, so that an examination
+    that is put right, or an older one that comes in late, moves the next one and makes no second."""
     interval, rule = walk.rounds.interval, walk.programme.date_rule
     done = _examined_in(walk.exams, date.min, date.max)
-    spell = next(iter(walk.spells()), None)
-    if interval is None or spell is None:
+    spell = walk.spells[0]
+    if interval is None:
         return []
     start = latest((walk.programme.valid_from, walk.facts.born, spell.starts)) or walk.programme.valid_from
-    base = walk.item(len(done) + 1, "after_last_exam")
-    found = [_given(walk.item(len(done), "after_last_exam"), done[-1])] if done else []
+    first, *later = [1, *(number_of(exam.record_id) for exam in done[-2:])]
+    number = later[-1] if later else first
+    base = walk.item(number, "after_last_exam")
+    found: list[DueItem] = []
     if done:
+        before = later[0] if len(done) > 1 else first
+        found.append(_given(walk.item(before, "after_last_exam"), done[-1]))
         base = replace(base, because=replace(base.because, evidence=(_seen(done[-1]),)))
         start = max(start, interval.after(done[-1].done_on, rule))
     if spell.ends is None or start < spell.ends:
@@ -231,9 +240,7 @@ def _after_last(walk: _Walk) -> list[DueItem]:
 
 
 def _set_dates(walk: _Walk) -> list[DueItem]:
-    spell = next(iter(walk.spells()), None)
-    if spell is None:
-        return []
+    spell = walk.spells[0]
     found = (_set_date(walk, spell, each) for each in _standing(walk))
     return sorted((each for each in found if each is not None), key=lambda each: each.dose)
 
@@ -273,7 +280,7 @@ def _keeps(rounds: Rounds, told: SetDate, exam: Exam) -> bool:
 
 
 def number_of(record_id: str) -> int:
-    """The number of a day that a record set: it stays when the record is corrected and the day moves."""
+    """The number of what follows from a record: it stays when the record is corrected and the day moves."""
     return int.from_bytes(hashlib.blake2b(record_id.encode(), digest_size=4).digest(), "big")
 
 

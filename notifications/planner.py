@@ -38,10 +38,11 @@ def plan(
 
 
 def _concerns(programme: Programme, facts: CitizenFacts, today: date) -> bool:
-    gate, rule = programme.eligible, programme.date_rule
-    upper = reach(facts.born, gate.age_to, rule)
-    ages = facts.born <= today and (upper is None or today < upper)
-    return ages and gate.refusal(facts) is None and _in_a_condition(gate.conditions, facts, today)
+    gate = programme.eligible
+    if gate.refusal(facts) is not None or not _in_a_condition(gate.conditions, facts, today):
+        return False
+    upper = reach(facts.born, gate.age_to, programme.date_rule)
+    return facts.born <= today and (upper is None or today < upper)
 
 
 def _in_a_condition(wanted: frozenset[str] | None, facts: CitizenFacts, today: date) -> bool:

@@ -67,17 +67,19 @@ class Rounds:
     lasts: Span | None = None
 
 
-def read_rounds(doc: Doc, *, conditions: bool) -> Rounds:
-    """Read what a periodic file says of its rounds. `conditions`: whether its gate names any."""
+def read_rounds(doc: Doc, conditions: frozenset[str] | None) -> Rounds:
+    """Read what a periodic file says of its rounds. `conditions`: those that its gate names."""
     accepts = doc.take("accepts_exams", names)
     confidence = doc.take("confidence", one_of(*CONFIDENCES))
     return doc.take("anchor", lambda value: _rounds(Doc(doc.owner, value), confidence, accepts, conditions))
 
 
-def _rounds(doc: Doc, confidence: Confidence, accepts: frozenset[str], conditions: bool) -> Rounds:
+def _rounds(
+    doc: Doc, confidence: Confidence, accepts: frozenset[str], conditions: frozenset[str] | None
+) -> Rounds:
     anchor: Anchor = doc.take("kind", one_of(*_ANCHORS))
-    if anchor == "condition_start" and not conditions:
-        raise BadProgramme(doc.owner, "condition_start needs a condition in eligible")
+    if anchor == "condition_start" and len(conditions or ()) != 1:
+        raise BadProgramme(doc.owner, "condition_start needs one condition in eligible")
     if anchor == "calendar_year":
         found = Rounds(anchor, confidence, accepts, doc.maybe("year_of", text), doc.maybe("day", _month_day))
     elif anchor == "last_exam":
@@ -125,7 +127,12 @@ def _month_day(value: object) -> tuple[int, int]:
 
 def _check(owner: str, rounds: Rounds) -> None:
     numbers = [band.number for band in rounds.bands]
-    if numbers != sorted(set(numbers)) or any(not 1 <= each <= MOST_BANDS for each in numbers):
+    opens = [_length(band.opens) for band in rounds.bands]
+    if (
+        numbers != sorted(set(numbers))
+        or opens != sorted(opens)
+        or any(not 1 <= each <= MOST_BANDS for each in numbers)
+    ):
         raise BadProgramme(owner, "bands are not numbered 1 to 99 in order")
     for band in rounds.bands:
         wish = band.recommended or band.opens

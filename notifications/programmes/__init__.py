@@ -74,7 +74,7 @@ def read_programme(raw: str | bytes, vaccines: Mapping[str, Vaccine]) -> Program
         **(_doses_part(doc) if kind == "dose_series" else {}),
     )
     if kind == "periodic":
-        found = replace(found, rounds=read_rounds(doc, conditions=found.eligible.conditions is not None))
+        found = replace(found, rounds=read_rounds(doc, found.eligible.conditions))
     doc.done()
     _check(found, vaccines)
     return _discreet(found)

@@ -15,12 +15,14 @@ from notifications import programmes
 from tests.checkup_messages import OCCASION, may_push, message_of, parts_of
 from tests.checkup_messages import file_of as checkups_of
 from tests.fhir import LOINC
+from tests.pages.resources import clinical
 from tests.pages.resources import visit as encounter
 from tests.visit_files import HEAD, MEDICINE, NOTICE, RESULT, file_of, visit_of
-from tests.world import READS, Doctor, Json, Person, World, bundle, condition, found_in, observation
+from tests.world import READS, Doctor, Json, Person, World, bundle, condition, found_in, labelled, observation
 
 KINDS = (*READS, "document", "checkup", "pregnancy")
 BARE = {"XML14": [{"MA_LK": HEAD["MA_LK"], "SO_GIAYHEN_KL": "1"}]}
+_WHEN = ("onsetDateTime", "recordedDate", "clinicalStatus")
 PUPIL = {"kind": "circumstance", "code": "pupil", "occurred_on": "2026-08-15"}
 
 
@@ -195,10 +197,40 @@ def test_a_pregnancy_asks_for_visits_until_it_ends(world: World, hospital: Docto
         (104, "ask_station"),
     ]
     assert found[102]["earliest"] == "2026-11-07", "14 weeks after 2026-08-01"
-    world.send(hospital, bundle(an, condition("z34", "Z34.0", on="2026-10-02")))
+    visited = condition("z34", "Z34.0", recordedDate="2026-10-02")
+    visited.pop("onsetDateTime")
+    world.send(hospital, bundle(an, visited))
     assert due(world, "antenatal", an)[0]["status"] == "given", "the diagnosis tells what the visit was for"
     world.send(hospital, bundle(an, condition("o03", "O03.9", on="2026-11-02")))
     assert due(world, "antenatal", an) == []
+
+
+def test_a_labelled_diagnosis_gives_no_condition(world: World, hospital: Doctor) -> None:
+    an = world.person()
+    world.send(hospital, bundle(an, labelled(condition("secret", "E11.9", on="2026-10-02"), "R")))
+    assert due(world, "chronic_followup", an) == []
+    world.send(hospital, bundle(an, condition("open", "E11.9", on="2026-10-02")))
+    assert due(world, "chronic_followup", an) != []
+
+
+@pytest.mark.parametrize(
+    ("over", "holds"),
+    [
+        ({"recordedDate": "2026-10-02"}, True),
+        ({"recordedDate": "2024-10-02"}, False),
+        ({"onsetDateTime": "2010-05", "recordedDate": "2026-10-02"}, True),
+        (clinical("active") | {"onsetDateTime": "2010-05"}, True),
+        (clinical("resolved") | {"onsetDateTime": "2010-05", "abatementDateTime": "2026-10-30"}, False),
+        ({"onsetDateTime": "2010-05"}, False),
+    ],
+)
+def test_how_long_a_diagnosis_tells_of_a_disease(
+    world: World, hospital: Doctor, over: Json, holds: bool
+) -> None:
+    an = world.person()
+    told = {each: text for each, text in condition("c", "E11.9").items() if each not in _WHEN} | over
+    world.send(hospital, bundle(an, told))
+    assert bool(due(world, "chronic_followup", an)) is holds
 
 
 def test_a_check_up_as_a_worker_tells_that_one_works(world: World, hospital: Doctor) -> None:
@@ -248,6 +280,55 @@ def test_a_statement_is_put_right_and_hidden_like_any_entry(world: World) -> Non
     assert len(found_in(world.get(f"{path}/versions", child))["items"]) == 2
 
 
+def test_reminders_of_companions_know_nothing_of_what_is_hidden(world: World) -> None:
+    mother = world.person()
+    child = world.child_of(mother, date(2013, 12, 20))
+    on(world, date(2026, 8, 20))
+    made = stated(world, child, PUPIL)
+    planning = world.services.reminding.planning
+    assert planning.forecasts(child.id).same
+    hidden = {"audience": "guardians", "hidden": True}
+    path = f"/citizens/me/records/{made['id']}/visibility"
+    assert world.call("PUT", path, child, hidden).status_code == 204
+    plans = planning.forecasts(child.id)
+    days = [
+        {i.recommended for i in each if i.identity == ("annual_checkup", "annual_checkup", 2026)}
+        for each in (plans.own, plans.companions)
+    ]
+    assert days == [{date(2026, 9, 5)}, {date(2026, 12, 20)}]
+    planning.review(child.id, on(world, date(2026, 9, 5)))
+    assert "Khám sức khỏe định kỳ hằng năm" not in str(reminders(world, child, mother))
+
+
+def test_what_may_be_stated_is_a_public_list(world: World) -> None:
+    told = found_in(world.get("/code-systems/circumstances"))
+    assert [each["code"] for each in told["items"]] == [
+        "disabled_employee",
+        "employee",
+        "hazardous_work",
+        "pregnant",
+        "pupil",
+    ]
+    assert all(each["vi"] and each["en"] for each in told["items"])
+
+
+def test_a_statement_is_read_like_any_record(world: World, hospital: Doctor) -> None:
+    an = world.person()
+    for code in ("employee", "pregnant"):
+        stated(world, an, {"kind": "circumstance", "code": code, "occurred_on": "2026-08-01"})
+    shown = found_in(world.get("/citizens/me/records", an))["items"]
+    assert {(each["category"], each["line_vi"]) for each in shown} == {
+        ("checkup", "Hoàn cảnh: Người lao động"),
+        ("pregnancy", "Theo dõi thai kỳ: Tình trạng thai kỳ Đang mang thai"),
+    }
+    front = found_in(world.get("/citizens/me/summary", an))["sections"]
+    assert front["checkups"]["lines"] == [] == front["conditions"]["lines"]
+    entries = found_in(world.get("/fhir/Observation", an)).get("entry", [])
+    assert {each["resource"]["effectivePeriod"]["start"] for each in entries} == {"2026-08-01"}
+    seen = world.grant(hospital, an, categories=["checkup"]).seen()
+    assert [each["self_reported"] for each in seen] == [True]
+
+
 def test_a_statement_made_in_error_asks_for_nothing_and_settles_nothing(world: World) -> None:
     an = world.person()
     before = due(world, "annual_checkup", an)
@@ -266,7 +347,7 @@ def test_a_statement_made_in_error_asks_for_nothing_and_settles_nothing(world: W
     [
         (PUPIL | {"code": None}, ("/code", "missing")),
         (PUPIL | {"code": "chronic"}, ("/code", "not_listed")),
-        (PUPIL | {"until": "2026-08-14"}, ("/until", "range")),
+        (PUPIL | {"until": "2026-08-14"}, ("/until", "ends_before_it_begins")),
         (PUPIL | {"until": "soon"}, ("/until", "form")),
         (PUPIL | {"text": "x"}, ("/text", "unsupported")),
         (PUPIL | {"occurred_on": "2026-11-04"}, ("/occurred_on", "not_in_life")),
@@ -321,7 +402,6 @@ def test_a_new_programme_is_one_file(
     assert any(each["title"] == "Đến hẹn: Khám mắt" for each in shown), [each["title"] for each in shown]
     doctor = world.doctor(reads=KINDS, writes=KINDS)
     world.send(doctor, bundle(child, encounter("e1", "2026-11-03")))
-    assert [(each["dose"], each["status"]) for each in due(world, "eye_check", child, mother)] == [
-        (1, "given"),
-        (2, "upcoming"),
-    ]
+    given, later = due(world, "eye_check", child, mother)
+    assert (given["dose"], given["status"]) == (1, "given")
+    assert (later["recommended"], later["status"]) == ("2027-05-03", "upcoming")

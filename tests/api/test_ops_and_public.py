@@ -117,7 +117,9 @@ def test_nobody_of_ops_is_let_in_without_a_role(world: World) -> None:
 def test_figures_are_missing(world: World) -> None:
     operator = world.ops("operator")
     assert set(found_in(world.get("/ops/delivery", operator))) == {"reminders", "batches", "pushes", "funnel"}
-    assert found_in(world.get("/ops/programmes", operator))["items"]
+    told = {each["id"]: each for each in found_in(world.get("/ops/programmes", operator))["items"]}
+    sure = {name: told[name]["confidence"] for name in ("annual_checkup", "antenatal", "epi_routine")}
+    assert sure == {"annual_checkup": "found", "antenatal": "unverified", "epi_routine": None}
     run = world.post("/ops/reminder-runs", operator)
     assert (run.status_code, found_in(run)) == (202, {"day": "2026-11-03", "state": "queued"})
 

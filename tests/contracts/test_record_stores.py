@@ -48,7 +48,7 @@ from wallet_api.records.model import (
     Sent,
     Source,
 )
-from wallet_api.records.ports import Intakes
+from wallet_api.records.ports import Intakes, Recent
 from wallet_api.stores import intakes, records
 from wallet_api.stores.intakes import MongoIntakes
 from wallet_api.stores.records import MongoRecords
@@ -247,6 +247,11 @@ def test_planning_reads_the_newest_versions_of_its_categories(book: Book) -> Non
     assert book.of_categories("citizen", ("immunization", "checkup"), own_eyes()) == [fresh]
     assert book.in_unit(lambda unit: book.of_categories("citizen", ("visit",), own_eyes(), unit)) == [visit]
     assert book.of_categories("stranger", ("visit",), own_eyes()) == []
+    day = visit.occurred_on.first_day
+    for since, found in ((day, [fresh, visit]), (day + timedelta(days=1), [fresh])):
+        recent = Recent(("visit",), since)
+        told = book.of_categories("citizen", ("immunization",), own_eyes(), None, recent)
+        assert sorted(told, key=lambda each: each.id) == sorted(found, key=lambda each: each.id)
     book.set_hidden("citizen", fresh.id, GUARDIANS, hidden=True)
     assert book.of_categories("citizen", ("immunization", "visit"), guardian_eyes()) == [visit]
     assert book.of_categories("citizen", ("immunization", "visit"), NOTHING) == []

@@ -94,10 +94,25 @@ def test_two_providers_on_one_day_are_one_examination() -> None:
     assert len(found["annual_checkup", 2026].because.evidence) == 1
     worker = holding(ADULT, "hazardous_work", date(2020, 1, 1))
     hazard = items(worker, list(same), TODAY, rewritten("worker_hazard", confirmed))
-    assert [(number, item.status) for (_, number), item in hazard.items()] == [
-        (1, Status.GIVEN),
-        (2, Status.DUE),
-    ]
+    assert {number: item.status for (_, number), item in hazard.items()} == {
+        1: Status.GIVEN,
+        number_of("x"): Status.DUE,
+    }
+
+
+def test_an_older_exam_that_comes_in_late_makes_no_second_round() -> None:
+    worker, programme = (
+        holding(ADULT, "hazardous_work", date(2020, 1, 1)),
+        rewritten("worker_hazard", confirmed),
+    )
+    last, older = Exam("periodic", date(2026, 5, 1), "x"), Exam("periodic", date(2025, 12, 1), "w")
+    (due,) = (i for i in items(worker, [last], TODAY, programme).values() if i.remindable)
+    late = items(worker, [older, last], TODAY, programme)
+    assert [i for i in late.values() if i.remindable] == [due]
+    assert late["worker_hazard", number_of("w")].status is Status.GIVEN
+    right = replace(last, done_on=date(2026, 6, 1))
+    (moved,) = (i for i in items(worker, [right], TODAY, programme).values() if i.recommended)
+    assert (moved.identity, moved.recommended) == (due.identity, date(2026, 12, 1))
 
 
 def test_who_was_born_on_a_leap_day_is_due_on_the_first_of_march() -> None:
@@ -227,9 +242,16 @@ def test_a_condition_that_ended_ends_what_it_asked_for() -> None:
     assert "worker_checkup" not in {name for name, _ in items(works, [], TODAY + timedelta(days=1))}
 
 
+def test_a_condition_that_came_back_asks_from_its_new_start() -> None:
+    before = holding(ADULT, "hazardous_work", date(2020, 1, 1), date(2022, 1, 1))
+    again = holding(before, "hazardous_work", date(2026, 10, 1))
+    (found,) = items(again, [], TODAY, rewritten("worker_hazard", confirmed)).values()
+    assert (found.recommended, found.remindable) == (date(2026, 10, 1), True)
+
+
 def test_half_yearly_exams_are_shown_and_not_pushed() -> None:
     works = holding(ADULT, "hazardous_work", date(2026, 1, 1))
-    found = items(works, [Exam("employment", date(2026, 3, 1), "x")])["worker_hazard", 2]
+    found = items(works, [Exam("employment", date(2026, 3, 1), "x")])["worker_hazard", number_of("x")]
     assert (found.status, found.recommended) == (Status.ASK_STATION, date(2026, 9, 1))
     assert found.because.rule == "not_confirmed" and not found.remindable
 
@@ -307,6 +329,8 @@ def test_a_new_prescription_takes_the_place_of_the_old_and_short_ones_are_not_re
         ("antenatal", lambda d: d["anchor"].update(year_of="annual_checkup")),
         ("antenatal", lambda d: d["eligible"].pop("conditions")),
         ("antenatal", lambda d: d["eligible"].update(conditions=["pregnent"])),
+        ("antenatal", lambda d: d["eligible"].update(conditions=["pregnant", "employee"])),
+        ("antenatal", lambda d: d["anchor"]["bands"][3].update({"from": "P1W"})),
         ("worker_hazard", lambda d: d["anchor"].update(interval="P0D")),
         ("worker_hazard", lambda d: d["anchor"].pop("interval")),
         ("worker_hazard", lambda d: d["anchor"].update(kind="full_moon")),

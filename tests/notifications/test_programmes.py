@@ -13,7 +13,7 @@ import pytest
 from notifications.errors import BadProgramme, BadTemplate
 from notifications.model import CitizenFacts, Status
 from notifications.planner import plan
-from notifications.programmes import load_programmes, read_programme
+from notifications.programmes import TOPICS, load_programmes, read_programme
 from notifications.templates import load_texts, read_texts
 from notifications.vaccines import ATC, CVX, load_vaccines, read_vaccines, vaccine_for
 
@@ -146,3 +146,8 @@ def test_a_province_gate_shuts_out_other_provinces() -> None:
         facts = CitizenFacts("c", date(2025, 1, 1), "female", province)
         found = {(i.series_id, i.dose): i for i in plan(facts, [], [programme], date(2026, 11, 20))}
         assert found["measles", 1].status is status
+
+
+def test_every_topic_has_its_texts_in_every_phase() -> None:
+    texts = load_texts()
+    assert set(texts.texts) == {f"{topic}.{phase}" for topic in TOPICS for phase in ("before", "on", "after")}

@@ -42,7 +42,7 @@ def circumstance(code: str, since: PartialDate, until: PartialDate | None) -> di
         "effectivePeriod": {"start": since.text} | ({} if until is None else {"end": until.text}),
     }
     if code == "pregnant":
-        made["code"]["coding"] = [_PREGNANCY_STATUS, *told]
+        made["code"] = {"coding": [_PREGNANCY_STATUS, *told], "text": "Tình trạng thai kỳ"}
         return made | {"valueCodeableConcept": {"coding": [_PREGNANT], "text": name}}
     return made | {"valueBoolean": True}
 

@@ -18,7 +18,7 @@ from wallet_api.records.front import Lines, Sections, front_lines
 from wallet_api.records.front_rules import SECTIONS
 from wallet_api.records.model import SENDINGS, Filter, Intake, Position, Record, Sent
 from wallet_api.records.parked import Parcel
-from wallet_api.records.ports import Unit
+from wallet_api.records.ports import Recent, Unit
 
 T = TypeVar("T")
 _EVER = datetime.min.replace(tzinfo=UTC)
@@ -100,10 +100,19 @@ class MemoryRecords:
         return frozenset(each.id for each in self._admitted(citizen_id, predicate))
 
     def of_categories(
-        self, citizen_id: str, categories: Sequence[str], predicate: Predicate, unit: Unit = None
+        self,
+        citizen_id: str,
+        categories: Sequence[str],
+        predicate: Predicate,
+        unit: Unit = None,
+        recent: Recent | None = None,
     ) -> list[Record]:
-        """All admitted newest versions in these categories."""
-        return [each for each in self._admitted(citizen_id, predicate) if each.category in categories]
+        """All admitted newest versions in these categories, and of `recent` those since its day."""
+        return [
+            each
+            for each in self._admitted(citizen_id, predicate)
+            if each.category in categories or (recent is not None and recent.has(each))
+        ]
 
     def written_for(self, citizen_id: str, organisation_id: str, predicate: Predicate) -> list[Record]:
         """All admitted newest versions of what one organisation wrote into one book."""

@@ -165,7 +165,7 @@ def _stated(entry: Entry, when: PartialDate) -> dict[str, Any]:
     except ValueError as why:
         raise EntryRefused("/until", "form") from why
     if until is not None and until.last_day < when.first_day:
-        raise EntryRefused("/until", "range")
+        raise EntryRefused("/until", "ends_before_it_begins")
     return circumstance(entry.code, when, until)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Protocol
 
@@ -51,9 +52,15 @@ class Records(Protocol):
         """The ids of all admitted records: for asking once more whether what was read may still be seen."""
 
     def of_categories(
-        self, citizen_id: str, categories: Sequence[str], predicate: Predicate, unit: Unit = None
+        self,
+        citizen_id: str,
+        categories: Sequence[str],
+        predicate: Predicate,
+        unit: Unit = None,
+        recent: Recent | None = None,
     ) -> list[Record]:
-        """All admitted newest versions in these categories: for the planner only."""
+        """All admitted newest versions in these categories, and of `recent` those since its day: for the
+        planner only."""
 
     def written_for(self, citizen_id: str, organisation_id: str, predicate: Predicate) -> list[Record]:
         """All admitted newest versions of what one organisation wrote into one book."""
@@ -130,6 +137,18 @@ class Plans(Protocol):
         self, citizen_id: str, predicate: Predicate, others: Sequence[str] = ()
     ) -> Sequence[Reminder]:
         """The same without those whose making or cancelling tells of a record that is not admitted."""
+
+
+@dataclass(frozen=True)
+class Recent:
+    """Categories of which only what began on a day or later is wanted."""
+
+    categories: Sequence[str]
+    since: date
+
+    def has(self, record: Record) -> bool:
+        """Whether a record is one of them."""
+        return record.category in self.categories and record.occurred_on.first_day >= self.since
 
 
 Match = Callable[[str, str, PartialDate, str], str | None]

@@ -8,6 +8,7 @@ from flask.views import MethodView
 
 from consent.codes import NAMES, code_list
 from consent.notices import Notice
+from notifications.conditions import kinds
 from wallet_api.context import services
 from wallet_api.errors import codes, language, texts
 from wallet_api.identity.model import Organisation
@@ -51,12 +52,16 @@ class CodeSystem(MethodView):
     @code_systems.doc(operationId="getCodeSystem")
     @code_systems.response(200, CodePage)
     def get(self, name: str) -> dict[str, Any]:
-        """purposes, categories, labels, frequencies, refusal-reasons, states or errors."""
+        """purposes, categories, labels, frequencies, refusal-reasons, states, circumstances or errors."""
         if name == "errors":
             vi, en = texts("vi"), texts("en")
             items = [
                 {"code": code, "vi": vi[code]["title"], "en": en[code]["title"]} for code in sorted(codes())
             ]
+            return listed(items) | {"id": name, "source": "Our own list"}
+        if name == "circumstances":
+            stated = [kinds().by_id[code] for code in kinds().stated]
+            items = [{"code": one.id, "vi": one.title["vi"], "en": one.title["en"]} for one in stated]
             return listed(items) | {"id": name, "source": "Our own list"}
         if name not in NAMES:
             raise RecordNotFound(name)

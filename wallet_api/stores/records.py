@@ -27,6 +27,7 @@ from wallet_api.records.errors import StaleRecord
 from wallet_api.records.front import Lines, Sections, front_lines, lines_of
 from wallet_api.records.front_rules import SECTIONS
 from wallet_api.records.model import Filter, PartialDate, Position, Record, Source
+from wallet_api.records.ports import Recent
 from wallet_api.stores.book_fronts import MongoFronts, first_day_for
 from wallet_api.stores.book_visibility import BookVisibility
 from wallet_api.stores.bulk import in_parts, insert_new
@@ -214,23 +215,28 @@ class MongoRecords(BookVisibility):
         categories: Sequence[str],
         predicate: Predicate,
         unit: ClientSession | None = None,
+        recent: Recent | None = None,
     ) -> list[Record]:
-        """All admitted newest versions in these categories."""
+        """All admitted newest versions in these categories, and of `recent` those since its day."""
         stages = [
             {"$match": {"citizen_id": citizen_id}},
-            {"$match": _all_of({"category": {"$in": list(categories)}}, self._compiled(predicate))},
+            {"$match": _all_of(_wanted(categories, recent), self._compiled(predicate))},
         ]
         return [self._record(each) for each in self._records.aggregate(stages, session=unit)]
 
     def of_categories_of_many(
-        self, citizen_ids: Collection[str], categories: Sequence[str], predicate: Predicate
+        self,
+        citizen_ids: Collection[str],
+        categories: Sequence[str],
+        predicate: Predicate,
+        recent: Recent | None = None,
     ) -> list[Record]:
-        """All admitted newest versions in these categories of many books: for the sender only."""
+        """The same of many books: for the sender only."""
         found: list[Record] = []
         for part in in_parts(citizen_ids):
             stages = [
                 {"$match": {"citizen_id": {"$in": part}}},
-                {"$match": _all_of({"category": {"$in": list(categories)}}, self._compiled(predicate))},
+                {"$match": _all_of(_wanted(categories, recent), self._compiled(predicate))},
             ]
             rows = list(self._records.aggregate(stages))
             self._cipher.keys.open_many({row["citizen_id"] for row in rows}, RETENTION_CLASS)
@@ -383,6 +389,15 @@ def _categories(predicate: Predicate) -> frozenset[str] | None:
     if None in named:
         return None
     return frozenset(one for each in named if each is not None for one in each)
+
+
+def _wanted(categories: Sequence[str], recent: Recent | None) -> Document:
+    """These categories, and of the recent ones what began on its day or later."""
+    wanted: Document = {"category": {"$in": list(categories)}}
+    if recent is None:
+        return wanted
+    since = {"category": {"$in": list(recent.categories)}, "first_day": {"$gte": recent.since.isoformat()}}
+    return {"$or": [wanted, since]}
 
 
 def _past(document: Document) -> Document:

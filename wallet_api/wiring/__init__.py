@@ -131,7 +131,7 @@ def _assemble(settings: Settings, db: Db, keys: KeyStore, now: Callable[[], date
     readiness = _readiness(settings, db, now)
     cursors = CursorSealer(keys)
     pages = PageCursors(cursors, now)
-    plans = SeenPlans(BookCare(identity.people, records), reminding.planning, reminding.reminders)
+    plans = SeenPlans(BookCare(identity.people, records, now), reminding.planning, reminding.reminders)
     tell_opened = OpenedTeller(
         reminding.alerts,
         FamilyRecipients(identity.people, identity.family, now),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from consent.predicate import COMPANIONS, Predicate, own_eyes
@@ -18,21 +18,17 @@ from wallet_api.identity.family import Family
 from wallet_api.identity.people import People
 from wallet_api.infra.clock import vn_day
 from wallet_api.records.model import Record
-from wallet_api.records.ports import Records, Unit
+from wallet_api.records.ports import Recent, Records, Unit
 from wallet_api.records.told import is_told
-from wallet_api.wiring.care_signs import told_by
+from wallet_api.wiring.care_signs import stated_by, told_by
 
 _CVX = "http://hl7.org/fhir/sid/cvx"
-CARE = (
-    "immunization",
-    "checkup",
-    "visit",
-    "pregnancy",
-    "dental",
-    "condition",
-    "medication",
-    "document",
-)
+LASTING = ("immunization", "checkup", "pregnancy", "condition")
+_PASSING = ("visit", "dental", "medication", "document")
+"""Of these only what was of late sets a day that is still to come, or keeps it."""
+_OF_LATE = timedelta(days=550)
+"""A year ahead is as far as days are set, and half a year more is looked back (our choice)."""
+CARE = frozenset(LASTING + _PASSING)
 """The categories whose records tell the planner something."""
 _VOID = ("entered-in-error", "not-done", "cancelled")
 
@@ -40,9 +36,10 @@ _VOID = ("entered-in-error", "not-done", "cancelled")
 class BookCare:
     """`notifications.ports.CareHistory` over the health book."""
 
-    def __init__(self, people: People, records: Records) -> None:
+    def __init__(self, people: People, records: Records, now: Callable[[], datetime]) -> None:
         self._people = people
         self._records = records
+        self._now = now
 
     def facts(self, citizen_id: str, unit: Unit = None) -> CitizenFacts | None:
         """What planning needs of a person, or None for an unknown one."""
@@ -67,8 +64,11 @@ class BookCare:
 
     def care_seen(self, citizen_id: str, predicate: Predicate, unit: Unit = None) -> Sequence[Care]:
         """The same, of the admitted records alone."""
-        found = self._records.of_categories(citizen_id, CARE, predicate, unit)
+        found = self._records.of_categories(citizen_id, LASTING, predicate, unit, self._recent())
         return [care for record in found for care in care_of(record)]
+
+    def _recent(self) -> Recent:
+        return Recent(_PASSING, vn_day(self._now()) - _OF_LATE)
 
 
 class SeenPlans:
@@ -154,21 +154,33 @@ class UnrestrictedRecipients:
 
 def care_of(record: Record) -> Iterator[Care]:
     """What the planner makes of a record: nothing of most."""
-    resource = record.resource
-    if resource.get("status") in _VOID:
+    if record.resource.get("status") in _VOID:
         return
-    yield from told_by(record)
-    said = record.self_reported
-    if said and not is_told(resource):
+    yield from stated_by(record)
+    if record.self_reported:
+        yield from _said(record)
         return  # what somebody says of themselves is shown, and settles nothing that a facility must do
+    yield from told_by(record)
+    if record.category == "immunization":
+        yield from _doses(record)
+
+
+def _said(record: Record) -> Iterator[Care]:
+    """What a family said was given, in answer to a reminder."""
+    if not is_told(record.resource):
+        return
+    if record.category == "checkup":
+        hidden = bool(record.hidden_from & COMPANIONS)
+        yield Exam("periodic", record.occurred_on.last_day, record.id, hidden, told=True)
+    if record.category == "immunization":
+        yield from _doses(record)
+
+
+def _doses(record: Record) -> Iterator[GivenDose]:
+    resource, said = record.resource, record.self_reported
     # A dose known only by month or year counts from its last possible day: a reminder may then come late,
     # never early.
-    on = record.occurred_on.last_day
-    hidden = bool(record.hidden_from & COMPANIONS)
-    if said and record.category == "checkup":
-        yield Exam("periodic", on, record.id, hidden, told=True)
-    if record.category != "immunization":
-        return
+    on, hidden = record.occurred_on.last_day, bool(record.hidden_from & COMPANIONS)
     codes = [(one.get("system", ""), one.get("code", "")) for one in _codings(resource)]
     vaccine = vaccine_for(codes)
     if vaccine is not None:

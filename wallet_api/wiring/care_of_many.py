@@ -20,14 +20,16 @@ from wallet_api.stores.guardianships import MongoGuardianships
 from wallet_api.stores.identities import MongoCitizens
 from wallet_api.stores.records import MongoRecords
 from wallet_api.stores.restrictions import MongoRestrictions
-from wallet_api.wiring.care import CARE, BookCare, UnrestrictedRecipients, care_of
+from wallet_api.wiring.care import LASTING, BookCare, UnrestrictedRecipients, care_of
 
 
 class CareOfMany(BookCare):
     """`BookCare` that reads many books together."""
 
-    def __init__(self, people: People, records: MongoRecords, citizens: MongoCitizens) -> None:
-        super().__init__(people, records)
+    def __init__(
+        self, people: People, records: MongoRecords, citizens: MongoCitizens, now: Callable[[], datetime]
+    ) -> None:
+        super().__init__(people, records, now)
         self._books, self._citizens = records, citizens
 
     def facts_of_many(self, citizen_ids: Collection[str]) -> Mapping[str, CitizenFacts]:
@@ -50,7 +52,7 @@ class CareOfMany(BookCare):
     def care_of_many(self, citizen_ids: Collection[str]) -> Mapping[str, Sequence[Care]]:
         """`care` by citizen; those without any are absent."""
         found: dict[str, list[Care]] = {}
-        for record in self._books.of_categories_of_many(citizen_ids, CARE, own_eyes()):
+        for record in self._books.of_categories_of_many(citizen_ids, LASTING, own_eyes(), self._recent()):
             found.setdefault(record.citizen_id, []).extend(care_of(record))
         return found
 

@@ -1,7 +1,7 @@
 """What records tell the planner besides doses: visits, days that were set, and conditions as dated signs.
 
-What people state of themselves tells of conditions alone. A diagnosis that a label restricts tells of no
-condition, but may tell that one has ended; a day set in it is a day and no more.
+What people state of themselves tells of conditions alone. What a label restricts tells of no disease and no
+pregnancy, but may tell that one has ended; a day set in it is a day and no more.
 """
 
 from __future__ import annotations
@@ -44,14 +44,12 @@ _NOT_PREGNANT: Final = frozenset({"60001007", "LA26683-5"})
 """SNOMED CT and LOINC answers to the pregnancy status."""
 _BIRTH: Final = ("urn:health-wallet:insurance/paper", "XML9")
 _OVER: Final = frozenset({"resolved", "inactive", "remission"})
+_ACTIVE: Final = frozenset({"active", "recurrence", "relapse"})
 _UNITS: Final = {"d": 1, "wk": 7, "w": 7}
 
 
 def told_by(record: Record) -> Iterator[Exam | SetDate | Sign]:
-    """All that one record tells."""
-    yield from _stated(record)
-    if record.self_reported:
-        return
+    """All that the record of a facility tells."""
     yield from _exams(record)
     yield from _days(record)
     yield from _signs(record)
@@ -89,7 +87,7 @@ def _exams(record: Record) -> Iterator[Exam]:
             yield _exam(record, _EXAMS[record.category])
     elif record.category == "checkup" and stated_in(record.resource) is None:
         yield _exam(record, "periodic")
-    elif _icd10(record, _SUPERVISED):
+    elif _icd10(record, _SUPERVISED) and "onsetDateTime" not in record.resource:
         # Of visits that are sent to the insurance only the diagnosis says what they were for.
         yield _exam(record, "antenatal")
 
@@ -106,7 +104,8 @@ def _days(record: Record) -> Iterator[SetDate]:
             yield SetDate("refill", until, known, record.id, _hidden(record), _by(record), subject)
 
 
-def _stated(record: Record) -> Iterator[Sign]:
+def stated_by(record: Record) -> Iterator[Sign]:
+    """The circumstance that a record states, whoever states it."""
     said = stated_in(record.resource)
     if said is not None:
         ends = None if said.until is None else said.until + timedelta(days=1)
@@ -114,7 +113,8 @@ def _stated(record: Record) -> Iterator[Sign]:
 
 
 def _signs(record: Record) -> Iterator[Sign]:
-    yield from _pregnancy(record)
+    # What a label restricts asks for nothing, but it may end what something open asked for.
+    yield from (each for each in _pregnancy(record) if not (record.labels and each.present))
     groups = {code for system, code in _types(record.resource) if system == SUBJECT_GROUP}
     for kind in kinds().by_id.values():
         if groups & kind.groups or (_is_long(record, kind) and not record.labels):
@@ -134,7 +134,18 @@ def _ended(record: Record, kind: Kind) -> date | None:
     told = _day_in(resource, "abatementDateTime")
     if over or told is not None:
         return told or record.occurred_on.first_day
-    return kind.seen_until(record.occurred_on.first_day)
+    return kind.seen_until(_last_known(record))
+
+
+def _last_known(record: Record) -> date:
+    """The last day on which a record says that something is there: filed under its onset, which may be long
+    past, a diagnosis tells of the day it was written, and one called active of the day it came."""
+    days = [record.occurred_on.first_day]
+    if (written := _day_in(record.resource, "recordedDate")) is not None:
+        days.append(written)
+    if {code for _, code in codings(record.resource.get("clinicalStatus"))} & _ACTIVE:
+        days.append(vn_day(record.source.received_at))
+    return max(days)
 
 
 def _pregnancy(record: Record) -> Iterator[Sign]:
@@ -147,7 +158,7 @@ def _pregnancy(record: Record) -> Iterator[Sign]:
         yield from _finding(record, kind)
     elif _icd10(record, _ENDED) or _BIRTH in codings(resource.get("type") if _is_paper(resource) else None):
         yield _sign(record, kind, ends=record.occurred_on.first_day, present=False)
-    elif _icd10(record, _SUPERVISED) and not record.labels:
+    elif _icd10(record, _SUPERVISED):
         yield _sign(record, kind)
 
 

@@ -70,7 +70,7 @@ def build_reminding(
     inbox, outbox = MongoInbox(db, cipher), MongoOutbox(db, cipher)
     devices, preferences = RevivingDevices(db, cipher, blind), MongoPreferences(db, cipher)
     stores, units = open_campaign_stores(db, cipher, blind, now), MongoUnits(db)
-    care = SeenFacts(CareOfMany(identity.people, records, MongoCitizens(db, cipher, blind)))
+    care = SeenFacts(CareOfMany(identity.people, records, MongoCitizens(db, cipher, blind), now))
     read = PlanningPorts(
         care=care,
         due=FollowedDueItems(db, cipher, care, stores, reminders, units, now),

@@ -10,7 +10,7 @@ from marshmallow import ValidationError, fields, validate
 
 from consent.codes import CATEGORIES, PURPOSES
 from notifications.campaigns.disclosure import SMALLEST
-from notifications.rounds import Confidence
+from notifications.rounds import CONFIDENCES, Confidence
 from notifications.rules import version_of
 from notifications.schedule import Kind, Programme, ProgrammeStatus
 from wallet_api.identity.model import OrganisationStatus
@@ -34,6 +34,11 @@ class ProgrammeSchema(ReplySchema):
     status = Code(get_args(ProgrammeStatus))
     version = fields.String(metadata={"description": "digest of its rules: another one means other plans"})
     state = Code(("to_come", "in_force", "ended"), metadata={"description": "of today, by its validity"})
+    confidence = Code(
+        CONFIDENCES,
+        allow_none=True,
+        metadata={"description": "of a periodic programme; doses and bands have each their own"},
+    )
     sources = fields.List(fields.String())
     valid_from = Day()
     valid_to = Day(allow_none=True)
@@ -237,7 +242,8 @@ def programme_view(found: Programme, today: date) -> dict[str, Any]:
     state = "in_force" if found.in_force(today) else "to_come" if today < found.valid_from else "ended"
     names = ("id", "kind", "status", "valid_from", "valid_to")
     titles = {"title_vi": found.title["vi"], "title_en": found.title.get("en", found.title["vi"])}
-    told = {"version": version_of(found), "state": state, "sources": list(found.source)}
+    sure = {"confidence": found.rounds.confidence if found.rounds is not None else None}
+    told = sure | {"version": version_of(found), "state": state, "sources": list(found.source)}
     return {name: getattr(found, name) for name in names} | titles | told
 
 
