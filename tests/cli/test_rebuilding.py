@@ -1,4 +1,4 @@
-"""`reminders rebuild`: it counts, asks for a second person, goes on where it was killed, tells what it did."""
+"""`reminders rebuild`: it counts, asks for a second person, goes on after a kill, and tells what it did."""
 
 from __future__ import annotations
 
