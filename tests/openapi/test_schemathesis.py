@@ -54,6 +54,7 @@ PARTS: dict[str, tuple[str, ...]] = {
     ),
     "ops": (
         "ops",
+        "rebuilds",
         "registry",
         "organisations",
         "webhooks",

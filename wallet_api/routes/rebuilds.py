@@ -9,6 +9,7 @@ from flask.views import MethodView
 
 from notifications.errors import RebuildNotFound
 from notifications.rebuilds import Rebuild
+from notifications.reminders import SHARDS
 from wallet_api.audit.model import Action
 from wallet_api.context import caller, log_act, services
 from wallet_api.routes.guarded import GuardedBlueprint, ops_only
@@ -67,7 +68,7 @@ class Rebuilds(MethodView):
             made_id,
             caller().subject_id,
             dry_run=form["dry_run"],
-            shards=form["shards"],
+            shards=range(SHARDS),
             sample=form["sample_shards"],
         )
         return _view(made)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, get_args
 
-from marshmallow import fields, validate
+from marshmallow import fields
 
 from notifications.effects import Effect, Part, Range
 from notifications.rebuilds import Preview, Progress, Rebuild, State
@@ -22,17 +22,11 @@ class RebuildForm(StrictSchema):
     """What to make anew. A preview of some of the shards is enough for a nation, and says how sure it is."""
 
     dry_run = Flag(load_default=True)
-    shards = fields.List(
-        Whole(0, SHARDS - 1),
-        load_default=lambda: list(range(SHARDS)),
-        validate=validate.Length(1, SHARDS),
-        metadata={"description": "all when left out"},
-    )
     sample_shards = Whole(
         2,
         SHARDS,
         load_default=SHARDS,
-        metadata={"description": "how many of them the preview counts"},
+        metadata={"description": "how many of the 64 shards the preview counts"},
     )
 
 
