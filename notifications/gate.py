@@ -22,6 +22,10 @@ class Gate:
         self._plans: dict[str, Forecasts] = {}
         self._told: dict[str, frozenset[str]] = {}
 
+    def next_session(self, reminder: Reminder) -> date | None:
+        """The session that a reminder sent today should name, if one is known. After `refusal`."""
+        return self._planning.next_session(reminder, self._plans[reminder.citizen_id].facts, self._today)
+
     def refusal(self, reminder: Reminder) -> str | None:
         """Why this reminder must not go out now, or None. Reads the records, not the stored plan."""
         citizen = reminder.citizen_id

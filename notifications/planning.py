@@ -62,6 +62,7 @@ class Forecasts:
     citizen_id: str
     own: tuple[DueItem, ...]
     companions: tuple[DueItem, ...]
+    facts: CitizenFacts | None = None
 
     @property
     def same(self) -> bool:
@@ -114,8 +115,8 @@ class Planning:
         truly = self.forecast_over(facts, care, today)
         known = [each for each in care if not each.hidden]
         if len(known) == len(care):
-            return Forecasts(citizen_id, truly, truly)
-        return Forecasts(citizen_id, truly, self.forecast_over(facts, known, today))
+            return Forecasts(citizen_id, truly, truly, facts)
+        return Forecasts(citizen_id, truly, self.forecast_over(facts, known, today), facts)
 
     def forecast_over(
         self, facts: CitizenFacts, care: Sequence[Care], today: date | None = None
@@ -127,11 +128,10 @@ class Planning:
         items = plan(facts, believed(care), self._programmes, today or vn_day(self._now()))
         return with_sessions(marked(items, told_ids(care)), self.sessions_of(facts))
 
-    def next_session(self, reminder: Reminder, day: date) -> date | None:
+    def next_session(self, reminder: Reminder, facts: CitizenFacts | None, day: date) -> date | None:
         """The session a reminder sent on `day` should name: the one it waits for, else the next one."""
         if reminder.topic != TOPIC or (reminder.session is not None and reminder.session >= day):
             return reminder.session
-        facts = self._ports.care.facts(reminder.citizen_id)
         known = None if facts is None else self.sessions_of(facts)
         return None if known is None else known.next_from(day)
 
