@@ -58,6 +58,7 @@ def _profile(who: Subject) -> dict[str, Any]:
         "sex": found.sex,
         "phone": found.phone,
         "province": found.province,
+        "commune": found.commune,
         "identifiers": [vars(each) for each in people.masked_identifiers(who.citizen_id)],
         "identifier_history": [vars(each) for each in people.identifier_history(who.citizen_id)],
         "birth": _birth(who.citizen_id),
