@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import vobject
 
-from notifications.reminders import State, shard_of
+from notifications.reminders import State, copy_of, shard_of
+from notifications.schedule import Offset
 from tests.world import Json, Person, World, bundle, code_in, found_in, immunization
 from wallet_api.infra.clock import vn_day
 from wallet_api.infra.ids import new_id
@@ -156,6 +157,16 @@ def test_only_who_was_reminded_may_put_it_off(world: World, mother: Person, chil
     assert world.post(where, father, until).status_code == 404
     assert world.post(where, world.person(), until).status_code == 404
     assert measles(world, child, mother)["state"] == "queued"
+
+
+def test_nobody_puts_off_what_came_to_somebody_else(world: World, mother: Person) -> None:
+    girl, kit = world.child_of(mother, date(2011, 2, 1)), world.services.reminding
+    item = next(each for each in kit.planning.forecast(girl.id) if each.remindable)
+    sent = copy_of(kit.keys, girl.id, mother.id, item, Offset("on_day", 0), today(world))
+    kit.reminders.plan(sent)
+    assert sent.id in {each["id"] for each in reminders_of(world, girl, girl)}, "she may know of it"
+    until = {"until": (today(world) + timedelta(days=3)).isoformat()}
+    assert world.post(f"/citizens/me/reminders/{sent.id}/snooze", girl, until).status_code == 404
 
 
 def test_what_the_family_says_was_given_ends_reminders_and_proves_nothing(
