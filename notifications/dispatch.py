@@ -139,7 +139,7 @@ class Dispatch:
         gate = Gate(self._planning, self._read.recipients, self._read.preferences, day)
         told = [row for row in rows if not self._cancelled(row, gate)]
         kept = [self._on_day(row, day) for row in told if not self._postponed(row, day)]
-        self._write.inbox.add(self._message(row, day) for row in kept)
+        self._write.inbox.add(self._message(row, day, gate.next_session(row)) for row in kept)
         people = {r.recipient_id for r in kept}
         # Before anything is decided: a day that somebody else claims meanwhile is then not claimed again.
         seen = self._write.days.last(people)
@@ -227,10 +227,9 @@ class Dispatch:
 
         return self._read.in_unit(work)
 
-    def _message(self, row: Reminder, day: date) -> Message:
+    def _message(self, row: Reminder, day: date, session: date | None) -> Message:
         speaks = self._read.preferences.of(row.recipient_id).speaks
         name = self._planning.title_of(row.programme_id, row.series_id, speaks)
-        session = self._planning.next_session(row, day)
         title, body = self._kind.message(self._texts, row, speaks, name, session)
         return Message(
             id=self._keys.message(row.id),

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from notifications.model import DueItem
+from notifications.model import CitizenFacts, DueItem
 from notifications.reminders import Reminder, State
 
 
@@ -21,7 +21,7 @@ class Forecasts:
     own: tuple[DueItem, ...]
     companions: tuple[DueItem, ...]
     turns_on: date | None = None
-    continues_in: str | None = None
+    facts: CitizenFacts | None = None
 
     @property
     def same(self) -> bool:

@@ -53,6 +53,10 @@ class Gate:
             self._chosen[recipient_id] = self._preferences.of(recipient_id)
         return self._chosen[recipient_id]
 
+    def next_session(self, reminder: Reminder) -> date | None:
+        """The session that a reminder sent today should name, if one is known. After `refusal`."""
+        return self._planning.next_session(reminder, self._plans[reminder.citizen_id].facts, self._today)
+
     def refusal(self, reminder: Reminder) -> str | None:
         """Why this reminder must not go out now, or None. Reads the records, not the stored plan."""
         if reminder.programme_id == CAMPAIGN:

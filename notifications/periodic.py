@@ -60,12 +60,12 @@ class _Spell:
 
 def _spells(programme: Programme, facts: CitizenFacts, today: date) -> tuple[_Spell, ...]:
     gate, rule, born = programme.eligible, programme.date_rule, facts.born
-    opens, closes = age(born, gate.age_from, rule), age(born, gate.age_to, rule)
+    opens, closes = reach(born, gate.age_from, rule), reach(born, gate.age_to, rule)
     if gate.conditions is None:
         return (_Spell(opens, closes),)
     held = (each for each in facts.conditions if each.kind in gate.conditions)
     return tuple(
-        _Spell(latest(opens, each.starts), soonest(closes, each.ends), each)
+        _Spell(latest((opens, each.starts)), soonest((closes, each.ends)), each)
         for each in sorted(held, key=lambda one: (one.starts, one.kind, one.nth))
         if each.ends is None or today < each.ends
     )

@@ -113,8 +113,8 @@ class Planning:
         turns_on = next_turn(facts, care, self._programmes, day)
         known = [each for each in care if not each.hidden]
         if len(known) == len(care):
-            return Forecasts(citizen_id, truly, truly, turns_on, facts.continues_in)
-        return Forecasts(citizen_id, truly, self.forecast_over(facts, known, day), turns_on)
+            return Forecasts(citizen_id, truly, truly, turns_on, facts)
+        return Forecasts(citizen_id, truly, self.forecast_over(facts, known, day), turns_on, facts)
 
     def forecast_over(
         self, facts: CitizenFacts, care: Sequence[Care], today: date | None = None
@@ -128,11 +128,10 @@ class Planning:
         items = plan(facts, believed(care), self._programmes, today or vn_day(self._now()))
         return with_sessions(marked(items, told_ids(care)), self.sessions_of(facts))
 
-    def next_session(self, reminder: Reminder, day: date) -> date | None:
+    def next_session(self, reminder: Reminder, facts: CitizenFacts | None, day: date) -> date | None:
         """The session a reminder sent on `day` should name: the one it waits for, else the next one."""
         if reminder.topic != TOPIC or (reminder.session is not None and reminder.session >= day):
             return reminder.session
-        facts = self._ports.care.facts(reminder.citizen_id)
         known = None if facts is None else self.sessions_of(facts)
         return None if known is None else known.next_from(day)
 
@@ -159,8 +158,8 @@ class Planning:
         owed = self._settle(citizen_id, plans, today, unit)
         review_on = today if owed else self._next_look(plans, today)
         self._ports.due.replace(citizen_id, plans.own, review_on, unit, self.stamp(today))
-        if plans.continues_in is not None:
-            self.replan(plans.continues_in, unit)  # what was written here changes what is due there
+        if plans.facts is not None and plans.facts.continues_in is not None:
+            self.replan(plans.facts.continues_in, unit)  # what was written here changes what is due there
         return plans.own
 
     def rebuild(self, citizen_id: str, today: date, let_in: date) -> bool:

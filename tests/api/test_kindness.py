@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import vobject
 
-from notifications.reminders import State
+from notifications.reminders import State, copy_of, shard_of
+from notifications.schedule import Offset
 from tests.world import Json, Person, World, bundle, code_in, found_in, immunization
 from wallet_api.infra.clock import vn_day
 from wallet_api.infra.ids import new_id
@@ -26,8 +27,13 @@ def months_old(world: World, months: int) -> date:
     return date(years, month + 1, day.day)
 
 
-def run_today(world: World) -> None:
-    world.services.reminding.dispatch.plan_day(today(world))
+def run_on(world: World, day: date, *people: Person) -> None:
+    """A run of a day over these people alone: others of this wallet have their own days."""
+    world.services.reminding.dispatch.plan_day(day, {shard_of(each.id) for each in people})
+
+
+def run_today(world: World, *people: Person) -> None:
+    run_on(world, today(world), *people)
 
 
 def phone(world: World, who: Person) -> None:
@@ -75,9 +81,9 @@ def pushes_of(world: World, who: Person) -> list[Any]:
 
 def test_a_family_with_three_children_gets_one_push_and_one_digest(world: World, mother: Person) -> None:
     children = [world.child_of(mother, born=months_old(world, 9)) for _ in range(2)]
-    run_today(world)
+    run_today(world, mother, *children)
     late = world.child_of(mother, born=months_old(world, 9))
-    run_today(world)
+    run_today(world, mother, late)
     assert len(pushes_of(world, mother)) == 1
     digests = found_in(world.get("/citizens/me/digests", mother))["items"]
     assert len(digests) == 1 and digests[0]["id"] == pushes_of(world, mother)[0].nid
@@ -90,7 +96,7 @@ def test_a_family_with_three_children_gets_one_push_and_one_digest(world: World,
 
 
 def test_a_reminder_is_explained_in_both_languages(world: World, mother: Person, child: Person) -> None:
-    run_today(world)
+    run_today(world, mother, child)
     found = measles(world, child, mother)
     told = found_in(world.get(f"/citizens/{child.id}/reminders/{found['id']}", mother))
     assert [each["code"] for each in told["why"]] == ["due", "on_day"]
@@ -107,7 +113,7 @@ def test_a_reminder_is_explained_in_both_languages(world: World, mother: Person,
 def test_what_is_put_off_comes_on_that_day_once_and_nothing_before(
     world: World, mother: Person, child: Person
 ) -> None:
-    run_today(world)
+    run_today(world, mother, child)
     found, until = measles(world, child, mother), today(world) + timedelta(days=10)
     where = f"/citizens/{child.id}/reminders/{found['id']}/snooze"
     answers = [world.post(where, mother, {"until": until.isoformat()}) for _ in range(2)]
@@ -123,7 +129,7 @@ def test_what_is_put_off_comes_on_that_day_once_and_nothing_before(
     told = found_in(world.get(f"/citizens/{child.id}/reminders/{found_in(answers[0])['id']}", mother))
     assert told["why"][-1]["code"] == "put_off" and until.strftime("%d/%m/%Y") in told["why"][-1]["en"]
     for day in range(1, 12):
-        world.services.reminding.dispatch.plan_day(today(world) + timedelta(days=day))
+        run_on(world, today(world) + timedelta(days=day), mother, child)
     states = {
         each["offset"]: each["state"] for each in reminders_of(world, child, mother) if "Sởi" in each["title"]
     }
@@ -134,7 +140,7 @@ def test_what_is_put_off_comes_on_that_day_once_and_nothing_before(
 def test_a_day_nobody_can_be_reminded_on_is_refused(
     world: World, mother: Person, child: Person, until: object
 ) -> None:
-    run_today(world)
+    run_today(world, mother, child)
     where = f"/citizens/{child.id}/reminders/{measles(world, child, mother)['id']}/snooze"
     answer = world.post(where, mother, {"until": until})
     assert answer.status_code == 422
@@ -145,7 +151,7 @@ def test_a_day_nobody_can_be_reminded_on_is_refused(
 def test_only_who_was_reminded_may_put_it_off(world: World, mother: Person, child: Person) -> None:
     father = world.person()
     world.guard(father, child)
-    run_today(world)
+    run_today(world, mother, child)
     where = f"/citizens/{child.id}/reminders/{measles(world, child, mother)['id']}/snooze"
     until = {"until": (today(world) + timedelta(days=3)).isoformat()}
     assert world.post(where, father, until).status_code == 404
@@ -153,10 +159,20 @@ def test_only_who_was_reminded_may_put_it_off(world: World, mother: Person, chil
     assert measles(world, child, mother)["state"] == "queued"
 
 
+def test_nobody_puts_off_what_came_to_somebody_else(world: World, mother: Person) -> None:
+    girl, kit = world.child_of(mother, date(2011, 2, 1)), world.services.reminding
+    item = next(each for each in kit.planning.forecast(girl.id) if each.remindable)
+    sent = copy_of(kit.keys, girl.id, mother.id, item, Offset("on_day", 0), today(world))
+    kit.reminders.plan(sent)
+    assert sent.id in {each["id"] for each in reminders_of(world, girl, girl)}, "she may know of it"
+    until = {"until": (today(world) + timedelta(days=3)).isoformat()}
+    assert world.post(f"/citizens/me/reminders/{sent.id}/snooze", girl, until).status_code == 404
+
+
 def test_what_the_family_says_was_given_ends_reminders_and_proves_nothing(
     world: World, mother: Person, child: Person
 ) -> None:
-    run_today(world)
+    run_today(world, mother, child)
     found = measles(world, child, mother)
     where = f"/citizens/{child.id}/reminders/{found['id']}/already-given"
     said = {"given_on": today(world).isoformat(), "where": "Phòng tiêm chủng tư nhân"}
@@ -179,21 +195,21 @@ def test_what_the_family_says_was_given_ends_reminders_and_proves_nothing(
 def test_what_was_said_can_be_put_right_taken_back_and_said_again(
     world: World, mother: Person, child: Person
 ) -> None:
-    run_today(world)
+    run_today(world, mother, child)
     where = f"/citizens/{child.id}/reminders/{measles(world, child, mother)['id']}/already-given"
     assert world.call("DELETE", where, mother).status_code == 204, "nothing was said yet"
     assert found_in(world.get(f"/citizens/{child.id}/records", mother))["items"] == []
     world.post(where, mother, {"given_on": today(world).isoformat()})
     assert [world.call("DELETE", where, mother).status_code for _ in range(2)] == [204, 204]
     assert forecast(world, child, mother, "measles")["status"] == "due"
-    run_today(world)
+    run_today(world, mother, child)
     assert measles(world, child, mother)["state"] in ("queued", "accepted"), "it goes on"
     again = world.post(where, mother, {"given_on": today(world).isoformat()})
     assert found_in(again)["status"] == "told"
 
 
 def test_a_providers_record_wins_over_what_was_said(world: World, mother: Person, child: Person) -> None:
-    run_today(world)
+    run_today(world, mother, child)
     where = f"/citizens/{child.id}/reminders/{measles(world, child, mother)['id']}/already-given"
     world.post(where, mother, {"given_on": today(world).isoformat()})
     sent = immunization("proof", "05", on=today(world).isoformat())
@@ -204,7 +220,7 @@ def test_a_providers_record_wins_over_what_was_said(world: World, mother: Person
 
 def test_a_checkup_can_be_said_to_be_done(world: World) -> None:
     who = world.person(born=date(1970, today(world).month, today(world).day))
-    run_today(world)
+    run_today(world, who)
     [found] = [each for each in reminders_of(world, who, who) if each["offset"] == "on_day"]
     where = f"/citizens/me/reminders/{found['id']}/already-given"
     answer = world.post(where, who, {"given_on": f"{today(world).year}-02-01"})
@@ -228,7 +244,7 @@ def test_a_checkup_can_be_said_to_be_done(world: World) -> None:
 def test_what_cannot_have_been_is_refused_and_nothing_is_written(
     world: World, mother: Person, child: Person, said: Json, pointer: str
 ) -> None:
-    run_today(world)
+    run_today(world, mother, child)
     where = f"/citizens/{child.id}/reminders/{measles(world, child, mother)['id']}/already-given"
     answer = world.post(where, mother, said)
     assert answer.status_code == 422
@@ -346,21 +362,21 @@ def test_reminders_speak_of_the_communes_session_and_move_to_it(
     told = world.call("PUT", where, mother, {"commune": "00101"})
     assert found_in(told) == {"commune": "00101", "next_session": session.isoformat()}
     assert forecast(world, child, mother, "measles")["session"] == session.isoformat()
-    run_today(world)
+    run_today(world, mother, child)
     found = measles(world, child, mother)
     assert found["offset"] == "before_7", "the session is near: the day before it counts from the session"
     message = next(
         m for m in found_in(world.get("/citizens/me/inbox?limit=100", mother))["items"] if "Sởi" in m["title"]
     )
     assert session.strftime("%d/%m/%Y") in message["body"]
-    world.services.reminding.dispatch.plan_day(session)
+    run_on(world, session, mother, child)
     offsets = {
         each["offset"]: each["send_on"]
         for each in reminders_of(world, child, mother)
         if "Sởi" in each["title"]
     }
     assert offsets["on_day"] == session.isoformat()
-    world.services.reminding.dispatch.plan_day(session + timedelta(days=7))
+    run_on(world, session + timedelta(days=7), mother, child)
     missed = [
         m
         for m in found_in(world.get("/citizens/me/inbox?limit=100", mother))["items"]
@@ -375,10 +391,10 @@ def test_a_dose_recorded_late_is_never_called_missed(world: World, mother: Perso
     session = today(world) + timedelta(days=1)
     publish(world, "00102", period(world, session))
     world.call("PUT", f"/citizens/{child.id}/vaccination-commune", mother, {"commune": "00102"})
-    run_today(world)
+    run_today(world, mother, child)
     world.forward(days=6)
     world.send(world.doctor(), bundle(child, immunization("late", "05", on=session.isoformat())))
-    world.services.reminding.dispatch.plan_day(session + timedelta(days=7))
+    run_on(world, session + timedelta(days=7), mother, child)
     inbox = found_in(world.get("/citizens/me/inbox?limit=100", mother))["items"]
     assert not [m for m in inbox if m["title"].startswith("Đã tiêm chưa?") and "Sởi" in m["title"]]
 
@@ -427,7 +443,7 @@ def test_a_commune_is_a_code(world: World, mother: Person, child: Person) -> Non
 def test_a_kind_without_push_is_in_the_inbox_alone(world: World, mother: Person, child: Person) -> None:
     muted = [{"topic": topic, "channel": "push"} for topic in ("vaccination", "checkup")]
     world.call("PUT", PREFERENCES, mother, {"muted": muted})
-    run_today(world)
+    run_today(world, mother, child)
     assert pushes_of(world, mother) == []
     found = measles(world, child, mother)
     assert (found["state"], found["reason"]) == (State.ACCEPTED.value, "push_switched_off")

@@ -307,7 +307,7 @@ def test_a_proof_takes_the_place_of_what_was_told() -> None:
 
 def test_what_was_told_never_spoils_a_proven_dose() -> None:
     stage = Stage(DAY)
-    stage.person("child", date(2025, 11, 20), "mother")
+    stage.person("child", date(2025, 10, 1), "mother")
     tell(stage, "je_inactivated", DAY - timedelta(days=2), "child")
     stage.give("child", "je_inactivated", DAY)
     assert item_of(stage, "je", 1, "child") == (Status.GIVEN, {Verdict.COUNTED})

@@ -7,6 +7,7 @@ from typing import Any
 
 from tests.pages.resources import visit
 from tests.world import Doctor, Json, Person, World, bundle, condition, found_in, immunization, observation
+from wallet_api.infra.clock import vn_day
 from wallet_api.infra.ids import new_id
 from wallet_api.routes.schemas import examples
 
@@ -37,12 +38,15 @@ def _citizen(world: World, name: str) -> Identity:
         world.grant(each, person)
     for each in doctors:
         world.ask(each, person)
+    world.services.reminding.planning.review(person.id, vn_day(world.now()))
     return Identity(
         name,
         person.token,
         {
             "citizen": ["me", "me", "me", "me", person.id, child.id],
             "record_id": _ids(world, person, "records"),
+            "reminder_id": _ids(world, person, "reminders"),
+            "commune": ["00004"],
             "visit_id": _ids(world, person, "records?category=visit"),
             "kind": ["Condition"],
             "resource_id": _ids(world, person, "records?category=condition"),

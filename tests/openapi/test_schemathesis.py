@@ -34,6 +34,9 @@ PARTS: dict[str, tuple[str, ...]] = {
         "pages",
         "log-proofs",
         "reminders",
+        "kindness",
+        "own-commune",
+        "communes",
         "directory",
         "fhir-consents",
         "fhir-audit-events",
@@ -55,6 +58,7 @@ PARTS: dict[str, tuple[str, ...]] = {
     "ops": (
         "ops",
         "rebuilds",
+        "session-desk",
         "registry",
         "organisations",
         "webhooks",

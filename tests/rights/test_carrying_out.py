@@ -10,6 +10,7 @@ import pytest
 
 from tests.rights.steps import acknowledged, asked, completed, step
 from tests.world import Person, World, bundle, condition, found_in, immunization
+from wallet_api.infra.clock import vn_day
 from wallet_api.infra.crypto.envelope import CitizenCipher
 from wallet_api.infra.crypto.errors import SealBroken
 from wallet_api.infra.crypto.keystore import FileKeyStore
@@ -19,6 +20,7 @@ from wallet_api.rights.erasure import SETTLES_AFTER
 from wallet_api.rights.rules import RULES
 from wallet_api.stores.citizen_keys import MongoCitizenKeys
 from wallet_api.stores.erasures import OWNED, WORDS
+from wallet_api.stores.push_days import MongoPushDays
 from wallet_api.stores.sealed_fields import SEALED
 from wallet_api.wiring.backups import Safekeeping
 
@@ -36,6 +38,10 @@ def live(world: World, who: Person) -> None:
     assert done.status_code == 200, done.get_data(as_text=True)
     world.call("PUT", "/citizens/me/notification-preferences", who, {"window": {"start": 19, "end": 21}})
     world.services.reminding.planning.replan(who.id)
+    set_commune = world.call("PUT", "/citizens/me/vaccination-commune", who, {"commune": "00004"})
+    assert set_commune.status_code == 200
+    days = MongoPushDays(world.db)
+    days.claim(vn_day(world.now()), "a push", {who.id: days.last([who.id]).get(who.id)})
 
 
 def owned(world: World, whose: str, *classes: str) -> int:

@@ -19,7 +19,7 @@ from wallet_api.records.changes import History, Step
 from wallet_api.records.front import Lines, Sections, front_lines
 from wallet_api.records.front_rules import SECTIONS
 from wallet_api.records.model import Filter, Position, Record
-from wallet_api.records.ports import Records, Unit
+from wallet_api.records.ports import Recent, Records, Unit
 
 OthersOf = Callable[[str], Sequence[str]]
 """The books that continue in somebody's own, as far as whoever reads may see them."""
@@ -74,13 +74,18 @@ class JoinedRecords:
         return frozenset(chain.from_iterable(self._records.admitted_ids(book, predicate) for book in books))
 
     def of_categories(
-        self, citizen_id: str, categories: Sequence[str], predicate: Predicate, unit: Unit = None
+        self,
+        citizen_id: str,
+        categories: Sequence[str],
+        predicate: Predicate,
+        unit: Unit = None,
+        recent: Recent | None = None,
     ) -> list[Record]:
         """All admitted newest versions in these categories, of all books."""
         return [
             each
             for book in self._books(citizen_id)
-            for each in self._records.of_categories(book, categories, predicate, unit)
+            for each in self._records.of_categories(book, categories, predicate, unit, recent)
         ]
 
     def written_for(self, citizen_id: str, organisation_id: str, predicate: Predicate) -> list[Record]:

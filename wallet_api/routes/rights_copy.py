@@ -60,6 +60,7 @@ def _profile(who: Subject) -> dict[str, Any]:
         "sex": found.sex,
         "phone": found.phone,
         "province": found.province,
+        "commune": found.commune,
         "identifiers": [vars(each) for book in books for each in people.masked_identifiers(book)],
         "identifier_history": [vars(each) for book in books for each in people.identifier_history(book)],
         "birth": _birth(who.citizen_id),
