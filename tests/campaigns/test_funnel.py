@@ -34,6 +34,7 @@ def test_a_reminder_goes_through_the_funnel_step_by_step(world: World) -> None:
         world.post(f"/citizens/me/inbox/{each['id']}/read", guardian)
     opened = figures(world)
     assert 0 < opened["opened"] - sent["opened"] <= len(about)
+    world.get(f"/citizens/{family.child.id}/forecast", guardian)
     world.send(world.doctor(), bundle(family.child, immunization(cvx="05", on="2026-11-01")))
     assert figures(world)["followed"] == opened["followed"] + 1
     answer = found_in(world.get("/ops/delivery", world.ops("operator")))["funnel"]

@@ -12,6 +12,7 @@ from notifications.campaigns import model, running
 from notifications.errors import LeaseLost
 from tests.campaigns.steps import Ops, commune, families, phone_of, send_everything
 from tests.world import World, bundle, found_in, immunization
+from wallet_api.infra.clock import vn_day
 from wallet_api.stores.restrictions import MongoRestrictions
 
 
@@ -137,6 +138,22 @@ def test_an_ordinary_campaign_waits_for_the_morning_and_an_outbreak_does_not(wor
     world.forward(hours=20)
     by_day = {each.address.citizen_id for each in send_everything(world)}
     assert quiet[0].guardian.id in by_day and loud[0].guardian.id not in by_day
+
+
+def test_an_ordinary_campaign_joins_the_push_of_the_day_and_an_outbreak_does_not(
+    world: World, ops: Ops
+) -> None:
+    where = commune()
+    (family,) = families(world, 1, where)
+    world.services.reminding.dispatch.plan_day(vn_day(world.now()))
+    quiet = ops.launched(ops.draft("information", {"province": "01", "commune": where}))
+    loud = ops.launched(ops.draft("outbreak", {"province": "01", "commune": where}))
+    for campaign in (quiet, loud):
+        ops.turn(campaign)
+    ((joined,), (pushed,)) = sends_of(world, quiet), sends_of(world, loud)
+    assert (joined["state"], joined["reason"]) == ("accepted", "joined_earlier_push")
+    assert pushed["state"] == "queued"
+    assert "Tiêm bù tại trạm y tế" in inbox_of(world, family.guardian), "the inbox has both"
 
 
 def test_a_cancelled_campaign_sends_nothing_more(world: World, ops: Ops) -> None:

@@ -213,6 +213,11 @@ def test_a_list_is_read_back_in_parts_and_replaced_as_a_whole(stores: Stores) ->
     assert (kind, list(numbers)) == ("national_id", ["001190999001", "001190999002"])
     assert list(stores.lists.faults(one, 1, 0) or ()) == [(3, "letters")]
     assert stores.lists.part(one, 1, 1) is None and stores.lists.faults(one, 1, 1) is None
+    stores.lists.put(one, 1, 1, ["001190999003"])
+    for _ in range(2):
+        stores.lists.drop(one, 1)
+        assert stores.lists.part(one, 1, 0) is None is stores.lists.part(one, 1, 1)
+    assert list(stores.lists.faults(one, 1, 0) or ()) == [(3, "letters")], "the report stays"
     stores.lists.begin(one, 2, "insurance_number")
     assert stores.lists.part(one, 1, 0) is None and stores.lists.faults(one, 1, 0) is None
 

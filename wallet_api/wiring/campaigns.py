@@ -95,6 +95,7 @@ def build_campaigns(
         inbox=write.inbox,
         outbox=write.outbox,
         in_unit=read.in_unit,
+        pushed_on=read.reminders.pushed_on,
     )
     return desk, Runner(ports, stores.names, push_template=PUSH_TEMPLATE, new_id=new_id, now=now)
 
@@ -221,6 +222,8 @@ class FollowedDueItems(MongoDueItems):
             work(unit)
 
     def _follow(self, facts: CitizenFacts, items: Sequence[DueItem], unit: Unit | None) -> None:
+        if not items and not facts.deceased and self._people.of({facts.citizen_id}):
+            return  # somebody put down for review, whose facts were read before for something else
         row = row_of(facts, shard_of(facts.citizen_id), items)
         old = self._people.put(row, unit)
         since = self._now() - timedelta(days=OUTCOME_DAYS)
