@@ -88,6 +88,7 @@ class Reminding:
     wake: Callable[[date], None]
     campaigns: CampaignDesk
     runner: Runner
+    follow: Callable[[], int]
     wake_campaigns: Callable[[], None]
     people: Audience
 

@@ -105,7 +105,9 @@ def _register(app: Celery, services: Services, sender: Delivery) -> None:
 
     @app.task(shared=False, name=CAMPAIGNS_TASK)
     def run_campaigns() -> None:
-        """Have every campaign run that is scheduled or running."""
+        """Let audiences and coverage follow plans, then have every live campaign run."""
+        while services.reminding.follow():
+            pass
         for campaign_id in services.reminding.campaigns.live():
             app.send_task(CAMPAIGN_TASK, args=[campaign_id], expires=_STALE)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from notifications.campaigns.ports import FUNNEL
-from tests.campaigns.steps import commune, families, send_everything
+from tests.campaigns.steps import commune, families, follow, send_everything
 from tests.world import World, bundle, found_in, immunization
 from wallet_api.infra.clock import vn_day
 
@@ -36,6 +36,7 @@ def test_a_reminder_goes_through_the_funnel_step_by_step(world: World) -> None:
     assert 0 < opened["opened"] - sent["opened"] <= len(about)
     world.get(f"/citizens/{family.child.id}/forecast", guardian)
     world.send(world.doctor(), bundle(family.child, immunization(cvx="05", on="2026-11-01")))
+    follow(world)
     assert figures(world)["followed"] == opened["followed"] + 1
     answer = found_in(world.get("/ops/delivery", world.ops("operator")))["funnel"]
     shown = next(each for each in answer if each["programme"] == "epi_routine")
@@ -51,4 +52,5 @@ def test_a_dose_long_after_its_reminder_is_not_its_doing(world: World) -> None:
     before = figures(world)["followed"]
     on = vn_day(world.now()).isoformat()
     world.send(world.doctor(), bundle(family.child, immunization(cvx="05", on=on)))
+    follow(world)
     assert figures(world)["followed"] == before

@@ -10,7 +10,7 @@ import pytest
 
 from notifications.campaigns import model, running
 from notifications.errors import LeaseLost
-from tests.campaigns.steps import Ops, commune, families, phone_of, send_everything
+from tests.campaigns.steps import Ops, commune, families, follow, phone_of, send_everything
 from tests.world import World, bundle, found_in, immunization
 from wallet_api.infra.clock import vn_day
 from wallet_api.stores.restrictions import MongoRestrictions
@@ -178,6 +178,7 @@ def test_opening_the_message_and_the_dose_that_follows_are_counted(world: World,
         (item,) = found_in(world.get("/citizens/me/inbox", each.guardian))["items"]
         world.post(f"/citizens/me/inbox/{item['id']}/read", each.guardian)
         world.send(doctor, bundle(each.child, immunization(cvx="05", on="2026-10-01")))
+    follow(world)
     counted = world.services.reminding.campaigns.campaigns.progress(campaign["id"])
     assert (counted["in_opened"], counted["followed"]) == (11, 11)
     assert ops.read(campaign)["progress"]["followed_by_dose"] == 11

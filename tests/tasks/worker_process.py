@@ -115,6 +115,7 @@ class Reminding:
     devices: devices.MongoDevices
     inbox: inbox.MongoInbox
     campaigns: Idle = field(default_factory=Idle)
+    follow: Callable[[], int] = lambda: 0
 
 
 @dataclass(frozen=True)

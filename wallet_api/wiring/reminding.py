@@ -34,6 +34,7 @@ from wallet_api.infra.mongo import Db
 from wallet_api.settings import Settings
 from wallet_api.stores.brakes import MongoBrakes
 from wallet_api.stores.devices import MongoDevices
+from wallet_api.stores.followed_plans import FollowedDueItems
 from wallet_api.stores.inbox import MongoInbox
 from wallet_api.stores.outbox import MongoOutbox
 from wallet_api.stores.preferences import MongoPreferences
@@ -42,14 +43,13 @@ from wallet_api.stores.reminders import MongoReminders
 from wallet_api.stores.reminding import MongoUnits
 from wallet_api.stores.restrictions import MongoRestrictions
 from wallet_api.wiring.campaigns import (
-    FollowedDueItems,
     MeantPeople,
-    SeenFacts,
     build_campaigns,
     open_campaign_stores,
     with_campaigns,
 )
 from wallet_api.wiring.care import BookCare, FamilyRecipients, UnrestrictedRecipients
+from wallet_api.wiring.following import Follower
 
 
 def build_reminding(
@@ -67,10 +67,10 @@ def build_reminding(
     inbox, outbox = MongoInbox(db, cipher), MongoOutbox(db, cipher)
     devices, preferences = RevivingDevices(db, cipher, blind), MongoPreferences(db, cipher)
     stores, units = open_campaign_stores(db, cipher, blind, now), MongoUnits(db)
-    care = SeenFacts(BookCare(identity.people, records))
+    care, plans = BookCare(identity.people, records), FollowedDueItems(db, cipher)
     read = PlanningPorts(
         care=care,
-        due=FollowedDueItems(db, cipher, care, stores, reminders, units, now),
+        due=plans,
         reminders=reminders,
         recipients=UnrestrictedRecipients(
             FamilyRecipients(identity.people, identity.family, now), MongoRestrictions(db).holds
@@ -79,7 +79,8 @@ def build_reminding(
         in_unit=units,
     )
     meant = MeantPeople(identity.family, MongoRestrictions(db), preferences, now)
-    routed = with_campaigns(read, reminders, stores, meant, now)
+    follower = Follower(plans, care, stores, reminders, units, now)
+    routed = with_campaigns(read, reminders, stores, follower.rows, meant, now)
     write = DispatchPorts(inbox=inbox, outbox=outbox, devices=devices)
     planning = Planning(read, load_programmes(), keys, now)
     dispatch = Dispatch(
@@ -110,6 +111,7 @@ def build_reminding(
         wake=lambda day: _wake(settings, day),
         campaigns=desk,
         runner=runner,
+        follow=follower.follow,
         wake_campaigns=lambda: _wake_campaigns(settings),
         people=stores.people,
     )
