@@ -117,6 +117,8 @@ def _made(services: Services) -> float:
         who = people.register(profile, [Identifier("national_id", f"0011909{number:05d}")])
         phone = Device(f"bench-{number:05d}", who, "token", f"bench-{number:05d}", "android", services.now())
         reminding.devices.register(phone)
+    while reminding.follow():
+        pass
     draft = _draft(services, Audience(province="01", commune=_COMMUNE), state=CampaignState.DRAFT)
     desk = reminding.campaigns
     desk.approve(draft.id, frozenset({"1"}), "ops-2", lambda _: None)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from notifications.days import Span
-from notifications.immunization.reach import latest, soonest
+from notifications.immunization.reach import latest, reach, soonest
 from notifications.model import (
     Because,
     Care,

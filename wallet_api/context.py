@@ -118,6 +118,7 @@ class Reminding:
     upkeep: Upkeep
     campaigns: CampaignDesk
     runner: Runner
+    follow: Callable[[], int]
     wake_campaigns: Callable[[], None]
     people: Audience
 

@@ -117,7 +117,9 @@ class Duties:
             say("export_made", state=made.state)
 
     def campaigns(self) -> Sequence[str]:
-        """Every campaign that is scheduled or running."""
+        """Let audiences and coverage follow plans, then every campaign that is scheduled or running."""
+        while self._services.reminding.follow():
+            pass
         return self._services.reminding.campaigns.live()
 
     def run_campaign(self, campaign_id: str) -> int:

@@ -84,7 +84,10 @@ class CampaignDesk:
         self, event: str, campaign_id: str, expected: frozenset[str], by: str, journal: Journal
     ) -> Campaign:
         """Pause (`paused`), resume (`resumed`) or cancel (`cancelled`) it. Raises as `move`."""
-        return self.move(campaign_id, expected, lambda found, at: found.step(event, by, at), journal)
+        moved = self.move(campaign_id, expected, lambda found, at: found.step(event, by, at), journal)
+        if event == "cancelled" and moved.listed is not None:
+            self.lists.drop(campaign_id, moved.listed.number)
+        return moved
 
     def move(
         self,

@@ -229,6 +229,10 @@ class MemoryLists:
         """See ports.Lists."""
         self._faults[campaign_id, number, part] = tuple(faults)
 
+    def drop(self, campaign_id: str, number: int) -> None:
+        """See ports.Lists."""
+        self._parts = {key: each for key, each in self._parts.items() if key[:2] != (campaign_id, number)}
+
     def part(self, campaign_id: str, number: int, part: int) -> tuple[NumberKind, Sequence[str]] | None:
         """See ports.Lists."""
         found = self._parts.get((campaign_id, number, part))

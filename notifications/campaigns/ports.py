@@ -188,6 +188,10 @@ class Lists(Protocol):
         """Keep a part of the report: row numbers and codes."""
         ...
 
+    def drop(self, campaign_id: str, number: int) -> None:
+        """Delete the good rows: the campaign has ended. The report stays."""
+        ...
+
     def part(self, campaign_id: str, number: int, part: int) -> tuple[NumberKind, Sequence[str]] | None:
         """One part of the good rows; None past the last."""
         ...

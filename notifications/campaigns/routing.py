@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date
 
 from notifications.campaigns.model import CampaignState
 from notifications.campaigns.names import PREFIX
-from notifications.campaigns.ports import Campaigns, Funnel, Meant, People, Send, Sends
+from notifications.campaigns.ports import Campaigns, Funnel, Meant, Send, Sends
+from notifications.campaigns.standing import PersonRow
 from notifications.campaigns.stops import Stops
 from notifications.days import vn_day
 from notifications.model import CAMPAIGN
@@ -20,6 +21,10 @@ _STEPS = {State.ACCEPTED: "sent", State.OPENED: "opened"}
 _SENDING = frozenset({CampaignState.RUNNING, CampaignState.DONE})
 
 
+Rows = Callable[[Collection[str]], Mapping[str, PersonRow]]
+"""The rows of people as they are at this moment, however far the audience is behind."""
+
+
 class RoutedReminders:
     """`ports.Reminders` over reminders and messages of campaigns, told apart by their ids."""
 
@@ -28,14 +33,14 @@ class RoutedReminders:
         reminders: Reminders,
         sends: Sends,
         campaigns: Campaigns,
-        people: People,
+        rows: Rows,
         meant: Meant,
         funnel: Funnel,
         now: Now,
     ) -> None:
         self._funnel = funnel
         self._reminders, self._sends, self._campaigns = reminders, sends, campaigns
-        self._people, self._meant, self._now = people, meant, now
+        self._rows, self._meant, self._now = rows, meant, now
 
     def plan(self, reminder: Reminder, unit: Unit | None = None) -> bool:
         """See ports.Reminders."""
@@ -120,7 +125,7 @@ class RoutedReminders:
             self._sends.move(ids, frm, State.PLANNED, "campaign_paused", unit)
             return []
         today = vn_day(self._now())
-        rows = self._people.of({send.subject_id for send in sends})
+        rows = self._rows({send.subject_id for send in sends})
         stops = Stops.at(campaign, sends[0].topic, self._meant, rows.values(), today)
         refused: dict[str, list[str]] = defaultdict(list)
         for send in sends:

@@ -8,9 +8,9 @@ campaign and recipient: whoever is met again (a guardian of two, a page walked t
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Final
 
 from notifications.alerts import PUSHED_FOR
@@ -62,6 +62,7 @@ class RunningPorts:
     inbox: Inbox
     outbox: Outbox
     in_unit: InUnit
+    pushed_on: Callable[[str, date], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +130,8 @@ class Runner:
                 return replace(done, again=done.made > 0 or done.looked > 0)
         if not left and not done.made and not any(counts.get(name, 0) for name in _FINISHED):
             self._step(campaign, "done")
+            if campaign.listed is not None:
+                self._ports.lists.drop(campaign.id, campaign.listed.number)
         return done
 
     def _step(self, campaign: Campaign, event: str, reason: str = "") -> Campaign:
@@ -319,7 +322,13 @@ class _Making:
         return sends, [self._message(send) for send in sends], pushes
 
     def _begun(self, send: Send, addresses: Sequence[Address]) -> Send:
-        return send if addresses else replace(send, state=State.FAILED, reason=NO_DEVICE)
+        """An ordinary message joins the push that went out on the same day: one a person and day."""
+        if not addresses:
+            return replace(send, state=State.FAILED, reason=NO_DEVICE)
+        today = vn_day(self._now)
+        if not self._campaign.critical and self._runner.ports.pushed_on(send.recipient_id, today):
+            return replace(send, state=State.ACCEPTED, reason="joined_earlier_push")
+        return send
 
     def _message(self, send: Send) -> Message:
         locale = self._stops.preferences_of(send.recipient_id).locale

@@ -47,7 +47,14 @@ def families(world: World, count: int, where: str, **more: Any) -> list[FamilyOf
         child = world.child_of(guardian, date(2024, 2, 1), **places)
         phone_of(world, guardian)
         made.append(FamilyOf(child, guardian))
+    follow(world)
     return made
+
+
+def follow(world: World) -> None:
+    """Let audiences and coverage follow the plans, as the worker does every few seconds."""
+    while world.services.reminding.follow():
+        pass
 
 
 class Ops:
@@ -96,6 +103,7 @@ class Ops:
 
     def turn(self, campaign: Json) -> None:
         """What the worker does for a campaign in one task."""
+        follow(self.world)
         while self.world.services.reminding.runner.turn(campaign["id"]).again:
             pass
 
@@ -132,4 +140,4 @@ def send_everything(world: World) -> list[Envelope]:
     return phones.sent
 
 
-__all__ = ["FamilyOf", "Ops", "Phones", "commune", "families", "phone_of", "send_everything"]
+__all__ = ["FamilyOf", "Ops", "Phones", "commune", "families", "follow", "phone_of", "send_everything"]

@@ -8,6 +8,7 @@ import pytest
 
 from notifications.campaigns.coverage import coverage_of
 from notifications.campaigns.memory import MemoryPeople
+from tests.campaigns.steps import follow
 from tests.contracts.test_campaign_stores import person
 from tests.listening import Operations, named
 from tests.world import World, bundle, code_in, found_in, immunization
@@ -15,6 +16,7 @@ from wallet_api.stores.erasures import MongoErasures
 
 
 def cell(world: World, born: int, province: str = "08", series: str = "measles") -> dict[str, int | None]:
+    follow(world)
     path = f"/ops/coverage?series={series}&born_from={born}&born_to={born}&province={province}"
     (found,) = found_in(world.get(path, world.ops("reviewer")))["items"]
     return {name: found[name] for name in ("eligible", "started", "complete")}
@@ -42,8 +44,10 @@ def test_the_dead_and_the_erased_are_not_counted(world: World) -> None:
         world.person("Thử", date(2019, 3, 1), province="11"),
         world.person("Thử", date(2019, 3, 2), province="11"),
     )
+    follow(world)
     assert people.totals("measles", ("11",), here)["11", 2019].eligible == 2
     world.services.identity.people.record_death(first.id, world.now().date())
+    follow(world)
     assert people.totals("measles", ("11",), here)["11", 2019].eligible == 1
     MongoErasures(world.db, world.services.reminding.people._cipher).delete(second.id, ("reminders",))
     assert people.totals("measles", ("11",), here)["11", 2019].eligible == 0

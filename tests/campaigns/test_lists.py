@@ -43,6 +43,9 @@ def test_fifty_kinds_of_bad_rows_are_reported_and_the_good_are_sent_once(world: 
     mine = {who.id for who in people}
     pushed = [each.address.citizen_id for each in send_everything(world) if each.address.citizen_id in mine]
     assert sorted(pushed) == sorted(mine)
+    ops.turn(running)
+    assert ops.read(running)["state"] == "done"
+    assert world.db["campaign_lists"].count_documents({"_id": f"{campaign['id']}.1.0"}) == 0, "used and gone"
 
 
 def test_a_list_tells_nobody_who_exists(world: World, ops: Ops) -> None:

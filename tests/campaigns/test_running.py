@@ -10,8 +10,9 @@ import pytest
 
 from notifications.campaigns import model, running
 from notifications.errors import LeaseLost
-from tests.campaigns.steps import Ops, commune, families, phone_of, send_everything
+from tests.campaigns.steps import Ops, commune, families, follow, phone_of, send_everything
 from tests.world import World, bundle, found_in, immunization
+from wallet_api.infra.clock import vn_day
 from wallet_api.stores.restrictions import MongoRestrictions
 
 
@@ -139,6 +140,22 @@ def test_an_ordinary_campaign_waits_for_the_morning_and_an_outbreak_does_not(wor
     assert quiet[0].guardian.id in by_day and loud[0].guardian.id not in by_day
 
 
+def test_an_ordinary_campaign_joins_the_push_of_the_day_and_an_outbreak_does_not(
+    world: World, ops: Ops
+) -> None:
+    where = commune()
+    (family,) = families(world, 1, where)
+    world.services.reminding.dispatch.plan_day(vn_day(world.now()))
+    quiet = ops.launched(ops.draft("information", {"province": "01", "commune": where}))
+    loud = ops.launched(ops.draft("outbreak", {"province": "01", "commune": where}))
+    for campaign in (quiet, loud):
+        ops.turn(campaign)
+    ((joined,), (pushed,)) = sends_of(world, quiet), sends_of(world, loud)
+    assert (joined["state"], joined["reason"]) == ("accepted", "joined_earlier_push")
+    assert pushed["state"] == "queued"
+    assert "Tiêm bù tại trạm y tế" in inbox_of(world, family.guardian), "the inbox has both"
+
+
 def test_a_cancelled_campaign_sends_nothing_more(world: World, ops: Ops) -> None:
     where = commune()
     people = families(world, 3, where)
@@ -161,6 +178,7 @@ def test_opening_the_message_and_the_dose_that_follows_are_counted(world: World,
         (item,) = found_in(world.get("/citizens/me/inbox", each.guardian))["items"]
         world.post(f"/citizens/me/inbox/{item['id']}/read", each.guardian)
         world.send(doctor, bundle(each.child, immunization(cvx="05", on="2026-10-01")))
+    follow(world)
     counted = world.services.reminding.campaigns.campaigns.progress(campaign["id"])
     assert (counted["in_opened"], counted["followed"]) == (11, 11)
     assert ops.read(campaign)["progress"]["followed_by_dose"] == 11

@@ -15,6 +15,7 @@ from notifications.campaigns.coverage import ELSEWHERE
 from notifications.campaigns.model import Campaign, CampaignState, ListSummary
 from notifications.campaigns.ports import (
     Campaigns,
+    Funnel,
     Lists,
     People,
     Previews,
@@ -29,8 +30,9 @@ from notifications.reminders import State
 from tests.contracts.ground import NOW, Ground
 from tests.plans import plan_stages
 from wallet_api.infra.crypto.blind import BlindIndex
+from wallet_api.infra.crypto.keystore import FileKeyStore
 from wallet_api.infra.ids import new_id
-from wallet_api.stores import audience, campaign_sends, campaigns
+from wallet_api.stores import audience, campaign_sends, campaigns, funnel
 
 INDEXES = (*audience.INDEXES, *campaigns.INDEXES, *campaign_sends.INDEXES)
 
@@ -67,8 +69,6 @@ def stores(ground: Ground | None, blind: BlindIndex) -> Stores:
 
 @pytest.fixture
 def blind(tmp_path_factory: pytest.TempPathFactory) -> BlindIndex:
-    from wallet_api.infra.crypto.keystore import FileKeyStore
-
     keys = FileKeyStore(tmp_path_factory.mktemp("blind"), create=True)
     keys.prepare(NOW)
     return BlindIndex(keys)
@@ -213,6 +213,11 @@ def test_a_list_is_read_back_in_parts_and_replaced_as_a_whole(stores: Stores) ->
     assert (kind, list(numbers)) == ("national_id", ["001190999001", "001190999002"])
     assert list(stores.lists.faults(one, 1, 0) or ()) == [(3, "letters")]
     assert stores.lists.part(one, 1, 1) is None and stores.lists.faults(one, 1, 1) is None
+    stores.lists.put(one, 1, 1, ["001190999003"])
+    for _ in range(2):
+        stores.lists.drop(one, 1)
+        assert stores.lists.part(one, 1, 0) is None is stores.lists.part(one, 1, 1)
+    assert list(stores.lists.faults(one, 1, 0) or ()) == [(3, "letters")], "the report stays"
     stores.lists.begin(one, 2, "insurance_number")
     assert stores.lists.part(one, 1, 0) is None and stores.lists.faults(one, 1, 0) is None
 
@@ -223,6 +228,18 @@ def test_a_count_that_was_told_is_remembered(stores: Stores) -> None:
     stores.previews.note("p2", Audience(), 90, NOW - timedelta(days=2))
     assert stores.previews.since(NOW - timedelta(days=1), 9) == [(Audience(province="01"), 41)]
     assert len(stores.previews.since(NOW - timedelta(days=9), 9)) == 2
+
+
+def test_a_funnel_adds_up_by_programme(ground: Ground | None) -> None:
+    kept: Funnel = memory.MemoryFunnel()
+    if ground is not None:
+        kept = funnel.MongoFunnel(ground.indexed(funnel.INDEXES).db)
+    kept.count({("epi", 1): 2, ("epi", 9): 3, ("hpv", 1): 1}, "planned")
+    kept.count({("epi", 1): 1}, "sent")
+    assert kept.figures() == {
+        "epi": {"planned": 5, "sent": 1, "opened": 0, "followed": 0},
+        "hpv": {"planned": 1, "sent": 0, "opened": 0, "followed": 0},
+    }
 
 
 HOT: dict[str, Callable[[str], dict[str, object]]] = {

@@ -42,6 +42,7 @@ FREE = {
     "POST /citizens/<citizen>/correction-requests/<correction_id>/evidence",
     "POST /provider/intake/immunizations",
     "POST /provider/intake/insurance-xml",
+    "PUT /ops/campaigns/<campaign_id>/list",
 }
 """A search, which changes nothing; a FHIR document, whose own rules say what it may hold
 (tests/api/test_intake.py, test_fhir.py); a file."""

@@ -134,6 +134,7 @@ class Reminding:
     dead_letters: DeadLetters
     upkeep: Upkeep
     campaigns: Idle = field(default_factory=Idle)
+    follow: Callable[[], int] = lambda: 0
 
 
 @dataclass(frozen=True)

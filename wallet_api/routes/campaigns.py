@@ -42,8 +42,9 @@ LIST_LIMIT = 10 * 2**20
 """Bytes of the longest list: half a million rows of 13 characters are six and a half million."""
 LIST_BODY: dict[str, Any] = {
     "required": True,
-    "description": "A CSV file (UTF-8) of one column, its first row `national_id` or `insurance_number`.",
-    "content": {"text/csv": {"schema": {"type": "string", "format": "binary"}}},
+    "description": "A CSV file (UTF-8) of one column, its first row `national_id` or `insurance_number`. It "
+    "is known by its content, whatever type it is sent with; text/csv is the fitting one.",
+    "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
 }
 _CHUNK = 64 * 1024
 

@@ -188,6 +188,14 @@ class MongoLists:
         told = [[row, code] for row, code in faults]
         self._put(campaign_id, f"{campaign_id}.{number}.f{part}", {"faults": told})
 
+    def drop(self, campaign_id: str, number: int) -> None:
+        """Delete the good rows, the last part first, so that a second call finds what a first has left."""
+        part = 0
+        while self._lists.find_one({"_id": f"{campaign_id}.{number}.{part}"}, {"_id": 1}) is not None:
+            part += 1
+        for each in range(part - 1, -1, -1):
+            self._lists.delete_one({"_id": f"{campaign_id}.{number}.{each}"})
+
     def part(self, campaign_id: str, number: int, part: int) -> tuple[NumberKind, Sequence[str]] | None:
         """One part of the good rows."""
         found = self._lists.find_one({"_id": f"{campaign_id}.{number}.{part}"})

@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from notifications.campaigns.counting import Counting
 from notifications.campaigns.desk import CampaignDesk
 from notifications.campaigns.names import CampaignNames
 from notifications.campaigns.places import load_places
-from notifications.campaigns.ports import Meant, People, Sends
-from notifications.campaigns.progress import OUTCOME_DAYS
-from notifications.campaigns.routing import RoutedReminders
+from notifications.campaigns.ports import Meant
+from notifications.campaigns.routing import RoutedReminders, Rows
 from notifications.campaigns.rows import NumberKind
 from notifications.campaigns.running import Runner, RunningPorts
-from notifications.campaigns.standing import PersonRow, newly_given, row_of
+from notifications.campaigns.standing import PersonRow
 from notifications.channels.fcm_wire import PUSH_TEMPLATE
 from notifications.dispatch import DispatchPorts
-from notifications.model import Care, CitizenFacts, DueItem, Preferences
+from notifications.model import Preferences
 from notifications.planning import PlanningPorts
-from notifications.ports import InUnit, Reminders, Unit
-from notifications.reminders import State, shard_of
-from notifications.rules import Stamp
+from notifications.ports import Reminders
+from notifications.reminders import State
 from wallet_api.identity.ages import AGES, has_reached
 from wallet_api.identity.family import Family
 from wallet_api.infra.clock import vn_day
@@ -35,12 +32,10 @@ from wallet_api.infra.mongo import Db
 from wallet_api.stores.audience import MongoPeople
 from wallet_api.stores.campaign_sends import MongoLists, MongoSends
 from wallet_api.stores.campaigns import MongoCampaigns, MongoPreviews
-from wallet_api.stores.due_items import MongoDueItems
 from wallet_api.stores.funnel import MongoFunnel
 from wallet_api.stores.identities import MongoCitizens
 from wallet_api.stores.preferences import MongoPreferences
 from wallet_api.stores.restrictions import MongoRestrictions
-from wallet_api.wiring.care_of_many import CareOfMany
 
 _REACHED: Final = frozenset({State.ACCEPTED, State.OPENED})
 
@@ -97,6 +92,7 @@ def build_campaigns(
         inbox=write.inbox,
         outbox=write.outbox,
         in_unit=read.in_unit,
+        pushed_on=read.reminders.pushed_on,
     )
     return desk, Runner(ports, stores.names, push_template=PUSH_TEMPLATE, new_id=new_id, now=now)
 
@@ -105,13 +101,12 @@ def with_campaigns(
     read: PlanningPorts,
     reminders: Reminders,
     stores: CampaignStores,
+    rows: Rows,
     meant: Meant,
     now: Callable[[], datetime],
 ) -> PlanningPorts:
     """The same ports for delivery and reading, which move messages of campaigns as they move reminders."""
-    routed = RoutedReminders(
-        reminders, stores.sends, stores.campaigns, stores.people, meant, stores.funnel, now
-    )
+    routed = RoutedReminders(reminders, stores.sends, stores.campaigns, rows, meant, stores.funnel, now)
     return replace(read, reminders=routed)
 
 
@@ -154,105 +149,3 @@ def _whose(
         return citizens.owners_on(kind, numbers, vn_day(now()))
 
     return whose
-
-
-class SeenFacts:
-    """`CareHistory` that remembers for each thread whose facts were read last: see `FollowedDueItems`."""
-
-    def __init__(self, inner: CareOfMany) -> None:
-        self._inner = inner
-        self._last = threading.local()
-
-    def facts(self, citizen_id: str, unit: Unit | None = None) -> CitizenFacts | None:
-        """Facts, or None for an unknown person."""
-        found = self._inner.facts(citizen_id, unit)
-        self._last.seen = (citizen_id, found)
-        return found
-
-    def care(self, citizen_id: str, unit: Unit | None = None) -> Sequence[Care]:
-        """All doses and exams on record."""
-        return self._inner.care(citizen_id, unit)
-
-    def facts_of_many(self, citizen_ids: Collection[str]) -> Mapping[str, CitizenFacts]:
-        """See `CareOfMany`; nobody's plan is put down on what is read here."""
-        return self._inner.facts_of_many(citizen_ids)
-
-    def care_of_many(self, citizen_ids: Collection[str]) -> Mapping[str, Sequence[Care]]:
-        """See `CareOfMany`."""
-        return self._inner.care_of_many(citizen_ids)
-
-    def taken(self, citizen_id: str) -> CitizenFacts | None:
-        """What was read of this person since it was last asked; None when nothing was."""
-        whose, found = getattr(self._last, "seen", ("", None))
-        self._last.seen = ("", None)
-        return found if whose == citizen_id else None
-
-
-class FollowedDueItems(MongoDueItems):
-    """`DueItems` whose plans audiences, coverage and the effect of campaigns follow, in the same unit.
-
-    A plan that is put down without facts having been read for it only marks somebody for review, and is
-    followed by a true one.
-    """
-
-    def __init__(
-        self,
-        db: Db,
-        cipher: CitizenCipher,
-        seen: SeenFacts,
-        stores: CampaignStores,
-        reminders: Reminders,
-        in_unit: InUnit,
-        now: Callable[[], datetime],
-    ) -> None:
-        super().__init__(db, cipher)
-        self._reminders, self._funnel = reminders, stores.funnel
-        self._seen, self._in_unit, self._now = seen, in_unit, now
-        self._people: People = stores.people
-        self._sends: Sends = stores.sends
-        self._names = stores.names
-
-    def replace(
-        self,
-        citizen_id: str,
-        items: Sequence[DueItem],
-        review_on: date | None,
-        unit: Unit | None = None,
-        stamp: Stamp | None = None,
-    ) -> None:
-        """Put the new plan in place of the old one, and let the row of the person follow."""
-        facts = self._seen.taken(citizen_id)
-        if facts is None:
-            super().replace(citizen_id, items, review_on, unit, stamp)
-            return
-
-        def work(within: Unit | None) -> None:
-            MongoDueItems.replace(self, citizen_id, items, review_on, within, stamp)
-            self._follow(facts, items, within)
-
-        if unit is None:
-            self._in_unit(work)
-        else:
-            work(unit)
-
-    def _follow(self, facts: CitizenFacts, items: Sequence[DueItem], unit: Unit | None) -> None:
-        row = row_of(facts, shard_of(facts.citizen_id), items)
-        old = self._people.put(row, unit)
-        since = self._now() - timedelta(days=OUTCOME_DAYS)
-        given = newly_given(old, row)
-        for series in sorted(given):
-            self._sends.dosed(self._names.subject(facts.citizen_id, series), since, unit)
-        if given:
-            self._follow_reminders(facts.citizen_id, given, vn_day(since), unit)
-
-    def _follow_reminders(
-        self, citizen_id: str, given: frozenset[str], since: date, unit: Unit | None
-    ) -> None:
-        """Count, once a programme, that a dose was given within 30 days of a reminder of its series."""
-        followed = {
-            (each.programme_id, each.shard)
-            for each in self._reminders.of_citizen(citizen_id)
-            if each.series_id in given and each.send_on >= since and each.state in _REACHED
-        }
-        programmes = dict(sorted(followed))
-        self._funnel.count(dict.fromkeys(programmes.items(), 1), "followed", unit)

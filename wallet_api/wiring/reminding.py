@@ -30,6 +30,7 @@ from wallet_api.rights.calendar import VIETNAM
 from wallet_api.settings import Settings
 from wallet_api.stores.brakes import MongoBrakes
 from wallet_api.stores.devices import MongoDevices
+from wallet_api.stores.followed_plans import FollowedDueItems
 from wallet_api.stores.identities import MongoCitizens
 from wallet_api.stores.inbox import MongoInbox
 from wallet_api.stores.outbox import MongoOutbox
@@ -41,15 +42,14 @@ from wallet_api.stores.reminding import MongoUnits
 from wallet_api.stores.restrictions import MongoRestrictions
 from wallet_api.stores.session_days import MongoSessionBook
 from wallet_api.wiring.campaigns import (
-    FollowedDueItems,
     MeantPeople,
-    SeenFacts,
     build_campaigns,
     open_campaign_stores,
     with_campaigns,
 )
 from wallet_api.wiring.care import FamilyRecipients, UnrestrictedRecipients
 from wallet_api.wiring.care_of_many import CareOfMany, RecipientsOfMany
+from wallet_api.wiring.following import Follower
 from wallet_api.wiring.sending import sender_of
 from wallet_api.wiring.sessions import CachedSessions
 from wallet_api.wiring.upkeep import build_upkeep
@@ -70,10 +70,11 @@ def build_reminding(
     inbox, outbox = MongoInbox(db, cipher), MongoOutbox(db, cipher)
     devices, preferences = RevivingDevices(db, cipher, blind), MongoPreferences(db, cipher)
     stores, units = open_campaign_stores(db, cipher, blind, now), MongoUnits(db)
-    care = SeenFacts(CareOfMany(identity.people, records, MongoCitizens(db, cipher, blind), now))
+    care = CareOfMany(identity.people, records, MongoCitizens(db, cipher, blind), now)
+    plans = FollowedDueItems(db, cipher)
     read = PlanningPorts(
         care=care,
-        due=FollowedDueItems(db, cipher, care, stores, reminders, units, now),
+        due=plans,
         reminders=reminders,
         recipients=RecipientsOfMany(
             UnrestrictedRecipients(
@@ -88,7 +89,8 @@ def build_reminding(
         in_unit=units,
     )
     meant = MeantPeople(identity.family, MongoRestrictions(db), preferences, now)
-    routed = with_campaigns(read, reminders, stores, meant, now)
+    follower = Follower(plans, care, stores, reminders, units, now)
+    routed = with_campaigns(read, reminders, stores, follower.rows, meant, now)
     write = DispatchPorts(inbox=inbox, outbox=outbox, devices=devices, days=MongoPushDays(db))
     sessions = MongoSessionBook(db)
     planning = Planning(read, load_programmes(), keys, now, CachedSessions(sessions, now))
@@ -127,6 +129,7 @@ def build_reminding(
         upkeep=build_upkeep(db, planning, read.due, reminders, now),
         campaigns=desk,
         runner=runner,
+        follow=follower.follow,
         wake_campaigns=lambda: _wake_campaigns(settings),
         people=stores.people,
     )
