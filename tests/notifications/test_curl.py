@@ -52,13 +52,13 @@ def secure(tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.fixture
 def bulk(secure: str, tmp_path: Path) -> Iterator[CurlChannel]:
-    made = channel(CurlChannel, secure, tmp_path, timeout_s=1.0)
+    made = channel(CurlChannel, secure, tmp_path)
     yield made
     made.close()
 
 
 def channel(kind: Any, url: str, folder: Path, **over: Any) -> Any:
-    told: dict[str, Any] = {"timeout_s": 2.0, "latency_s": 0.05, "ca_file": folder / "receiver.crt"} | over
+    told: dict[str, Any] = {"timeout_s": 20.0, "latency_s": 0.05, "ca_file": folder / "receiver.crt"} | over
     return kind(FcmSettings("demo", url, **told), service_account(url), lambda: NOW)
 
 
@@ -95,7 +95,7 @@ def sdk(secure: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.setattr(messaging._MessagingService, "FCM_URL", secure + "/v1/projects/{0}/messages:send")
     monkeypatch.setattr("urllib3.util.retry.time.sleep", lambda _: None)
     account = firebase_admin.credentials.Certificate(service_account(secure))
-    app = firebase_admin.initialize_app(account, {"httpTimeout": 0.3}, name="oracle")
+    app = firebase_admin.initialize_app(account, {"httpTimeout": 3.0}, name="oracle")
     yield lambda value: _send(value, app)
     firebase_admin.delete_app(app)
 
@@ -109,12 +109,13 @@ def _send(value: str, app: Any) -> Exception | None:
 
 
 @pytest.mark.parametrize("word", sorted(ANSWERS))
-def test_the_verdicts_are_those_of_the_sdk(
-    word: str, sdk: Any, bulk: CurlChannel, secure: str, tmp_path: Path
-) -> None:
+def test_the_verdicts_are_those_of_the_sdk(word: str, sdk: Any, secure: str, tmp_path: Path) -> None:
     expected = verdict_of(sdk(f"{word}::phone-1"))
-    [mine] = bulk.deliver(many(word, 1))
-    [single] = channel(FcmChannel, secure, tmp_path, timeout_s=0.5).deliver(many(word, 1))
+    patience = 1.0 if word == "hang" else 20.0  # on a machine under load a short one is everybody's answer
+    sender = channel(CurlChannel, secure, tmp_path, timeout_s=patience)
+    [mine] = sender.deliver(many(word, 1))
+    sender.close()
+    [single] = channel(FcmChannel, secure, tmp_path, timeout_s=patience).deliver(many(word, 1))
     assert mine.answer is single.answer is expected
     told = ANSWERS[word].retry_after
     assert mine.retry_after == single.retry_after == told
@@ -185,7 +186,7 @@ def test_a_connection_cut_once_costs_a_repeat_and_no_push(bulk: CurlChannel, rec
 
 
 def test_a_receiver_that_hangs_costs_one_timeout(secure: str, tmp_path: Path) -> None:
-    sender = channel(CurlChannel, secure, tmp_path, timeout_s=0.5)
+    sender = channel(CurlChannel, secure, tmp_path, timeout_s=2.0)
     found = sender.deliver([*many("fine", 20), *many("hang", 30)])
     assert Counter(each.answer for each in found) == {Answer.ACCEPTED: 20, Answer.UNAVAILABLE: 30}
     assert {each.answer for each in sender.deliver(many("fine", 20))} == {Answer.ACCEPTED}
