@@ -18,7 +18,7 @@ C = TypeVar("C")
 WORKERS: Final = 4
 AHEAD: Final = 2 * WORKERS
 HEAVIEST: Final = 64 * 2**20
-"""Bytes, or whatever is weighed: so much is held at a time, but for a single thing that is heavier."""
+"""So much is held at a time, whatever its number; a single thing may be heavier. In bytes, of files."""
 
 
 @dataclass(frozen=True)
