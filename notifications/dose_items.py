@@ -58,10 +58,12 @@ def dose_items(
     walk: _Walk | None = None
     items: list[DueItem] = []
     for chain in made.chains:
+        if chain.only_begun and chain.head not in touched:
+            continue
         if chain.head in touched or chain.personal or (live and chain.live):
             walk = walk or _Walk.of(made, facts, today, doses)
             items += _chain_items(walk, chain, taken)
-        elif not chain.only_begun:
+        else:
             shut_out = tuple(o.said.eligible.refusal(facts) for o in chain.series) if chain.gated else ()
             items += _untouched(made, chain, facts.born, today, shut_out)
     return items

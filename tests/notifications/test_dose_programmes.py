@@ -80,6 +80,7 @@ def test_a_private_vaccine_is_shown_only_to_who_began_it_and_never_pushed() -> N
     born = date(2024, 1, 10)
     service = BY_ID["service_vaccines"]
     assert plan(child(born), [], [service], TODAY) == ()
+    assert plan(child(born), [dose("measles", date(2024, 11, 1))], [service], TODAY) == ()
     begun = plan(child(born), [dose("varicella", date(2025, 6, 1))], [service], TODAY)
     assert [(i.series_id, i.dose, i.status) for i in begun] == [
         ("service_varicella", 1, Status.GIVEN),
