@@ -147,7 +147,7 @@ def test_a_night_is_not_counted_for_prometheus(nation: World) -> None:
             pass
         shard = shard_of_night(vn_day(night))
         checked = nation.db["due_items"].count_documents({"shard": shard})
-        text = nation.call("GET", "/metrics", None).get_data(as_text=True)
+        text = nation.app.test_client().get("/metrics").get_data(as_text=True)
     finally:
         nation.clock.set_to(began)
     assert f'wallet_plan_check{{state="checked"}} {float(checked)}' in text

@@ -26,7 +26,7 @@ from wallet_api.infra.crypto.blind import BlindIndex
 from wallet_api.infra.crypto.envelope import CitizenCipher
 from wallet_api.infra.crypto.keystore import FileKeyStore
 from wallet_api.infra.ids import new_id
-from wallet_api.infra.mongo import ensure_indexes, open_database
+from wallet_api.infra.mongo import end_left_transactions, ensure_indexes, open_database
 from wallet_api.stores import (
     brakes,
     citizen_keys,
@@ -159,9 +159,10 @@ def rebuild(town: Town) -> None:
 
 
 def main(uri: str, name: str, folder: str, people: str, minutes: str, work: str) -> None:
-    """One process."""
+    """One process. As every process of the product does, it first ends what killed ones left open."""
     programmes = changed_rules() if work == "rebuild" else None
     town = Town(open_database(uri, name), Path(folder), int(people), programmes)
+    end_left_transactions(town.db, Path(folder) / "transactions")
     town.clock.at += timedelta(minutes=int(minutes))
     sys.stdout.write("begun\n")
     sys.stdout.flush()
