@@ -105,9 +105,8 @@ def _register(app: Celery, services: Services, sender: Delivery) -> None:
 
     @app.task(shared=False, name=CAMPAIGNS_TASK)
     def run_campaigns() -> None:
-        """Let audiences and coverage follow plans, then have every live campaign run."""
-        while services.reminding.follow():
-            pass
+        """Have every live campaign run, and let audiences and coverage follow some of the changed plans."""
+        services.reminding.follow()
         for campaign_id in services.reminding.campaigns.live():
             app.send_task(CAMPAIGN_TASK, args=[campaign_id], expires=_STALE)
 
