@@ -14,7 +14,7 @@ from typing import Any, Final
 from notifications.schedule import Programme
 from notifications.vaccines import load_vaccines
 
-ENGINE: Final = 1
+ENGINE: Final = 2
 """Raise it when `plan` comes to another result from the same files: every stored plan is then out of date."""
 
 _WORDS: Final = frozenset({"title"})

@@ -117,9 +117,8 @@ class Duties:
             say("export_made", state=made.state)
 
     def campaigns(self) -> Sequence[str]:
-        """Let audiences and coverage follow plans, then every campaign that is scheduled or running."""
-        while self._services.reminding.follow():
-            pass
+        """Every live campaign; audiences and coverage follow some of the changed plans first."""
+        self._services.reminding.follow()
         return self._services.reminding.campaigns.live()
 
     def run_campaign(self, campaign_id: str) -> int:

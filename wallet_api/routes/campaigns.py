@@ -42,8 +42,8 @@ LIST_LIMIT = 10 * 2**20
 """Bytes of the longest list: half a million rows of 13 characters are six and a half million."""
 LIST_BODY: dict[str, Any] = {
     "required": True,
-    "description": "A CSV file (UTF-8) of one column, its first row `national_id` or `insurance_number`. It "
-    "is known by its content, whatever type it is sent with; text/csv is the fitting one.",
+    "description": "A CSV file (UTF-8) of one column; its first row is `national_id` or `insurance_number`. "
+    "It is known by its content, whatever type it is sent with; text/csv is the fitting one.",
     "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
 }
 _CHUNK = 64 * 1024

@@ -50,7 +50,7 @@ def a_second_person_approves(cast: Cast) -> None:
     cast.ops.sign_in("ops-operator")
     _step(cast, "launch", approved["version"])
     seen: list[str] = []
-    done = cast.journal.soon("the campaign's end", lambda: _done(cast, seen), patience=90)
+    done = cast.journal.soon("the campaign's end", lambda: _done(cast, seen), patience=180)
     for line in seen:
         cast.journal.note(progress=line)
     progress = done["progress"]
