@@ -116,11 +116,11 @@ def offset_now(item: DueItem, today: date, offsets: Sequence[Offset]) -> Offset 
     An offset that falls on or before the last dose of the series is dropped: nobody is reminded on the
     way out. Nothing is said to come up once its day has passed.
     """
-    if not item.remindable or item.recommended is None:
+    if not item.remindable or item.anchor is None:
         return None
     reached = [o for o, day in _days(item, offsets) if day <= today]
     nearest = max(reached, key=lambda o: o.days, default=None)
-    too_late = nearest is not None and nearest.phase == "before" and today > item.recommended
+    too_late = nearest is not None and nearest.phase == "before" and today > item.anchor
     return None if too_late else nearest
 
 

@@ -55,7 +55,7 @@ def test_what_never_died_is_found(letter: str, world: World) -> None:
 def test_an_address_for_letters_is_seen_by_a_thief_or_malformed(world: World) -> None:
     an, path = world.person(), "/citizens/me/notification-preferences"
     chosen = {"opted_out": [], "from_hour": 8, "to_hour": 20, "locale": "vi", "email": "an@example.vn"}
-    assert found_in(world.call("PUT", path, an, chosen)) == chosen
+    assert found_in(world.call("PUT", path, an, chosen)).items() >= chosen.items()
     assert found_in(world.get(path, an))["email"] == "an@example.vn"
     assert b"an@example.vn" not in repr(list(world.db["reminder_preferences"].find())).encode()
     for bad in (

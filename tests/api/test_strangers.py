@@ -41,6 +41,9 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
         "evidence_kind": "birth_certificate",
     },
     ("PUT", "reminders.NotificationPreferences"): {"locale": "en"},
+    ("POST", "kindness.Snooze"): examples.SNOOZE,
+    ("POST", "kindness.AlreadyGiven"): examples.ALREADY_GIVEN,
+    ("PUT", "own-commune.OwnCommune"): examples.COMMUNE,
     ("PUT", "reminders.Devices"): {"platform": "ios", "address_kind": "fid", "address": "a" * 22},
 }
 PREFIX = "/api/v1/citizens/<citizen>"

@@ -220,7 +220,8 @@ def test_a_form_is_posted_and_never_taken_for_the_name_of_a_resource(world: Worl
     an = filled(world)
     for path in ("/fhir/Patient/_search", "/fhir/Condition/_search"):
         answer = world.get(path, an)
-        assert (answer.status_code, answer.headers["Allow"]) == (405, "OPTIONS, POST"), path
+        allowed = set(answer.headers["Allow"].split(", "))
+        assert (answer.status_code, allowed) == (405, {"OPTIONS", "POST"}), path
 
 
 def test_a_person_is_a_patient_whose_number_is_masked(world: World) -> None:

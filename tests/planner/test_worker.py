@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -26,12 +26,12 @@ def test_a_beat_takes_a_rebuild_on_by_no_more_than_a_worker_may() -> None:
     nation.rebuilding.begin("r1", "an", dry_run=False, shards=ALL, sample=64)
     beats = 0
     while nation.rebuilding.get("r1").state != "done":
-        tasks._keep_plans(services_of(nation))
+        tasks.Duties(services_of(nation), sender=cast(Any, None)).keep_plans()
         beats += 1
         assert beats < 100
     nation.rebuilding.begin("r2", "an", dry_run=True, shards=ALL, sample=64)
     nation.rebuilding.bounds = type(nation.bounds)(a_second=1)
-    tasks._keep_plans(services_of(nation))
+    tasks.Duties(services_of(nation), sender=cast(Any, None)).keep_plans()
     assert nation.rebuilding.progress(nation.rebuilding.get("r2")).shards_done < 20
 
 
@@ -39,7 +39,7 @@ def test_a_beat_checks_the_night_when_no_rebuild_waits() -> None:
     nation = Nation()
     nation.settle(60)
     nation.clock.turn(DAY, 2)
-    tasks._keep_plans(services_of(nation))
+    tasks.Duties(services_of(nation), sender=cast(Any, None)).keep_plans()
     assert [(night.done, night.drift) for night in nation.nights] == [(True, 0)]
 
 

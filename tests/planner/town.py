@@ -35,6 +35,7 @@ from wallet_api.stores import (
     inbox,
     outbox,
     preferences,
+    push_days,
     rebuilds,
     reminders,
     walks,
@@ -50,6 +51,7 @@ STORES = (
     inbox,
     outbox,
     preferences,
+    push_days,
     rebuilds,
     reminders,
     walks,
@@ -92,7 +94,9 @@ class Town:
         chosen, units = preferences.MongoPreferences(db, cipher), MongoUnits(db)
         self.devices, self.inbox = devices.MongoDevices(db, cipher, blind), inbox.MongoInbox(db, cipher)
         read = PlanningPorts(self.families, self.due, self.reminders, self.families, chosen, units)
-        write = DispatchPorts(self.inbox, outbox.MongoOutbox(db, cipher), self.devices)
+        write = DispatchPorts(
+            self.inbox, outbox.MongoOutbox(db, cipher), self.devices, push_days.MongoPushDays(db)
+        )
         self.outbox = write.outbox
         self.planning = Planning(read, programmes or load_programmes(), KEYS, self.clock)
         texts = load_texts()

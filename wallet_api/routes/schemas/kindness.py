@@ -276,6 +276,8 @@ def digests_of(messages: Iterable[Message], heading: Any) -> list[dict[str, Any]
 
 
 def _digest(nid: str, found: list[Message], heading: Any) -> dict[str, Any]:
+    # In the order of what is said, the reader first: ids are random, and tell nothing of an order.
+    found = sorted(found, key=lambda each: (each.subject_id != each.recipient_id, each.title, each.body))
     people: dict[str, list[dict[str, Any]]] = {}
     for each in found:
         people.setdefault(each.subject_id, []).append(message_view(each))
