@@ -55,7 +55,7 @@ class SmtpSettings:
 
     @classmethod
     def from_url(cls, url: str, sender: str) -> SmtpSettings:
-        """`smtps://user:password@host:465`, or `smtp://host:587` for STARTTLS (none of it on loopback)."""
+        """`smtps://user:…@host:465`, or `smtp://host:587` for STARTTLS (none of it on loopback)."""
         parts = urlsplit(url)
         try:
             host, port = parts.hostname or "", parts.port
