@@ -29,7 +29,7 @@ class Gate:
 
     def read(self, care: CareHistory, reminders: Iterable[Reminder], others: Iterable[str] = ()) -> None:
         """Read for many together what `refusal` would read one by one; of `others`, the preferences."""
-        known = list(reminders)
+        known = [each for each in reminders if each.programme_id != CAMPAIGN]
         citizens = sorted({each.citizen_id for each in known} - self._plans.keys())
         books = facts_and_care(care, citizens)
         told = reminded(self._recipients, citizens)

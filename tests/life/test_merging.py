@@ -191,3 +191,20 @@ def test_a_dose_in_either_book_is_asked_for_once(world: World) -> None:
     assert due(child) & given == set() and due(other) == set()
     part(world, made)
     assert due(child) & given == given
+
+
+def test_nobody_is_written_to_by_a_campaign_or_counted_twice(world: World) -> None:
+    mother = world.person()
+    child, other = world.child_of(mother, date(2026, 9, 1)), world.child_of(mother, date(2026, 9, 1))
+    kit = world.services.reminding
+
+    def absent() -> dict[str, bool]:
+        while kit.follow():
+            pass
+        return {name: row.deceased for name, row in kit.people.of({child.id, other.id}).items()}
+
+    assert absent() == {child.id: False, other.id: False}
+    made = merge(world, child, other)
+    assert absent() == {child.id: False, other.id: True}
+    part(world, made)
+    assert absent() == {child.id: False, other.id: False}

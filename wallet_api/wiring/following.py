@@ -61,7 +61,8 @@ class Follower:
         return self._in_unit(work)
 
     def _row(self, facts: CitizenFacts, items: Collection[DueItem], unit: Unit | None) -> None:
-        if not items and not facts.deceased and self._stores.people.of({facts.citizen_id}):
+        moved = facts.deceased or facts.continues_in is not None
+        if not items and not moved and self._stores.people.of({facts.citizen_id}):
             return  # only put down for review: the true plan comes next, and is marked again
         row = row_of(facts, shard_of(facts.citizen_id), items)
         old = self._stores.people.put(row, unit)
