@@ -11,9 +11,10 @@ from pathlib import Path
 
 from tests.campaigns.steps import Ops, commune, families, send_everything
 from tests.world import World
+from wallet_api.infra.mongo import end_left_transactions
 
 WORKER = Path(__file__).with_name("one_worker.py")
-PEOPLE, KILLS = 30, 3
+PEOPLE, KILLS = 16, 2
 
 
 def test_workers_die_and_everybody_is_told_once(world: World, embedded_uri: str) -> None:
@@ -36,6 +37,8 @@ def test_workers_die_and_everybody_is_told_once(world: World, embedded_uri: str)
             worker.kill()
         counts.append(sends.count_documents({"campaign_id": campaign["id"]}))
     assert counts == sorted(set(counts)) and counts[1] < PEOPLE, "each died half way, and what was kept stays"
+    # The last of them left a transaction open, which the next process to start ends.
+    end_left_transactions(world.db, world.settings.data_dir / "transactions")
     ops.turn(campaign)
     pushed = [each for each in send_everything(world) if each.address.citizen_id in mine]
     assert sorted(each.address.citizen_id for each in pushed) == sorted(mine), "each once, nobody left out"

@@ -21,7 +21,7 @@ from tests.planner.changing import DAY
 from tests.planner.town import Town, changed_rules
 from wallet_api.infra.mongo import open_database
 
-PEOPLE = 40
+PEOPLE = 16
 KILLS = 2
 
 
