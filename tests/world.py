@@ -154,7 +154,7 @@ class World:
         self.app: Flask = create_app(self.settings, self.services)
         self.desk = self.services.identity.oauth.server.desk
         self._tokens: dict[str, tuple[datetime, str]] = {}
-        self._serial = itertools.count(999001)
+        self._serial = itertools.count()
         self.client_keys: dict[str, ECKey] = {}
         self.services.identity.clients.register("app", "app", "A phone", redirect_uris=(REDIRECT,))
         self.services.identity.clients.register("console", "ops", "Console", redirect_uris=(REDIRECT,))
@@ -169,7 +169,10 @@ class World:
         **more: Any,
     ) -> Person:
         """A registered person with a live session whose sign-in was just now."""
-        number = f"001{1 + 2 * (born.year // 100 - 19)}{born.year % 100:02d}{next(self._serial)}"
+        # A shared world holds more than the 999 people whose serials of one province begin with 999.
+        province, serial = divmod(next(self._serial), 999)
+        century = 1 + 2 * (born.year // 100 - 19)
+        number = f"{1 + province:03d}{century}{born.year % 100:02d}{999001 + serial}"
         places = {"province": more.get("province"), "commune": more.get("commune")}
         profile = Profile(name, born, "female", phone, **places)
         citizen_id = self.services.identity.people.register(profile, [Identifier("national_id", number)])
