@@ -161,6 +161,13 @@ class World:
 
     # --- people ----------------------------------------------------------------------------------------
 
+    def new_number(self, born: date, male: bool = False) -> str:
+        """A synthetic national number that nobody in this world has, with the century and year of a birth."""
+        # A shared world holds more than the 999 people whose serials of one province begin with 999.
+        province, serial = divmod(next(self._serial), 999)
+        century = 2 * (born.year // 100 - 19) + (not male)
+        return f"{1 + province:03d}{century}{born.year % 100:02d}{999001 + serial}"
+
     def person(
         self,
         name: str = "Lê Thị Thử",
@@ -169,10 +176,7 @@ class World:
         **more: Any,
     ) -> Person:
         """A registered person with a live session whose sign-in was just now."""
-        # A shared world holds more than the 999 people whose serials of one province begin with 999.
-        province, serial = divmod(next(self._serial), 999)
-        century = 1 + 2 * (born.year // 100 - 19)
-        number = f"{1 + province:03d}{century}{born.year % 100:02d}{999001 + serial}"
+        number = self.new_number(born)
         places = {"province": more.get("province"), "commune": more.get("commune")}
         profile = Profile(name, born, "female", phone, **places)
         citizen_id = self.services.identity.people.register(profile, [Identifier("national_id", number)])

@@ -37,7 +37,7 @@ def doctor(world: World) -> Doctor:
 
 
 def nobody(world: World, born: date = date(1988, 7, 6)) -> Stranger:
-    return Stranger(f"001188{next(world._serial)}", born)
+    return Stranger(world.new_number(born, male=True), born)
 
 
 def arrive(world: World, who: Stranger, **over: Any) -> Person:
