@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from notifications.days import DateRule, Span
@@ -65,21 +65,9 @@ class ProgrammeRules:
     takers: Mapping[str, tuple[SeriesRules, ...]]
 
 
-_made: dict[int, ProgrammeRules] = {}
-
-
+@lru_cache(maxsize=_ROOM)
 def rules_of(programme: Programme) -> ProgrammeRules:
-    """The rules of a programme; made at the first call, kept while there is room."""
-    found = _made.get(id(programme))
-    if found is None or found.said is not programme:
-        if len(_made) >= _ROOM:
-            _made.clear()
-        found = _made[id(programme)] = make_rules(programme)
-    return found
-
-
-def make_rules(programme: Programme) -> ProgrammeRules:
-    """Make rules of a programme. BadProgramme where two ages of one dose cannot be told apart."""
+    """The rules of a programme. BadProgramme where two ages of one dose cannot be told apart."""
     heads: dict[str, str] = {}
     for said in programme.series:
         heads[said.id] = heads.get(said.follows or "", said.id)

@@ -7,7 +7,6 @@ they are, and that they wait for it. So no change of a person's conditions can m
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import date
 
 from notifications.model import WANTED, DueItem, Status
@@ -23,14 +22,15 @@ def in_one_year(
     served = {p.id: p for p in programmes if p.rounds is not None and p.rounds.year_of is not None}
     if not served:
         return tuple(items)
-    heads = {item.identity: item for item in items}
+    joined_to = {*served, *(p.rounds.year_of for p in served.values() if p.rounds is not None)}
+    heads = {item.identity: item for item in items if item.programme_id in joined_to}
     for item in items:
         if item.programme_id in served:
             _set_day(heads, served[item.programme_id], item, today)
     joined = (
         _served(heads, served[item.programme_id], item, today)
         if item.programme_id in served
-        else heads[item.identity]
+        else heads.get(item.identity, item)
         for item in items
     )
     return tuple(joined)
@@ -53,13 +53,12 @@ def _set_day(heads: dict[Identity, DueItem], programme: Programme, item: DueItem
     head = _head_of(heads, programme, item.dose) if fixed and item.status in WANTED else None
     if head is None or head.status not in WANTED:
         return
-    why = replace(
-        head.because,
+    why = head.because._replace(
         rule="one_exam_for_all",
         evidence=head.because.evidence + item.because.evidence,
         source=head.because.source + item.because.source,
     )
-    moved = replace(head, recommended=item.recommended, overdue=item.overdue, because=why)
+    moved = head._replace(recommended=item.recommended, overdue=item.overdue, because=why)
     heads[head.identity] = moved.seen_on(today)
 
 
@@ -70,11 +69,11 @@ def _served(heads: Mapping[Identity, DueItem], programme: Programme, item: DueIt
     if year is None or head is None or item.status not in WANTED:
         return item
     whole_year = programme.rounds is not None and programme.rounds.anchor == "calendar_year"
-    because = replace(item.because, rule="one_exam_for_all")
+    because = item.because._replace(rule="one_exam_for_all")
     if head.status is not Status.GIVEN:
-        return replace(item, because=because, waits_for=f"{head.series_id}/{year}").seen_on(today)
+        return item._replace(because=because, waits_for=f"{head.series_id}/{year}").seen_on(today)
     if whole_year:
-        because = replace(because, evidence=head.because.evidence)
+        because = because._replace(evidence=head.because.evidence)
         return DueItem(item.programme_id, item.series_id, item.dose, item.topic, Status.GIVEN, because)
     # The year has its examination: what this window is for is looked at in the next.
-    return replace(item, because=because, waits_for=f"{head.series_id}/{year + 1}").seen_on(today)
+    return item._replace(because=because, waits_for=f"{head.series_id}/{year + 1}").seen_on(today)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
+from typing import NamedTuple
 
 from notifications.days import Span
 from notifications.immunization.reach import latest, reach, soonest
@@ -20,29 +22,59 @@ from notifications.model import (
     SetDate,
     Status,
     Verdict,
+    standing,
 )
 from notifications.rounds import Band, Rounds
 from notifications.schedule import Programme
 
 _YEAR = Span(years=1)
+_ROOM = 32_768
+"""Rounds of who was never examined, remembered for a birthday and a day: about 30 MB when full."""
 
 
-def periodic(
-    programme: Programme, facts: CitizenFacts, history: Sequence[Care], today: date
-) -> list[DueItem]:
+class Visits(NamedTuple):
+    """What periodic programmes look at of a history: examinations in order of day, and days that were set."""
+
+    exams: tuple[Exam, ...]
+    set_dates: tuple[SetDate, ...]
+
+
+def visits_of(history: Sequence[Care]) -> Visits:
+    """The visits of a history; their order does not depend on how they came."""
+    exams = [care for care in history if isinstance(care, Exam)]
+    if len(exams) > 1:
+        exams.sort(key=lambda exam: (exam.done_on, exam.record_id))
+    return Visits(tuple(exams), tuple(care for care in history if isinstance(care, SetDate)))
+
+
+def periodic(programme: Programme, facts: CitizenFacts, visits: Visits, today: date) -> Sequence[DueItem]:
     """Every round of a periodic programme that was settled, is due or comes next.
 
-    The order of `history` does not matter. What a condition asks for ends with it, and nobody is told what
-    was missed in a window that has closed.
+    What a condition asks for ends with it, and nobody is told what was missed in a window that has closed.
     """
-    rounds, spells = programme.rounds, _spells(programme, facts, today)
-    if rounds is None or not spells:
-        return []
-    exams = sorted(
-        (c for c in history if isinstance(c, Exam) and c.kind in rounds.accepts_exams),
-        key=lambda exam: (exam.done_on, exam.record_id),
-    )
-    return _ANCHORS[rounds.anchor](_Walk(programme, rounds, facts, history, tuple(exams), spells, today))
+    rounds = programme.rounds
+    if rounds is None or (rounds.of is not None and not visits.set_dates):
+        return ()
+    mine = Visits(tuple(exam for exam in visits.exams if exam.kind in rounds.accepts_exams), visits.set_dates)
+    if not mine.exams and rounds.of is None and programme.eligible.conditions is None:
+        return _unexamined(programme, facts.born, today)
+    return _walked(programme, rounds, facts, mine, today)
+
+
+@lru_cache(maxsize=_ROOM)
+def _unexamined(programme: Programme, born: date, today: date) -> Sequence[DueItem]:
+    """What a programme without conditions asks of everybody of one birthday who was never examined."""
+    facts, rounds = CitizenFacts("", born, "unknown"), programme.rounds
+    return () if rounds is None else _walked(programme, rounds, facts, Visits((), ()), today)
+
+
+def _walked(
+    programme: Programme, rounds: Rounds, facts: CitizenFacts, visits: Visits, today: date
+) -> Sequence[DueItem]:
+    spells = _spells(programme, facts, today)
+    if not spells:
+        return ()
+    return _ANCHORS[rounds.anchor](_Walk(programme, rounds, facts, visits, spells, today))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +105,13 @@ def _spells(programme: Programme, facts: CitizenFacts, today: date) -> tuple[_Sp
 
 @dataclass(frozen=True, slots=True)
 class _Walk:
-    """One programme over one life. `exams`: those it accepts, in order of day; `spells`: when its gate is or
+    """One programme over one life. `visits`: with the examinations it accepts; `spells`: when its gate is or
     will be open, at least one."""
 
     programme: Programme
     rounds: Rounds
     facts: CitizenFacts
-    history: Sequence[Care]
-    exams: tuple[Exam, ...]
+    visits: Visits
     spells: tuple[_Spell, ...]
     today: date
 
@@ -95,13 +126,16 @@ class _Walk:
         overdue = self.programme.overdue_after.after(wish, self.programme.date_rule)
         why = base.because
         because = Because(why.rule, why.evidence + spell.evidence, why.source)
-        names = (base.programme_id, base.series_id, base.dose, base.topic, base.status)
-        return DueItem(*names, because, window[0], wish, overdue, window[1]).seen_on(self.today)
+        names = (base.programme_id, base.series_id, base.dose, base.topic)
+        status, ended = standing(self.today, window[0], wish, overdue, window[1], None, None)
+        if ended is not None:
+            because = because._replace(rule=ended)
+        return DueItem(*names, status, because, window[0], wish, overdue, window[1])
 
 
 def _given(base: DueItem, *exams: Exam) -> DueItem:
-    because = replace(base.because, evidence=tuple(map(_seen, exams)))
-    return replace(base, status=Status.GIVEN, because=because)
+    because = base.because._replace(evidence=tuple(map(_seen, exams)))
+    return base._replace(status=Status.GIVEN, because=because)
 
 
 def _seen(exam: Exam) -> Evidence:
@@ -112,7 +146,7 @@ def _confirmed(item: DueItem, confidence: str) -> DueItem:
     """Only what a source confirms is pushed; of the rest the station is asked."""
     if confidence == "found" or item.status not in (Status.UPCOMING, Status.DUE, Status.OVERDUE):
         return item
-    return replace(item, status=Status.ASK_STATION, because=replace(item.because, rule="not_confirmed"))
+    return item._replace(status=Status.ASK_STATION, because=item.because._replace(rule="not_confirmed"))
 
 
 # --- calendar years ---
@@ -122,18 +156,18 @@ def _calendar_years(walk: _Walk) -> list[DueItem]:
     """This calendar year and the next. Any accepted exam in the year satisfies it."""
     this, following = _year(walk, walk.today.year), _year(walk, walk.today.year + 1)
     if this is not None and following is not None and this.status not in (Status.GIVEN, Status.AGED_OUT):
-        following = replace(following, waits_for=f"{this.series_id}/{this.dose}")
+        following = following._replace(waits_for=f"{this.series_id}/{this.dose}")
     return [_confirmed(item, walk.rounds.confidence) for item in (this, following) if item is not None]
 
 
 def _year(walk: _Walk, year: int) -> DueItem | None:
     base = walk.item(year, "calendar_year")
-    done = next((exam for exam in walk.exams if exam.done_on.year == year), None)
+    done = next((exam for exam in walk.visits.exams if exam.done_on.year == year), None)
     if done is not None:
         return _given(base, done)
-    last = next((exam for exam in reversed(walk.exams) if exam.done_on.year == year - 1), None)
+    last = next((exam for exam in reversed(walk.visits.exams) if exam.done_on.year == year - 1), None)
     if last is not None:
-        base = replace(base, because=replace(base.because, evidence=(_seen(last),)))
+        base = base._replace(because=base.because._replace(evidence=(_seen(last),)))
     wish = _wish_of_year(walk, year, last)
     for spell in walk.spells:
         start = latest((date(year, 1, 1), spell.starts)) or date(year, 1, 1)
@@ -177,11 +211,11 @@ def _condition_bands(walk: _Walk) -> list[DueItem]:
 def _bands(walk: _Walk, spell: _Spell, start: date, first: int) -> Iterator[DueItem]:
     rule = walk.programme.date_rule
     for band in walk.rounds.bands:
-        opens = latest((band.opens.after(start, rule), spell.starts))
-        closes = soonest((band.closes.after(start, rule), spell.ends))
+        opens = latest((reach(start, band.opens, rule), spell.starts))
+        closes = soonest((reach(start, band.closes, rule), spell.ends))
         if opens is None or closes is None or opens >= closes:
             continue
-        done = _examined_in(walk.exams, opens, closes)
+        done = _examined_in(walk.visits.exams, opens, closes)
         if walk.today >= closes and not done:
             continue
         base = walk.item(first + band.number, _BAND_RULES[walk.rounds.anchor], band.source)
@@ -217,7 +251,7 @@ def _after_last(walk: _Walk) -> list[DueItem]:
     """The last one, and the next: each numbered by the record of the one before it, so that an examination
     that is put right, or an older one that comes in late, moves the next one and makes no second."""
     interval, rule = walk.rounds.interval, walk.programme.date_rule
-    done = _examined_in(walk.exams, date.min, date.max)
+    done = _examined_in(walk.visits.exams, date.min, date.max)
     spell = walk.spells[0]
     if interval is None:
         return []
@@ -229,7 +263,7 @@ def _after_last(walk: _Walk) -> list[DueItem]:
     if done:
         before = later[0] if len(done) > 1 else first
         found.append(_given(walk.item(before, "after_last_exam"), done[-1]))
-        base = replace(base, because=replace(base.because, evidence=(_seen(done[-1]),)))
+        base = base._replace(because=base.because._replace(evidence=(_seen(done[-1]),)))
         start = max(start, interval.after(done[-1].done_on, rule))
     if spell.ends is None or start < spell.ends:
         found.append(_confirmed(walk.open(base, spell, (start, spell.ends), start), walk.rounds.confidence))
@@ -248,7 +282,7 @@ def _set_dates(walk: _Walk) -> list[DueItem]:
 def _standing(walk: _Walk) -> list[SetDate]:
     """The days as they were set last; of one provider and day one, named by what told it first."""
     told = sorted(
-        (c for c in walk.history if isinstance(c, SetDate) and c.kind == walk.rounds.of),
+        (each for each in walk.visits.set_dates if each.kind == walk.rounds.of),
         key=lambda each: (each.noted_on, each.record_id),
     )
     newest = {each.subject or each.record_id: each for each in told}
@@ -265,11 +299,11 @@ def _set_date(walk: _Walk, spell: _Spell, told: SetDate) -> DueItem | None:
     if over is not None and walk.today >= over:
         return None
     base = walk.item(number_of(told.record_id), "set_by_provider")
-    came = next((exam for exam in walk.exams if _keeps(walk.rounds, told, exam)), None)
+    came = next((exam for exam in walk.visits.exams if _keeps(walk.rounds, told, exam)), None)
     if came is not None:
         return _given(base, came)
     set_on = Evidence(told.record_id, told.noted_on, told.kind, Verdict.COUNTED)
-    base = replace(base, because=replace(base.because, evidence=(set_on,)))
+    base = base._replace(because=base.because._replace(evidence=(set_on,)))
     return _confirmed(walk.open(base, spell, (told.noted_on, over), told.day), walk.rounds.confidence)
 
 

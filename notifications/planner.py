@@ -7,10 +7,9 @@ from datetime import date
 
 from notifications.conditions import with_conditions
 from notifications.dose_items import dose_items, doses_of
-from notifications.immunization.reach import reach
 from notifications.model import Care, CitizenFacts, DueItem, day_of
 from notifications.one_year import in_one_year
-from notifications.periodic import periodic
+from notifications.periodic import periodic, visits_of
 from notifications.schedule import Programme
 
 
@@ -26,26 +25,28 @@ def plan(
     if facts.deceased:
         return ()
     past = [care for care in history if day_of(care) <= today]
-    facts, doses = with_conditions(facts, past), doses_of(past)
-    concerned = [p for p in programmes if p.in_force(today) and _concerns(p, facts, today)]
+    facts, doses, visits = with_conditions(facts, past), doses_of(past), visits_of(past)
+    concerned = [each for each in programmes if _concerns(each, facts, today)]
     items: list[DueItem] = []
     for programme in concerned:
         if programme.kind == "dose_series":
             items += dose_items(programme, facts, doses, today)
         else:
-            items += periodic(programme, facts, past, today)
+            items += periodic(programme, facts, visits, today)
     return in_one_year(items, concerned, today)
 
 
 def _concerns(programme: Programme, facts: CitizenFacts, today: date) -> bool:
+    """Whether a programme in force is for somebody; what rules out most people is asked first."""
     gate = programme.eligible
-    if gate.refusal(facts) is not None or not _in_a_condition(gate.conditions, facts, today):
+    if gate.conditions is not None and not _in_a_condition(gate.conditions, facts, today):
         return False
-    upper = reach(facts.born, gate.age_to, programme.date_rule)
-    return facts.born <= today and (upper is None or today < upper)
+    if not programme.in_force(today) or today < facts.born or gate.refusal(facts) is not None:
+        return False
+    upper = gate.age_to
+    return upper is None or today < upper.after(facts.born, programme.date_rule)
 
 
-def _in_a_condition(wanted: frozenset[str] | None, facts: CitizenFacts, today: date) -> bool:
+def _in_a_condition(wanted: frozenset[str], facts: CitizenFacts, today: date) -> bool:
     """Whether one of the conditions holds today or is yet to begin."""
-    held = (each for each in facts.conditions if wanted is not None and each.kind in wanted)
-    return wanted is None or any(each.ends is None or today < each.ends for each in held)
+    return any(c.kind in wanted and (c.ends is None or today < c.ends) for c in facts.conditions)

@@ -118,9 +118,12 @@ class Series:
     since: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Programme:
-    """One cited file. `valid_to` is exclusive. Dose series use `series`, periodic ones `rounds`."""
+    """One cited file. `valid_to` is exclusive. Dose series use `series`, periodic ones `rounds`.
+
+    Compared and hashed by identity, so that what was worked out for one can be kept cheaply.
+    """
 
     id: str
     kind: Kind

@@ -137,4 +137,4 @@ def _with_session(item: DueItem, days: SessionDays) -> DueItem:
         return item
     found = days.next_from(item.recommended)
     late = found is not None and item.expires is not None and found >= item.expires
-    return item if late else replace(item, session=found)
+    return item if late else item._replace(session=found)

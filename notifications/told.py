@@ -8,7 +8,6 @@ spoil, or stand in for, what a facility recorded.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import replace
 from typing import Final, TypeGuard
 
 from notifications.model import Because, Care, DueItem, Evidence, Exam, GivenDose, Status, Verdict
@@ -61,10 +60,10 @@ def _marked(item: DueItem, told: Collection[str]) -> DueItem:
         return item
     evidence = tuple(_seen(each, told) for each in item.because.evidence)
     if item.status is not Status.GIVEN:
-        return replace(item, because=replace(item.because, evidence=evidence))
-    return replace(item, status=Status.TOLD, because=Because(RULE, evidence, item.because.source))
+        return item._replace(because=item.because._replace(evidence=evidence))
+    return item._replace(status=Status.TOLD, because=Because(RULE, evidence, item.because.source))
 
 
 def _seen(each: Evidence, told: Collection[str]) -> Evidence:
     untrue = each.verdict is not Verdict.COUNTED or each.record_id not in told
-    return each if untrue else replace(each, verdict=Verdict.TOLD)
+    return each if untrue else each._replace(verdict=Verdict.TOLD)

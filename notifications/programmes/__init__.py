@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from notifications.conditions import kinds
 from notifications.days import DateRule
-from notifications.dose_rules import make_rules
+from notifications.dose_rules import rules_of
 from notifications.errors import BadProgramme
 from notifications.rounds import read_rounds
 from notifications.schedule import Branch, Dose, Eligibility, LiveGap, Offset, Programme, Series, Vaccine
@@ -198,7 +198,7 @@ def _check_known(owner: str, programme: Programme, vaccines: Mapping[str, Vaccin
         asked |= series.branch.vaccines if series.branch else set()
     if asked - vaccines.keys():
         raise BadProgramme(owner, f"unknown vaccines: {', '.join(sorted(asked - vaccines.keys()))}")
-    make_rules(programme)
+    rules_of(programme)
 
 
 def _check_series(owner: str, series: Series, vaccines: Mapping[str, Vaccine], seen: set[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import date
 from importlib.resources import files
 from typing import Any
@@ -84,7 +85,7 @@ def test_shipped_programmes_are_read_whole() -> None:
             "je",
         ]
     )
-    assert read_programme(RAW, load_vaccines()) == found["epi_routine"]
+    assert asdict(read_programme(RAW, load_vaccines())) == asdict(found["epi_routine"])
     assert all(programme.title_of("x", "fr") == programme.title["vi"] for programme in found.values())
 
 
