@@ -55,6 +55,7 @@ from wallet_api.infra.crypto.refs import References
 from wallet_api.infra.idempotency import Turns
 from wallet_api.infra.limits import Limits
 from wallet_api.records.card_doses import CardDoses
+from wallet_api.records.growth.standard import Standard
 from wallet_api.records.intake import IntakeService
 from wallet_api.records.own_entries import OwnEntries
 from wallet_api.records.pages import PageCursors
@@ -75,6 +76,7 @@ class Book:
     readers: Readers
     intake: IntakeService
     own: OwnEntries
+    growth: Standard
 
 
 @dataclass(frozen=True)

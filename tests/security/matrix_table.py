@@ -155,6 +155,7 @@ POST   /provider/safety-flags                                       201 A.A.   -
 POST   /provider/access-sessions                                    201 A.E.   -.E.      P.P.
 GET    /provider/citizens/<citizen_ref>/records                     200 A.E.   -.E.      P.P.
 GET    /provider/citizens/<citizen_ref>/summary                     200 A.E.   -.E.      P.P.
+GET    /provider/citizens/<citizen_ref>/series/<code>               200 A.E.   -.E.      P.P.
 GET    /provider/citizens/<citizen_ref>/records/<record_ref>        200 A.E.   -.E.      P.P.
 POST   /provider/emergency-access                                   201 AAAA   AAAA      PPPP
 GET    /provider/events                                             200 A      A         A

@@ -13,6 +13,7 @@ from wallet_api.records.types._fields import codings
 from wallet_api.records.words import name_of
 
 LOINC: Final = "http://loinc.org"
+_UCUM: Final = "http://unitsofmeasure.org"
 _VOID: Final = frozenset({"entered-in-error", "cancelled"})
 _DAY: Final = len("2026-11-03")
 
@@ -25,7 +26,8 @@ def measured_categories() -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Point:
-    """One value. `low` and `high` are those of the source; `text` where it is no number."""
+    """One value. `low` and `high` are those of the source; `text` where it is no number. `code` is the UCUM
+    code of the unit, if one was sent; not `exact` is a number that came as a bound, like "less than 5"."""
 
     record: Record
     name: str | None
@@ -34,6 +36,13 @@ class Point:
     text: str | None
     low: float | None
     high: float | None
+    code: str | None = None
+    exact: bool = True
+
+    @property
+    def has_day(self) -> bool:
+        """Whether its day is known, not only its month or year."""
+        return len(self.record.occurred_on.text) == _DAY
 
     @property
     def place(self) -> tuple[str, str]:
@@ -51,8 +60,8 @@ class Point:
 
     def age_days(self, born: date) -> int | None:
         """How old the person was, where the day is known."""
-        on = self.record.occurred_on
-        return (on.first_day - born).days if len(on.text) == _DAY and on.first_day >= born else None
+        on = self.record.occurred_on.first_day
+        return (on - born).days if self.has_day and on >= born else None
 
 
 def points_of(record: Record, system: str, code: str) -> Iterator[Point]:
@@ -75,9 +84,10 @@ def _point(record: Record, part: Resource) -> Point | None:
     if value is None and not text:
         return None
     band: Mapping[str, Any] = next(iter(part.get("referenceRange") or ()), {})
-    unit = quantity.get("unit") or quantity.get("code")
+    code = quantity.get("code") if quantity.get("system") == _UCUM else None
+    unit, exact = quantity.get("unit") or quantity.get("code"), not quantity.get("comparator")
     low, high = (_number((band.get(end) or {}).get("value")) for end in ("low", "high"))
-    return Point(record, name_of(part.get("code") or {}), value, unit, text, low, high)
+    return Point(record, name_of(part.get("code") or {}), value, unit, text, low, high, code, exact)
 
 
 def _number(value: Any) -> float | None:

@@ -30,6 +30,7 @@ from wallet_api.routes.fhir_metadata import fhir_metadata
 from wallet_api.routes.fhir_patients import fhir_patients
 from wallet_api.routes.fhir_records import fhir_records
 from wallet_api.routes.fhir_summary import fhir_summary
+from wallet_api.routes.granted_series import granted_series
 from wallet_api.routes.grants import grants
 from wallet_api.routes.guarded import GuardedBlueprint
 from wallet_api.routes.health import health
@@ -77,6 +78,7 @@ BLUEPRINTS: tuple[GuardedBlueprint, ...] = (
     communes,
     session_desk,
     provider,
+    granted_series,
     station,
     flagging,
     events,

@@ -11,26 +11,24 @@ from flask.views import MethodView
 from wallet_api.context import caller, services
 from wallet_api.identity.errors import OrganisationUnknown
 from wallet_api.infra.crypto.jws import sign_compact
-from wallet_api.records.book_pages import Asked
+from wallet_api.records.book_pages import Asked, Series
 from wallet_api.records.emergency_card import TYPE, VALID, Holder, card_content
 from wallet_api.records.errors import RecordNotFound
+from wallet_api.records.growth.comparing import Child, Growth, growth_of
 from wallet_api.records.model import Filter, Record
 from wallet_api.records.series import LOINC
 from wallet_api.routes.guarded import GuardedBlueprint, citizen_only, compact
-from wallet_api.routes.schemas.base import listed
 from wallet_api.routes.schemas.pages import (
     CardQuery,
     CardSchema,
-    SeriesPage,
-    SeriesQuery,
     SummarySchema,
     VisitQuery,
     VisitSchema,
-    point_view,
     sections_view,
     visit_view,
 )
-from wallet_api.routes.subjects import Subject, born, reader, subject
+from wallet_api.routes.schemas.series import SeriesPage, SeriesQuery, series_view
+from wallet_api.routes.subjects import Subject, reader, subject
 
 _LOINC_CODE = re.compile(r"[0-9]{1,7}-[0-9]")
 pages = GuardedBlueprint(
@@ -100,15 +98,17 @@ class ValueSeries(MethodView):
 
         What cannot be a LOINC code is 404. A reference range is the one that came with the value, never
         a made-up one. Units are as they were sent.
+
+        Weight, length or height, head circumference and body mass index of a child under five carry their
+        place in the WHO Child Growth Standards: a z-score, where it lies, the lines of that day, and a curve
+        to draw. It is no diagnosis, and no age is corrected for children born too early. Where nothing can
+        be compared, `reason` says why.
         """
         book = reader(citizen)
-        if query["system"] == LOINC and not _LOINC_CODE.fullmatch(code):
-            raise RecordNotFound(code)
-        period = Filter(None, query["first"], query["last"])
-        asked = Asked(query["system"], code, period, query["cursor"], query["limit"])
-        found = book.pages.series(asked)
-        names, whose = names_of(each.record for each in found.points), born(book.citizen_id)
-        return listed([point_view(each, whose, names) for each in found.points], found.next_cursor)
+        asked = series_asked(query, code)
+        found, child = book.pages.series(asked), child_of(book.citizen_id)
+        names = names_of(each.record for each in found.points)
+        return series_view(found, growth_in(found, asked, child), child.born, names)
 
 
 @pages.route("/emergency-card")
@@ -130,6 +130,29 @@ class EmergencyCard(MethodView):
         card = sign_compact(services().keys.signer("card"), compact(content), typ=TYPE)
         told = {"card": card, "issued_at": now, "valid_until": now + VALID}
         return told, {"Cache-Control": "no-store"}
+
+
+def series_asked(query: dict[str, Any], code: str) -> Asked:
+    """What a request for a series asks for.
+
+    Raises:
+        RecordNotFound: what cannot be a LOINC code.
+    """
+    if query["system"] == LOINC and not _LOINC_CODE.fullmatch(code):
+        raise RecordNotFound(code)
+    period = Filter(None, query["first"], query["last"])
+    return Asked(query["system"], code, period, query["cursor"], query["limit"])
+
+
+def child_of(citizen_id: str) -> Child:
+    """What a growth standard needs of a person."""
+    found = services().identity.people.facts(citizen_id)
+    return Child(found.born, found.sex)
+
+
+def growth_in(found: Series, asked: Asked, child: Child) -> Growth | None:
+    """How the values of a page lie against the growth standard; nothing that is not on the page counts."""
+    return growth_of(found.points, asked.system, asked.code, child, services().book.growth)
 
 
 def _holder(who: Subject) -> Holder:

@@ -32,6 +32,7 @@ from wallet_api.infra.logs import say
 from wallet_api.infra.mongo import Db, connect, end_left_transactions
 from wallet_api.infra.readiness import Readiness
 from wallet_api.records.card_doses import CardDoses
+from wallet_api.records.growth.who_2006 import Who2006
 from wallet_api.records.intake import IntakeParts, IntakeService
 from wallet_api.records.own_entries import OwnEntries, OwnParts
 from wallet_api.records.pages import PageCursors
@@ -211,7 +212,7 @@ def _assemble(settings: Settings, db: Db, keys: KeyStore, now: Callable[[], date
         ),
         visit_codes=VisitCodeService(MongoVisitCodes(db), lambda code: blind.of("visit_code", code), now),
         receipt_signing=lambda: _receipt_signing(keys),
-        book=Book(Readers(reading), taking, OwnEntries(own)),
+        book=Book(Readers(reading), taking, OwnEntries(own), Who2006()),
         reminding=reminding,
         limits=build_limits(settings, db, blind),
         turns=MongoTurns(db),

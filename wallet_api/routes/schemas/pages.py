@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import date
 from typing import Any
 
-from marshmallow import ValidationError, fields, validates_schema
+from marshmallow import fields
 
 from consent.codes import LABELS
 from wallet_api.records.front import Line, Lines
 from wallet_api.records.front_rules import SECTIONS
 from wallet_api.records.model import Record
-from wallet_api.records.series import LOINC, Point
 from wallet_api.records.visits import Visit
 from wallet_api.records.words import codes_of, concept_of, line_of, name_of, values_of
 from wallet_api.routes.schemas.base import (
     Code,
     Day,
     Instant,
-    PageQuery,
     ReplySchema,
     StrictSchema,
-    Text,
     WireSchema,
     instant,
-    page_of,
 )
 from wallet_api.routes.schemas.lists import IdentifierSchema
 
@@ -184,43 +179,6 @@ class VisitSchema(WireSchema):
     parts = fields.List(fields.Nested(VisitPartSchema))
 
 
-class SeriesQuery(PageQuery):
-    """Which code system, and which days; both ends are inside."""
-
-    system = Text(longest=200, load_default=LOINC)
-    first = Day(data_key="from", load_default=None)
-    last = Day(data_key="to", load_default=None)
-
-    @validates_schema
-    def check_order(self, data: dict[str, Any], **more: Any) -> None:
-        """The first day is not after the last."""
-        if data.get("first") and data.get("last") and data["first"] > data["last"]:
-            raise ValidationError("The first day must not be after the last.", "from")
-
-
-class PointSchema(WireSchema):
-    """A value with the reference range of its own source, where the source sent one."""
-
-    id = fields.String()
-    category = fields.String()
-    occurred_on = fields.String(metadata={"description": "YYYY, YYYY-MM or YYYY-MM-DD"})
-    recorded_at = Instant()
-    source = fields.Nested(LineSourceSchema)
-    self_reported = fields.Boolean()
-    labels = fields.List(fields.String())
-    name = fields.String(allow_none=True)
-    value = fields.Float(allow_none=True)
-    unit = fields.String(allow_none=True)
-    text = fields.String(allow_none=True)
-    low = fields.Float(allow_none=True)
-    high = fields.Float(allow_none=True)
-    against = fields.String(allow_none=True, metadata={"description": "below, within or above the range"})
-    age_days = fields.Integer(allow_none=True, metadata={"description": "how old the person was that day"})
-
-
-SeriesPage = page_of(PointSchema, "SeriesPage", "Values of one code, newest first.", WireSchema)
-
-
 class CardQuery(StrictSchema):
     """Which restricted things may stand on the card: none unless named."""
 
@@ -244,11 +202,3 @@ def visit_view(visit: Visit, names: Names) -> dict[str, Any]:
             for of, part in visit.parts
         ],
     }
-
-
-def point_view(point: Point, born: date, names: Names) -> dict[str, Any]:
-    """A value of a series."""
-    line = line_view(point.record, names)
-    kept = {name: line[name] for name in PointSchema().fields if name in line}
-    told = ("name", "value", "unit", "text", "low", "high", "against")
-    return kept | {name: getattr(point, name) for name in told} | {"age_days": point.age_days(born)}

@@ -1,0 +1,1 @@
+"""How a child under five grows, against the standard of the World Health Organization. Pure."""
