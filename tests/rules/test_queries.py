@@ -108,6 +108,8 @@ def requests(made: Granted) -> Iterator[tuple[str, Callable[[], Any]]]:
     yield "opening", made.open
     yield "reading", lambda: made.read(session)
     yield "reading one", lambda: made.read(session, path=f"/{theirs}")
+    theirs_series = f"/provider/citizens/{made.citizen_ref}/series/718-7"
+    yield "a series", lambda: world.get(theirs_series, doctor, headers={"Access-Session": session})
     yield "own writings", lambda: world.get("/provider/own-records", doctor)
     yield "outcome", lambda: world.get(f"/provider/consent-requests/{made.request_ref}", doctor)
     yield "asking", lambda: world.post("/provider/consent-requests", doctor, world.proposal(an))
