@@ -163,7 +163,7 @@ def test_a_provider_sees_where_a_value_lies_and_neither_age_nor_curve(world: Wor
     }
     assert "curve" not in page["growth"] and page["growth"]["indicator"] == "weight-for-age"
     newest = found_in(world.get(f"/citizens/{girl.id}/access-log?limit=1", mother))["items"][0]
-    assert (newest["action"], newest["record_count"]) == ("record:searched", 1)
+    assert newest["action"] == "record:searched"
     assert found_in(made.read(session, path=f"/{one['id']}"))["resource"]["id"] == "o1"
     assert granted(made, session, "weight").status_code == 404
     assert granted(made, session, WEIGHT, "?from=2026-02-02").get_json(force=True)["items"] == []
