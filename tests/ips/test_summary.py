@@ -297,3 +297,62 @@ def test_what_comes_in_as_a_document_is_open_to_all(world: World, icd10: str) ->
     made = world.grant(doctor, binh)
     theirs = summary(world, doctor, fhir_id(made), headers={"Access-Session": made.session()})
     assert icd10 not in str(theirs) and icd10 in str(summary(world, binh))
+
+
+PARAMETERS = {"resourceType": "Parameters"}
+
+
+def posted(world: World, as_: Caller, body: object = None, patient: str = "me", **more: Any) -> TestResponse:
+    path = f"/fhir/Patient/{patient}/$summary"
+    if body is None:
+        return world.call("POST", path, as_, **more)
+    return world.post(path, as_, body, kind="application/fhir+json", **more)
+
+
+def test_posted_it_is_the_same_document(world: World) -> None:
+    mother, doctor, stranger = world.person(), world.doctor(), world.person()
+    girl = world.child_of(mother)
+    world.send(doctor, bundle(girl, condition()))
+    read = summary(world, mother, girl.id)
+    for body in (None, PARAMETERS, PARAMETERS | {"id": "p", "parameter": []}):
+        answer = posted(world, mother, body, girl.id)
+        assert answer.status_code == 200, answer.get_data(as_text=True)
+        assert answer.headers["Cache-Control"] == "no-store"
+        made = found_in(answer)
+        check(made)
+        assert len(made["entry"]) == len(read["entry"])
+    assert posted(world, stranger, PARAMETERS, girl.id).status_code == 404
+    made = world.grant(doctor, girl)
+    held = {"headers": {"Access-Session": made.session()}}
+    assert posted(world, doctor, PARAMETERS, fhir_id(made), **held).status_code == 200
+    made_log = found_in(world.get(f"/citizens/{girl.id}/access-log?limit=1", mother))["items"][0]
+    assert made_log["action"] == "record:searched"
+
+
+@pytest.mark.parametrize(
+    ("body", "places"),
+    [
+        (PARAMETERS | {"parameter": [{"name": "profile", "valueCanonical": "x"}, 4]}, [0, 1]),
+        (PARAMETERS | {"parameter": {"name": "profile"}}, "/parameter"),
+        (PARAMETERS | {"implicitRules": "http://example.vn/rules"}, "/implicitRules"),
+        ({"resourceType": "Bundle"}, "/resourceType"),
+        ({}, "/resourceType"),
+        ([], "/resourceType"),
+    ],
+)
+def test_a_parameter_is_refused_at_its_place(world: World, body: object, places: str | list[int]) -> None:
+    an = world.person()
+    for headers in ({}, {"Prefer": "handling=lenient"}):
+        answer = posted(world, an, body, headers=headers | {"Accept": "application/problem+json"})
+        told = [places] if isinstance(places, str) else [f"/parameter/{place}" for place in places]
+        assert answer.status_code == 400, answer.get_data(as_text=True)
+        assert [each["pointer"] for each in found_in(answer)["errors"]] == told
+    assert found_in(posted(world, an, body))["resourceType"] == "OperationOutcome"
+
+
+def test_a_body_of_another_kind_is_refused(world: World) -> None:
+    an = world.person()
+    path = "/fhir/Patient/me/$summary"
+    for kind, status in (("application/x-www-form-urlencoded", 415), ("application/fhir+xml", 415)):
+        assert world.post(path, an, PARAMETERS, kind=kind).status_code == status
+    assert world.post(f"{path}?profile=x", an, PARAMETERS, kind="application/fhir+json").status_code == 400

@@ -102,6 +102,7 @@ Key = tuple[str, int, bool]
 """Identity, target, and whether the target's thing was asked for within the own book."""
 Body = Callable[[Cast, dict[str, Any]], object]
 BODIES: dict[str, Body] = {
+    "POST /fhir/Patient/<patient_id>/$summary": lambda cast, meant: {"resourceType": "Parameters"},
     "POST /citizens/<citizen>/records": lambda cast, meant: examples.OWN_ENTRY,
     "PUT /citizens/<citizen>/records/<record_id>": lambda cast, meant: examples.OWN_CORRECTION,
     "PUT /citizens/<citizen>/records/<record_id>/visibility": lambda cast, meant: {

@@ -187,6 +187,7 @@ POST   /fhir/Patient/_search                    200 A       A        A         A
 GET    /fhir/Patient/<patient_id>               200 A...    A...     A...      A.E.   -.E.      P.P.
 GET    /fhir/Patient/<patient_id>/$everything   200 A...    A...     A...      A.E.   -.E.      P.P.
 GET    /fhir/Patient/<patient_id>/$summary      200 A...    A...     A...      A.E.   -.E.      P.P.
+POST   /fhir/Patient/<patient_id>/$summary      200 A...    A...     A...      A.E.   -.E.      P.P.
 """
 
 # Ops hold nobody's book: what exists is theirs to manage, or not. Citizens and providers are answered F.

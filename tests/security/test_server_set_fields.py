@@ -36,6 +36,7 @@ FREE = {
     "POST /fhir/<kind>/_search",
     "POST /fhir/Consent",
     "POST /fhir/Patient/_search",
+    "POST /fhir/Patient/<patient_id>/$summary",
     "POST /provider/intake/fhir-bundles",
     "POST /citizens/<citizen>/family/<guardianship_id>/evidence",
     "POST /provider/intake/checkups",
@@ -45,7 +46,7 @@ FREE = {
     "PUT /ops/campaigns/<campaign_id>/list",
 }
 """A search, which changes nothing; a FHIR document, whose own rules say what it may hold
-(tests/api/test_intake.py, test_fhir.py); a file."""
+(tests/api/test_intake.py, test_fhir.py, tests/ips/test_summary.py); a file."""
 
 
 pytestmark = pytest.mark.usefixtures("sessions_read_once")

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Final
 
-from flask import Response
+from flask import Response, request
 from flask.views import MethodView
 
 from wallet_api.context import caller, services
@@ -16,7 +16,8 @@ from wallet_api.records.ips.document import Making, document_of
 from wallet_api.records.shared import Whose
 from wallet_api.routes.edge import takes
 from wallet_api.routes.fhir_answers import FHIR, fhir, fhir_blueprint
-from wallet_api.routes.fhir_query import plain_query, sent_pairs
+from wallet_api.routes.fhir_parameters import no_parameters
+from wallet_api.routes.fhir_query import plain_query
 from wallet_api.routes.fhir_readers import open_book, permit
 from wallet_api.routes.fhir_records import SESSION
 from wallet_api.routes.guarded import book_readers
@@ -53,17 +54,33 @@ class PatientSummary(MethodView):
         is no information, never that there is nothing. A provider is not told who the person is. Titles are
         in the language asked for; each document is a new one.
         """
-        plain_query(sent_pairs())
-        for kind in SUMMARISED:
-            permit(kind, "r")
-            permit(kind, "s")
-        book = open_book(patient_id)
-        lines = book.reader.pages.summary()
-        whose = _whose(book.reader.citizen_id) if caller().kind == "citizen" else None
-        at, locale = services().now(), language()
-        made = fhir(document_of(lines, Making(str(uuid.uuid4()), at, locale, whose, _sources(lines, locale))))
-        made.headers["Cache-Control"] = "no-store"
-        return made
+        return _summary(patient_id)
+
+    @fhir_summary.doc(
+        operationId="makePatientSummary",
+        parameters=[SESSION, *shapes.FORMAT],
+        requestBody=shapes.NO_PARAMETERS,
+    )
+    @fhir_summary.response(200, shapes.DOCUMENT, content_type=FHIR)
+    @takes(any_query=True, body=True)
+    def post(self, patient_id: str) -> Response:
+        """The same, called as FHIR calls operations. There are no parameters: any is refused (400)."""
+        no_parameters()
+        return _summary(patient_id)
+
+
+def _summary(patient_id: str) -> Response:
+    plain_query(request.args.items(multi=True))
+    for kind in SUMMARISED:
+        permit(kind, "r")
+        permit(kind, "s")
+    book = open_book(patient_id)
+    lines = book.reader.pages.summary()
+    whose = _whose(book.reader.citizen_id) if caller().kind == "citizen" else None
+    at, locale = services().now(), language()
+    made = fhir(document_of(lines, Making(str(uuid.uuid4()), at, locale, whose, _sources(lines, locale))))
+    made.headers["Cache-Control"] = "no-store"
+    return made
 
 
 def _whose(citizen_id: str) -> Whose:

@@ -68,6 +68,27 @@ CONSENT_BODY: dict[str, Any] = {
 }
 AUDIT_EVENTS = _resource("Bundle", "A page of AuditEvents; the `next` link, if there is one, leads on.")
 DOCUMENT = _resource("Bundle", "An International Patient Summary: a Bundle of type document.")
+NO_PARAMETERS: dict[str, Any] = {
+    "required": False,
+    "content": {
+        "application/fhir+json": {
+            "schema": {
+                "type": "object",
+                "required": ["resourceType"],
+                "properties": {
+                    "resourceType": {"type": "string", "enum": ["Parameters"]},
+                    "id": {},
+                    "meta": {},
+                    "language": {},
+                    "parameter": {"type": "array", "items": {"type": "object"}, "maxItems": 0},
+                },
+                "additionalProperties": False,
+                "description": "A FHIR R4 Parameters resource without any parameter, or no body at all.",
+            },
+            "example": {"resourceType": "Parameters"},
+        }
+    },
+}
 CAPABILITIES = _resource("CapabilityStatement", "What this FHIR side can do.")
 RESOURCE: dict[str, Any] = {
     "type": "object",
