@@ -335,6 +335,8 @@ def test_posted_it_is_the_same_document(world: World) -> None:
         (PARAMETERS | {"parameter": [{"name": "profile", "valueCanonical": "x"}, 4]}, [0, 1]),
         (PARAMETERS | {"parameter": {"name": "profile"}}, "/parameter"),
         (PARAMETERS | {"implicitRules": "http://example.vn/rules"}, "/implicitRules"),
+        (PARAMETERS | {"meta": {"profile": ["x"]}}, "/meta"),
+        (PARAMETERS | {"id": "a b"}, "/id"),
         ({"resourceType": "Bundle"}, "/resourceType"),
         ({}, "/resourceType"),
         ([], "/resourceType"),

@@ -48,6 +48,7 @@ PARTS: dict[str, tuple[str, ...]] = {
     ),
     "provider": (
         "provider",
+        "granted-series",
         "writing",
         "station",
         "emergency",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -10,7 +11,8 @@ from flask import request
 from wallet_api.errors import Refusal, pointer_to
 from wallet_api.routes.guarded import body_json
 
-_MEMBERS: Final = frozenset({"resourceType", "id", "meta", "language", "parameter"})
+_MEMBERS: Final = frozenset({"resourceType", "id", "parameter"})
+_ID: Final = re.compile(r"[A-Za-z0-9.-]{1,64}")
 
 
 def no_parameters() -> None:
@@ -38,6 +40,9 @@ def _faults(body: Any) -> Iterator[tuple[str, str]]:
     for name in body:
         if name not in _MEMBERS:
             yield pointer_to(name), "unsupported"
+    named = body.get("id", "none")
+    if not isinstance(named, str) or not _ID.fullmatch(named):
+        yield "/id", "invalid"
     sent = body.get("parameter", [])
     if not isinstance(sent, list):
         yield "/parameter", "invalid"

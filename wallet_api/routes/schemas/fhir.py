@@ -68,21 +68,21 @@ CONSENT_BODY: dict[str, Any] = {
 }
 AUDIT_EVENTS = _resource("Bundle", "A page of AuditEvents; the `next` link, if there is one, leads on.")
 DOCUMENT = _resource("Bundle", "An International Patient Summary: a Bundle of type document.")
+_NO_PARAMETERS: dict[str, Any] = {
+    "type": "object",
+    "required": ["resourceType"],
+    "properties": {
+        "resourceType": {"type": "string", "enum": ["Parameters"]},
+        "id": {"type": "string", "pattern": "^[A-Za-z0-9.-]{1,64}$"},
+        "parameter": {"type": "array", "items": {"type": "object"}, "maxItems": 0},
+    },
+    "additionalProperties": False,
+}
 NO_PARAMETERS: dict[str, Any] = {
-    "required": False,
     "content": {
         "application/fhir+json": {
             "schema": {
-                "type": "object",
-                "required": ["resourceType"],
-                "properties": {
-                    "resourceType": {"type": "string", "enum": ["Parameters"]},
-                    "id": {},
-                    "meta": {},
-                    "language": {},
-                    "parameter": {"type": "array", "items": {"type": "object"}, "maxItems": 0},
-                },
-                "additionalProperties": False,
+                "allOf": [_NO_PARAMETERS],  # within, for where nothing is sent nothing is demanded
                 "description": "A FHIR R4 Parameters resource without any parameter, or no body at all.",
             },
             "example": {"resourceType": "Parameters"},
