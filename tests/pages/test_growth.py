@@ -6,10 +6,11 @@ from datetime import date
 
 from werkzeug.test import TestResponse
 
+from tests.checkup_messages import OCCASION, file_of, may_push, message_of, parts_of
 from tests.fhir import labelled
 from tests.pages.resources import measured, quantity
 from tests.pages.test_series import series
-from tests.world import Granted, Person, World, bundle, found_in
+from tests.world import READS, Granted, Person, World, bundle, found_in
 from wallet_api.identity.model import Identifier, Profile
 
 WEIGHT, LENGTH, HEAD, BMI = "29463-7", "8302-2", "9843-4", "39156-5"
@@ -186,3 +187,23 @@ def test_a_consent_that_covers_no_measurements_shows_none_and_one_that_ended_not
     made.withdraw()
     answer = granted(made, session, WEIGHT, more)
     assert (answer.status_code, found_in(answer)["code"]) == (403, "consent_ended")
+
+
+def test_what_a_check_up_of_a_child_and_a_parent_at_home_measured_has_a_place(world: World) -> None:
+    kinds = (*READS, "document", "checkup")
+    mother, station = world.person(), may_push(world, world.doctor(reads=kinds, writes=kinds))
+    girl = world.child_of(mother, date(2025, 11, 1))
+    occasion = OCCASION | {"DOI_TUONG": "1", "TYPE": "Child"}
+    body = {"CHIEU_DAI": "74", "CAN_NANG": "8,9", "VONG_DAU": "44.9", "CHIEU_DAI_TUOI_SD": "0"}
+    told = parts_of(girl, XML2=occasion, XML4=body, XML7={}, XML9={}, XML10={}, XML11=[])
+    raw = message_of(file_of(told))
+    sent = world.post("/provider/intake/checkups", station, raw=raw, kind="application/json")
+    assert sent.status_code == 202, sent.get_data(as_text=True)
+    for code, z in ((WEIGHT, -0.05), (LENGTH, 0), (HEAD, 0)):
+        (one,) = series(world, mother, code, "", girl.id)["items"]
+        assert one["age_days"] == 365 and abs(one["growth"]["z"] - z) <= 0.05, one
+        assert one["self_reported"] is False
+    said = {"kind": "body_weight", "occurred_on": "2026-11-02", "value": 9}
+    assert world.post(f"/citizens/{girl.id}/records", mother, said).status_code == 201
+    newest = series(world, mother, WEIGHT, "", girl.id)["items"][0]
+    assert newest["self_reported"] is True and newest["growth"]["side"] == "within_2"
