@@ -63,6 +63,7 @@ socket.socket.connect = refuse
 before = set(pathlib.Path(".").iterdir())
 import wallet_api.app, wallet_api.wiring
 assert set(pathlib.Path(".").iterdir()) == before, "wrote at import"
+assert not any(name.startswith("pygrowup") for name in sys.modules), "tables wait to be asked for"
 """
     done = subprocess.run(
         [sys.executable, "-c", code],
