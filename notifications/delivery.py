@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 
 from notifications.days import vn_day
 from notifications.dispatch import SEEN_WITHIN, DispatchPorts
@@ -79,7 +79,7 @@ class Delivery:
         May run beside `finish` of another batch, in another thread; not beside itself.
         """
         now = self._now()
-        if self._held(now):
+        if self._brakes.holds(self._channel.name, self._channel.template, now):
             return None
         batch = self._write.outbox.claim(shard, now, LEASE)
         if batch is None:
@@ -101,7 +101,8 @@ class Delivery:
         """Whether a batch that has waited for its turn may still go: it waited no longer than `FRESH`, and
         nothing brakes.
         """
-        return not self.aged(run) and not self._held(self._now())
+        held = self._brakes.holds(self._channel.name, self._channel.template, self._now())
+        return not held and not self.aged(run)
 
     def aged(self, run: Run) -> bool:
         """Whether it is longer than `FRESH` since this batch was ready to go. A clock that jumps ages it."""
@@ -111,10 +112,6 @@ class Delivery:
         """Settle without sending: what was to go waits in the queue again, what had lost its reason ends."""
         unsent = [each.address for _, part in run.sending for each in part]
         return self._settling.settle(run, [Outcome(each, Answer.NOT_TRIED) for each in unsent])
-
-    def _held(self, now: datetime) -> bool:
-        paused = self._brakes.paused_until(self._channel.name)
-        return self._brakes.stopped(self._channel.template) or (paused is not None and paused > now)
 
     def _send(self, run: Run) -> list[Outcome]:
         """As many as the shared speed allows now; the rest is `not_tried`."""
@@ -169,7 +166,7 @@ class Delivery:
                 kept.append(reminder_id)
             else:
                 run.moves.append(((reminder_id,), State.CANCELLED, reason))
-        return replace(push, reminder_ids=tuple(kept))
+        return push if len(kept) == len(push.reminder_ids) else replace(push, reminder_ids=tuple(kept))
 
     def _address(self, run: Run, push: Push, addresses: Sequence[Address], gate: Gate) -> None:
         mine = [a for a in addresses if push.installations is None or a.installation_id in push.installations]
