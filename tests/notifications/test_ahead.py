@@ -178,7 +178,12 @@ def test_a_lease_lost_while_waiting_is_not_sent_on() -> None:
 
 def test_behind_a_slow_provider_nothing_is_prepared_in_vain() -> None:
     stage = queued(6)
-    stage.channel.on_send = lambda: setattr(stage.clock, "at", stage.clock.at + FRESH * 2)
+
+    def slowly() -> None:
+        time.sleep(0.02)  # time enough for the next to be ready, if it is prepared
+        stage.clock.at += FRESH * 2
+
+    stage.channel.on_send = slowly
     told = send(stage)
     assert sum("not_tried" in each.answers for each in told) <= 1
     assert states(stage) == {"done": 6} and len(sent(stage)) == 12
