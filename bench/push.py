@@ -1,13 +1,11 @@
-"""push_pipe, push_e2e: pushes a second out of one process over TLS, beside the SDK's own way in one run.
+"""push_pipe: pushes a second out of one process over TLS, beside the SDK's own way in one run.
 
-The pipe: envelopes in hand, encoded, posted, every answer read. End to end: batches claimed from the outbox
-of the embedded database, addresses looked up and opened, sent, settled.
+The pipe: envelopes in hand, encoded, posted, every answer read. End to end is in `bench.push_e2e`.
 """
 
 from __future__ import annotations
 
 import os
-import random
 import statistics
 import tempfile
 import time
@@ -21,28 +19,17 @@ from typing import Any
 import firebase_admin
 from firebase_admin import messaging
 
-from bench import Options
+from bench import Options, push_e2e
 from bench.figure import Figure, at_least
-from bench.ground import environment
 from bench.push_ground import receiving, service_account
 from notifications.channels.fcm import FcmSettings
 from notifications.channels.fcm_curl import CurlChannel
-from notifications.delivery import Delivery
-from notifications.outgoing import Address, Answer, Batch, Device, Envelope, Push
-from notifications.reminders import SHARDS
+from notifications.outgoing import Address, Answer, Envelope
 from wallet_api.infra.clock import system_now
-from wallet_api.infra.embedded import server_at
-from wallet_api.infra.machine import free_port
-from wallet_api.infra.mongo import connect
-from wallet_api.settings import Settings
-from wallet_api.stores.brakes import MongoBrakes
-from wallet_api.wiring import build_services
 
 PIPE = 20_000
 SDK = 500
 ROUNDS = 5
-BATCHES = 20
-BATCH = 500
 
 
 def figures(_: Options) -> Iterator[Figure]:
@@ -51,8 +38,9 @@ def figures(_: Options) -> Iterator[Figure]:
         for delay, goal in ((0, 6.0), (50, 8.0)):
             with receiving(Path(folder), delay) as (url, kind), trusting(Path(folder)):
                 yield from _pipe(Path(folder), url, kind, delay, goal)
-        with receiving(Path(folder), 0) as (url, _kind), trusting(Path(folder)):
-            yield from _end_to_end(Path(folder), url)
+        with receiving(Path(folder), 0) as (url, kind), trusting(Path(folder)):
+            yield from push_e2e.bare(Path(folder), channel_to(Path(folder), url, 0), kind)
+            yield from push_e2e.with_reminders(Path(folder), channel_to(Path(folder), url, 0), kind)
 
 
 @contextmanager
@@ -130,54 +118,3 @@ def _rate(count: int, work: Callable[[], object]) -> float:
     began = time.perf_counter()
     work()
     return count / (time.perf_counter() - began)
-
-
-def _end_to_end(folder: Path, url: str) -> Iterator[Figure]:
-    database = server_at(folder / "db")
-    settings = Settings.from_env(environment(folder, free_port()))
-    db = connect(settings)
-    services = build_services(settings, db)
-    sender = channel_to(folder, url, 0)
-    try:
-        reminding = services.reminding
-        now = services.now()
-        people = [f"citizen-{number}" for number in range(BATCHES * BATCH)]
-        reminding.devices.load(  # type: ignore[attr-defined]  # the store of the wiring
-            [Device(f"inst-{who}", who, "fid", f"fid-of-{who}" + "x" * 120, "android", now) for who in people]
-        )
-        for number in range(BATCHES):
-            pushes = tuple(
-                Push(who, f"{number:016x}{place:016x}", (), alert=True)
-                for place, who in enumerate(people[number * BATCH : (number + 1) * BATCH])
-            )
-            reminding.outbox.add(
-                Batch(f"b{number}", number % SHARDS, sender.template, pushes, now, now + timedelta(days=1))
-            )
-        parts = reminding.dispatch
-        delivery = Delivery(
-            reminding.planning,
-            parts._read,
-            parts._write,
-            channel=sender,
-            brakes=MongoBrakes(db),
-            alert=lambda code, template, told: None,
-            now=services.now,
-            random=random.random,
-        )
-        rates, cpu = [], time.process_time()
-        for number in range(BATCHES):
-            rates.append(_rate(BATCH, lambda number=number: _sent(delivery, number % SHARDS)))  # type: ignore[misc]  # the bound default
-        yield at_least("push_e2e", BATCHES * BATCH / sum(BATCH / each for each in rates), "pushes/s", 3000)
-        spent = (time.process_time() - cpu) / (BATCHES * BATCH) * 1000
-        yield Figure("push_e2e_cpu", spent, "seconds of this process for 1,000")
-    finally:
-        sender.close()
-        services.log.close()
-        db.client.close()
-        database.stop(grace=0)
-
-
-def _sent(delivery: Delivery, shard: int) -> None:
-    done = delivery.deliver(shard)
-    if done is None or done.answers != {"accepted": BATCH}:
-        raise AssertionError(f"a batch was not sent: {done}")

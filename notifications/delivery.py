@@ -21,10 +21,15 @@ from notifications.settling import SENDABLE, Delivered, Run, Settling, backoff, 
 __all__ = ["LEASE", "Delivered", "Delivery", "backoff"]
 
 LEASE = timedelta(seconds=120)
+FRESH = timedelta(seconds=2)
+"""How long a batch that is ready to go may wait for its turn before its stop conditions are asked again."""
 
 
 class Delivery:
     """Sends batches over one channel. Any number of workers may run it; each batch is with one at a time.
+
+    `deliver` is `take`, then `finish`. Who takes one batch while another is being finished (`OneAhead`) asks
+    `fit` before finishing it, and puts it back otherwise.
 
     `pacer`: the speed all workers share. `fallback`: letters for whom a push does not reach.
     """
@@ -65,22 +70,48 @@ class Delivery:
         """
         if shard >= SHARDS:
             return None if self._fallback is None else self._fallback.deliver(shard)
+        run = self.take(shard)
+        return None if run is None else self.finish(run)
+
+    def take(self, shard: int) -> Run | None:
+        """Claim one batch, ask every stop condition and find the addresses of today. None as for `deliver`.
+
+        May run beside `finish` of another batch, in another thread; not beside itself.
+        """
         now = self._now()
-        paused = self._brakes.paused_until(self._channel.name)
-        if self._brakes.stopped(self._channel.template) or (paused is not None and paused > now):
+        if self._brakes.holds(self._channel.name, self._channel.template, now):
             return None
         batch = self._write.outbox.claim(shard, now, LEASE)
         if batch is None:
             return None
         run = Run(batch, now)
-        outcomes: list[Outcome] = []
         if now >= batch.until:
             for push in batch.pushes:
                 run.end(push, State.FAILED, "too_late")
         else:
             self._prepare(run)
-            outcomes = self._send(run)
-        return self._settling.settle(run, outcomes)
+        run.ready = self._now()
+        return run
+
+    def finish(self, run: Run) -> Delivered:
+        """Send and settle what was taken."""
+        return self._settling.settle(run, self._send(run) if run.sending else [])
+
+    def fit(self, run: Run) -> bool:
+        """Whether a batch that has waited for its turn may still go: it waited no longer than `FRESH`, and
+        nothing brakes.
+        """
+        held = self._brakes.holds(self._channel.name, self._channel.template, self._now())
+        return not held and not self.aged(run)
+
+    def aged(self, run: Run) -> bool:
+        """Whether it is longer than `FRESH` since this batch was ready to go. A clock that jumps ages it."""
+        return run.ready is None or abs(self._now() - run.ready) > FRESH
+
+    def put_back(self, run: Run) -> Delivered:
+        """Settle without sending: what was to go waits in the queue again, what had lost its reason ends."""
+        unsent = [each.address for _, part in run.sending for each in part]
+        return self._settling.settle(run, [Outcome(each, Answer.NOT_TRIED) for each in unsent])
 
     def _send(self, run: Run) -> list[Outcome]:
         """As many as the shared speed allows now; the rest is `not_tried`."""
@@ -135,7 +166,7 @@ class Delivery:
                 kept.append(reminder_id)
             else:
                 run.moves.append(((reminder_id,), State.CANCELLED, reason))
-        return replace(push, reminder_ids=tuple(kept))
+        return push if len(kept) == len(push.reminder_ids) else replace(push, reminder_ids=tuple(kept))
 
     def _address(self, run: Run, push: Push, addresses: Sequence[Address], gate: Gate) -> None:
         mine = [a for a in addresses if push.installations is None or a.installation_id in push.installations]

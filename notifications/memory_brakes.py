@@ -37,6 +37,10 @@ class MemoryBrakes:
         """See ports.Brakes."""
         return template in self._stopped
 
+    def holds(self, bucket: str, template: str, now: datetime) -> bool:
+        """See ports.Brakes."""
+        return self.stopped(template) or self._pauses.get(bucket, now) > now
+
     def tally(self, bucket: str, now: datetime, tried: int, refused: int) -> Tally:
         """See ports.Brakes."""
         minute = int(now.timestamp()) // 60

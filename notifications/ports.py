@@ -312,6 +312,10 @@ class Brakes(Protocol):
         """True while a template version is stopped."""
         ...
 
+    def holds(self, bucket: str, template: str, now: datetime) -> bool:
+        """True while the bucket is paused or the template version stopped."""
+        ...
+
     def tally(self, bucket: str, now: datetime, tried: int, refused: int) -> Tally:
         """Add to the answers of this minute; return all of this minute so far."""
         ...

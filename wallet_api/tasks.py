@@ -18,7 +18,8 @@ from typing import Final
 from celery import Celery, signals
 from celery.beat import EmbeddedService, Scheduler
 
-from notifications.delivery import Delivery
+from notifications.ahead import OneAhead
+from notifications.delivery import Delivered, Delivery
 from notifications.reminders import SHARDS
 from wallet_api.context import Services
 from wallet_api.infra.clock import vn_day
@@ -74,7 +75,8 @@ class Duties:
     """What a worker does, whoever calls it: a task of the queue or the loop without one."""
 
     def __init__(self, services: Services, sender: Delivery) -> None:
-        self._services, self._sender = services, sender
+        self._services = services
+        self._sender = OneAhead(sender, _BATCHES_A_TASK)
 
     def plan(self, day: date, shards: Iterable[int] | None = None) -> None:
         """Review and queue one day, of these shards or of all."""
@@ -96,15 +98,9 @@ class Duties:
             say("emergencies_told", count=told)
         return sorted(self._services.reminding.outbox.ready(self._services.now()))
 
-    def deliver(self, shard: int) -> int:
-        """Send what is due in one shard, batch by batch, until another shard has its turn; how many."""
-        for sent in range(_BATCHES_A_TASK):
-            done = self._sender.deliver(shard)
-            if done is None:
-                return sent
-            count = sum(done.answers.values())
-            say("batch_sent", batch_id=done.batch_id, state=done.state.value, count=count)
-        return _BATCHES_A_TASK
+    def deliver(self, shards: Iterable[int], over: Callable[[], bool] = lambda: False) -> int:
+        """Send what is due in these shards, some batches of each; how many. Once `over` none is begun."""
+        return self._sender.send(shards, _tell_sent, over)
 
     def push_events(self) -> None:
         """Push to webhooks what they were not sent yet."""
@@ -162,6 +158,11 @@ class Duties:
             say("dead_letters_forgotten", count=forgotten)
 
 
+def _tell_sent(done: Delivered) -> None:
+    count = sum(done.answers.values())
+    say("batch_sent", batch_id=done.batch_id, state=done.state.value, count=count)
+
+
 def _register(app: Celery, duties: Duties) -> None:
     @app.task(shared=False, name=PLAN_TASK)
     def plan_day(day: str) -> None:
@@ -183,7 +184,7 @@ def _register(app: Celery, duties: Duties) -> None:
     @app.task(shared=False, name=DELIVER_TASK)
     def deliver_shard(shard: int) -> None:
         """Send what is due in one shard."""
-        duties.deliver(shard)
+        duties.deliver([shard])
 
     @app.task(shared=False, name=CAMPAIGNS_TASK)
     def run_campaigns() -> None:
@@ -298,7 +299,7 @@ def run_loop(
 
 def _turn(duties: Duties, mine: frozenset[int], over: threading.Event) -> int:
     """One round over the shards that have something due; how many batches went out."""
-    return sum(duties.deliver(each) for each in duties.due() if each in mine and not over.is_set())
+    return duties.deliver([each for each in duties.due() if each in mine], over.is_set)
 
 
 def _carefully(work: Callable[[], object]) -> object:

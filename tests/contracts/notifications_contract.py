@@ -347,6 +347,18 @@ def check_brakes_stop_a_template_until_released(store: Brakes) -> None:
     assert not store.stopped("push.v1")
 
 
+def check_brakes_hold_while_paused_or_stopped(store: Brakes) -> None:
+    later = NOW + timedelta(seconds=60)
+    assert not store.holds("fcm", "push.v1", NOW)
+    store.pause("fcm", later)
+    assert store.holds("fcm", "push.v1", NOW) and not store.holds("other", "push.v1", NOW)
+    assert not store.holds("fcm", "push.v1", later), "a pause is over when it says"
+    store.stop("push.v1")
+    assert store.holds("fcm", "push.v1", later) and not store.holds("fcm", "push.v2", later)
+    store.release("push.v1")
+    assert not store.holds("fcm", "push.v1", later)
+
+
 def check_brakes_count_the_answers_of_a_minute(store: Brakes) -> None:
     minute = NOW.replace(second=0)
     with ThreadPoolExecutor(4) as pool:

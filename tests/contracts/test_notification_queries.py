@@ -75,6 +75,7 @@ HOT: dict[str, Callable[[Stores], object]] = {
     "register": lambda s: s.devices.register(contract.make_device()),
     "preferences": lambda s: s.preferences.of("parent"),
     "paused_until": lambda s: s.brakes.paused_until("fcm"),
+    "holds": lambda s: s.brakes.holds("fcm", "push.v1", NOW),
 }
 
 

@@ -42,7 +42,7 @@ class FakeReminding:
         self.asked.append(("sweep", now))
         return 1
 
-    def deliver(self, shard: int) -> None:
+    def take(self, shard: int) -> None:
         self.asked.append(shard)
 
 

@@ -122,6 +122,8 @@ def test_loops_without_a_broker_send_one_push_and_end_cleanly(wallet: Wallet, se
     loops = [wallet.start(mine), wallet.start("loop:0-63"), wallet.start("loop:0-63")]
     eventually(lambda: settled(services), wallet)
     assert len(wallet.pushes()) == 1 and not (wallet.folder / "broker").exists()
+    # One that is still starting has not said yet how it wants to be stopped.
+    eventually(lambda: all((wallet.folder / f"ready-{loop.pid}").exists() for loop in loops), wallet)
     for loop in loops:
         loop.send_signal(signal.SIGTERM)
     assert [loop.wait(60) for loop in loops] == [0, 0, 0], wallet.log()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -202,7 +203,8 @@ def main(folder: str, mode: str) -> int:
     tasks.EVERY.update(dict.fromkeys(tasks.EVERY, 1.0))
     if mode.startswith("loop"):
         first, last = (int(each) for each in mode.removeprefix("loop:").split("-"))
-        return tasks.run_loop(settings_of(Path(folder)), build, range(first, last + 1))
+        ready = Path(folder) / f"ready-{os.getpid()}"
+        return tasks.run_loop(settings_of(Path(folder)), build, range(first, last + 1), ready.touch)
     return tasks.run_worker(settings_of(Path(folder)), lambda settings: build(settings, mode))
 
 

@@ -47,6 +47,11 @@ class MongoBrakes:
         """True while a template version is stopped."""
         return self._brakes.find_one({"_id": f"stop/{template}"}) is not None
 
+    def holds(self, bucket: str, template: str, now: datetime) -> bool:
+        """True while the bucket is paused or the template version stopped; both are asked at once."""
+        found = self._brakes.find({"_id": {"$in": [f"pause/{bucket}", f"stop/{template}"]}})
+        return any("until" not in each or each["until"] > now for each in found)
+
     def tally(self, bucket: str, now: datetime, tried: int, refused: int) -> Tally:
         """Add to the answers of this minute; return all of this minute so far."""
         key, minute = f"tally/{bucket}", int(now.timestamp()) // 60

@@ -69,14 +69,16 @@ class MongoOutbox:
         return first or self._claim(asked | {"due_at": {"$lte": now}}, now, lease)
 
     def _claim(self, asked: Document, now: datetime, lease: timedelta) -> Batch | None:
+        """Candidates are read without their pushes: hundreds each, and all but one stay where they are."""
+        change = {"state": BatchState.LEASED.value, "lease_until": now + lease}
         while True:
-            found = self._batches.find(asked).sort([("due_at", 1), ("_id", 1)]).limit(_CANDIDATES)
-            rows = list(found)
+            found = self._batches.find(asked, {"version": 1})
+            rows = list(found.sort([("due_at", 1), ("_id", 1)]).limit(_CANDIDATES))
             for row in rows:
-                batch = self._batch(row)
-                change = {"state": BatchState.LEASED.value, "lease_until": now + lease}
-                if self._step(batch, {"$set": change}, None):
-                    return self._batch(row | change | {"version": batch.version + 1})
+                if self._step(row["_id"], row["version"], {"$set": change}, None):
+                    mine = self._batches.find_one({"_id": row["_id"]})
+                    if mine is not None and mine["version"] == row["version"] + 1:
+                        return self._batch(mine)
             if len(rows) < _CANDIDATES:
                 return None
 
@@ -102,7 +104,9 @@ class MongoOutbox:
         change = {"$set": ends, "$push": {"attempts": _attempt_document(attempt)}}
 
         def work(session: ClientSession) -> None:
-            if batch.state is not BatchState.LEASED or not self._step(batch, change, session):
+            if batch.state is not BatchState.LEASED or not self._step(
+                batch.id, batch.version, change, session
+            ):
                 raise LeaseLost("the batch was claimed by another worker")
             self._count(batch.shard, attempt, state, session)
 
@@ -144,7 +148,7 @@ class MongoOutbox:
         change = {"$set": fresh, "$inc": {"replays": 1}}
 
         def work(session: ClientSession) -> bool:
-            if batch.state is not BatchState.DEAD or not self._step(batch, change, session):
+            if batch.state is not BatchState.DEAD or not self._step(batch.id, batch.version, change, session):
                 return False
             count = {"$inc": {f"batches.{BatchState.DEAD}": -1}}
             self._figures.update_one({"_id": batch.shard}, count, session=session)
@@ -168,9 +172,9 @@ class MongoOutbox:
             batches[state.value] = self._batches.count_documents({"state": state.value})
         return {"batches": dict(batches), "pushes": dict(pushes)}
 
-    def _step(self, batch: Batch, change: Document, session: ClientSession | None) -> bool:
+    def _step(self, batch_id: str, version: int, change: Document, session: ClientSession | None) -> bool:
         """Change a batch that still has this version, and raise it."""
-        unchanged = {"_id": batch.id, "version": batch.version}
+        unchanged = {"_id": batch_id, "version": version}
         counts = {"version": 1} | change.get("$inc", {})
         done = self._batches.update_one(unchanged, change | {"$inc": counts}, session=session)
         return done.modified_count == 1

@@ -11,7 +11,7 @@ from pymongo.database import Database
 from notifications.model import VIETNAM_ZONE, Preferences
 from wallet_api.infra.crypto.envelope import CitizenCipher, Place
 from wallet_api.infra.mongo import Index, transaction
-from wallet_api.stores.bulk import in_parts
+from wallet_api.stores.bulk import ASKED_WHERE_FEW_ARE, in_parts
 from wallet_api.stores.reminding import RETENTION_CLASS, Document
 
 _COLLECTION: Final = "reminder_preferences"
@@ -40,7 +40,7 @@ class MongoPreferences:
     def of_many(self, citizen_ids: Collection[str]) -> dict[str, Preferences]:
         """The same for many, the defaults included."""
         found = dict.fromkeys(citizen_ids, Preferences())
-        for part in in_parts(citizen_ids):
+        for part in in_parts(citizen_ids, ASKED_WHERE_FEW_ARE):
             rows = list(self._preferences.find({"_id": {"$in": part}}))
             self._cipher.keys.open_many([row["_id"] for row in rows], RETENTION_CLASS)
             for row in rows:

@@ -17,7 +17,7 @@ from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
 from wallet_api.infra.mongo import Index, transaction
-from wallet_api.stores.bulk import in_parts
+from wallet_api.stores.bulk import ASKED_WHERE_FEW_ARE, in_parts
 
 Document = dict[str, Any]
 _COLLECTION: Final = "restrictions"
@@ -72,7 +72,7 @@ class MongoRestrictions:
     def holding(self, citizen_ids: Collection[str]) -> frozenset[str]:
         """Those among them whose data is restricted now."""
         found: frozenset[str] = frozenset()
-        for part in in_parts(citizen_ids):
+        for part in in_parts(citizen_ids, ASKED_WHERE_FEW_ARE):
             rows = self._db[_COLLECTION].find({"_id": {"$in": part}})
             found |= {row["_id"] for row in rows if row["restricted"]}
         return found

@@ -162,8 +162,8 @@ class CitizenKeys:
 
     def _unwrap(self, place: tuple[str, str], row: WrappedKey) -> OpenKey:
         # The place asked for, not the one the row claims: a row copied to another citizen must not open.
-        asked = replace(row, citizen_id=place[0], retention_class=place[1])
-        key = self._keystore.kek(row.kek_id).unwrap(row.wrapped, _aad(asked, row.kek_id))
+        aad = framed("dek", *place, row.version, row.kek_id)
+        key = self._keystore.kek(row.kek_id).unwrap(row.wrapped, aad)
         return OpenKey(row.version, key)
 
     def _recall(self, place: tuple[str, str]) -> OpenKey | None:
