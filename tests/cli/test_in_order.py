@@ -119,5 +119,5 @@ def test_a_second_process_reads_the_same(tmp_path: Path, monkeypatch: pytest.Mon
     assert pickle.loads(pickle.dumps(here)) == here
     monkeypatch.setattr(import_reading, "MANY", 1)
     with reading(1) as reads:
-        assert reads(tmp_path / "good.json", today) == here
-        assert reads(tmp_path / "bad.json", today) == Unreadable("not_json", "")
+        files = [tmp_path / "good.json", tmp_path / "bad.json"]
+        assert reads(files, today) == [here, Unreadable("not_json", "")]

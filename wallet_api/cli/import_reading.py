@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -38,10 +38,15 @@ FileRead = list[Reading] | Unreadable
 
 
 class Reads(Protocol):
-    """Reads a file; called by several threads at once."""
+    """Reads files; called by several threads at once."""
 
-    def __call__(self, path: Path, today: date, /) -> FileRead:
-        """What it holds, or why it cannot be read."""
+    def __call__(self, paths: Sequence[Path], today: date, /) -> list[FileRead]:
+        """What each holds, or why it cannot be read."""
+
+
+def read_files(paths: Sequence[Path], today: date) -> list[FileRead]:
+    """`read_file` of each."""
+    return [read_file(path, today) for path in paths]
 
 
 def read_file(path: Path, today: date) -> FileRead:
@@ -56,11 +61,11 @@ def read_file(path: Path, today: date) -> FileRead:
 def reading(files: int) -> Iterator[Reads]:
     """A reader for so many files."""
     if files < MANY or (os.cpu_count() or 1) < 2:
-        yield read_file
+        yield read_files
         return
     # Begun anew rather than forked: this process has threads and connections.
     with ProcessPoolExecutor(1, get_context("spawn")) as pool:
-        yield lambda path, today: pool.submit(read_file, path, today).result()
+        yield lambda paths, today: pool.submit(read_files, paths, today).result()
 
 
 def _readings(path: Path, today: date) -> list[Reading]:

@@ -21,7 +21,7 @@ from wallet_api.records.errors import BundleRefused, IntakeNotFound
 from wallet_api.records.labels import labels_of
 from wallet_api.records.model import Intake, Record, Row, Sent, Source
 from wallet_api.records.parked import Parcel
-from wallet_api.records.ports import Intakes, Match, OnRecorded, Records, Unit
+from wallet_api.records.ports import Filing, HiddenFor, Intakes, Match, OnRecorded, Unit
 from wallet_api.records.types import type_of
 
 T = TypeVar("T")
@@ -45,7 +45,7 @@ class IntakeParts:
     that equal fingerprints tell nothing about two people; `prepare` opens the keys of a book before its first
     use, for the same work whether they were there or not; `in_unit` runs a transaction."""
 
-    records: Records
+    records: Filing
     intakes: Intakes
     match: Match
     prepare: Callable[[str], object]
@@ -54,7 +54,7 @@ class IntakeParts:
     record_id: Callable[..., str]
     fingerprint: Callable[[str, bytes], str]
     now: Callable[[], datetime]
-    hidden_for: Callable[[str, str, datetime], frozenset[str]] = lambda book, organisation, at: frozenset()
+    hidden_for: HiddenFor = lambda book, organisation, at: frozenset()
     """From whom what is filed now is hidden at once: safety flags."""
     normal: Callable[[str, str], str] = lambda kind, value: value
     """A number as it is compared."""
