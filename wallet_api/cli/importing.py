@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -14,7 +14,7 @@ from typing import Final
 from wallet_api.audit.errors import LogUnavailable
 from wallet_api.audit.model import Action, ActorKind, AuditEvent
 from wallet_api.cli.import_lots import apart, in_lots
-from wallet_api.cli.import_reading import FileRead, Reads, Unreadable, reading
+from wallet_api.cli.import_reading import Reads, reading
 from wallet_api.cli.import_report import Line, Report, taken
 from wallet_api.cli.in_order import Steps, in_order
 from wallet_api.cli.opened import opened_services, settings_here
@@ -23,14 +23,18 @@ from wallet_api.cli.screen import CannotDo, tell
 from wallet_api.context import Services
 from wallet_api.identity.errors import BadIdentifier, OrganisationUnknown
 from wallet_api.infra.clock import vn_day
-from wallet_api.infra.database_faults import PerhapsDone
 from wallet_api.infra.mongo import DATABASE_ERRORS
+from wallet_api.records.bundle import Reading
 from wallet_api.records.errors import BundleRefused, StaleRecord
+from wallet_api.records.files import FileRead, Unreadable
 from wallet_api.records.intake import Found, Sender
 from wallet_api.records.model import Intake
 
 _BREAKS: Final[tuple[type[Exception], ...]] = (*DATABASE_ERRORS, LogUnavailable, StaleRecord)
 """After these nothing is wrong with the file: it is taken in when the command is given again."""
+
+_REFUSED: Final[tuple[type[Exception], ...]] = (*DATABASE_ERRORS, BundleRefused, StaleRecord)
+"""After these of several files together each may still be taken alone, or tells itself why not."""
 
 
 @dataclass
@@ -114,10 +118,11 @@ def _import(options: argparse.Namespace) -> int:
     report: Path = options.report or folder / "import-report.csv"
     done = taken(report, options.organisation)
     left = [each for each in files if each.name not in done]
-    with opened_services(settings_here()) as (services, _database):
+    settings = settings_here()
+    with reading(len(left)) as reads, opened_services(settings) as (services, _database):
         sender = _sender(services, options.organisation)
         with Report(report, sender.organisation_id) as lines:
-            counts = _take_all(services, sender, left, lines)
+            counts = _take_all(services, sender, left, reads, lines)
     if done:
         tell(f"{len(files) - len(left)} files were taken in before.")
     tell(f"{counts.files} files: {counts.accepted} rows taken in, {counts.refused.total()} refused.")
@@ -135,31 +140,32 @@ def _sender(services: Services, organisation_id: str) -> Sender:
     return Sender(known.id, None, known.licence.write_categories)
 
 
-def _take_all(services: Services, sender: Sender, files: Sequence[Path], lines: Report) -> _Counts:
+def _take_all(
+    services: Services, sender: Sender, files: Sequence[Path], reads: Reads, lines: Report
+) -> _Counts:
     counts, bar = _Counts(), Progress("taking in", len(files))
-    with reading(len(files)) as reads:
-        steps = Steps(
-            find=partial(_find, services, sender, reads),
-            touches=lambda some: {each.book for known in some for each in known.found},
-            do=partial(_take_some, services, sender),
-            weight=lambda some: sum(path.stat().st_size for path in some),
-        )
-        some = list(in_lots(files))
-        done = in_order(some, steps)
-        for lot in some:
-            broken: BaseException | None = None
-            try:
-                made = next(done)
-            except _HalfDone as half:
-                made, broken = half.made, half.why
-            except _BREAKS as why:
-                made, broken = [], why
-            lines.end([(path.name, each.lines) for path, each in zip(lot, made, strict=False)])
-            for each in made:
-                counts.add(each)
-            bar.add(len(made))
-            if broken is not None:
-                raise _said(lot[len(made)], counts.files, broken) from broken
+    steps = Steps(
+        find=partial(_find, services, sender, reads),
+        touches=lambda some: {each.book for known in some for each in known.found},
+        do=partial(_take_some, services, sender),
+        weight=lambda some: sum(path.stat().st_size for path in some),
+    )
+    some = list(in_lots(files))
+    done = in_order(some, steps)
+    for lot in some:
+        broken: BaseException | None = None
+        try:
+            made = next(done)
+        except _HalfDone as half:
+            made, broken = half.made, half.why
+        except _BREAKS as why:
+            made, broken = [], why
+        lines.end([(path.name, each.lines) for path, each in zip(lot, made, strict=False)])
+        for each in made:
+            counts.add(each)
+        bar.add(len(made))
+        if broken is not None:
+            raise _said(lot[len(made)], counts.files, broken) from broken
     bar.end()
     return counts
 
@@ -177,20 +183,18 @@ def _find(services: Services, sender: Sender, reads: Reads, paths: Sequence[Path
     """Read files and tell whose each is. Taking in adds no person, so this may run ahead of it."""
     read = reads(paths, vn_day(services.now()))
     said = [part for each in read if not isinstance(each, Unreadable) for part in each]
-    found = iter(services.book.intake_of_many.find(sender, said))
-    return [
-        _known(path, each, [] if isinstance(each, Unreadable) else [next(found) for _ in each])
-        for path, each in zip(paths, read, strict=True)
-    ]
+    find = partial(services.book.intake_of_many.finder(said), sender)
+    return [_known(path, each, find) for path, each in zip(paths, read, strict=True)]
 
 
-def _known(path: Path, read: FileRead, found: Sequence[Found | BadIdentifier]) -> _Known:
-    good: list[Found] = []
-    for each in found:
-        if isinstance(each, BadIdentifier):
-            return _Known(path, read, tuple(good), each)
-        good.append(each)
-    return _Known(path, read, tuple(good))
+def _known(path: Path, read: FileRead, find: Callable[[Reading], Found]) -> _Known:
+    found: list[Found] = []
+    for each in [] if isinstance(read, Unreadable) else read:
+        try:
+            found.append(find(each))
+        except BadIdentifier as why:
+            return _Known(path, read, tuple(found), why)
+    return _Known(path, read, tuple(found))
 
 
 def _take_some(services: Services, sender: Sender, some: Sequence[_Known]) -> list[_Taken]:
@@ -231,7 +235,7 @@ def _take_together(services: Services, sender: Sender, group: Sequence[_Known]) 
         return None
     try:
         intakes = services.book.intake_of_many.receive(sender, sent)
-    except (*DATABASE_ERRORS, PerhapsDone, BundleRefused, StaleRecord):
+    except _REFUSED:
         return None
     _log(services, intakes)
     left = iter(intakes)

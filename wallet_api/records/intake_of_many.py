@@ -11,7 +11,6 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from wallet_api.identity.errors import BadIdentifier
 from wallet_api.records.bundle import Person, Reading
 from wallet_api.records.intake import Found, IntakeParts, IntakeService, Sender
 from wallet_api.records.model import Intake
@@ -55,11 +54,10 @@ class IntakeOfMany:
         self._parts = parts
         self._together = together
 
-    def find(self, sender: Sender, said: Sequence[Reading]) -> list[Found | BadIdentifier]:
-        """Whose book each goes into, or why its number has no form."""
+    def finder(self, said: Sequence[Reading]) -> Callable[[Sender, Reading], Found]:
+        """`IntakeService.find` for these, whose numbers are all looked up now."""
         match = self._together.match([each.person for each in said])
-        service = IntakeService(replace(self._parts, match=match))
-        return [_found(service, sender, each) for each in said]
+        return IntakeService(replace(self._parts, match=match)).find
 
     def receive(self, sender: Sender, sent: Sequence[tuple[Reading, Found]]) -> list[Intake]:
         """File each, of which no two go into the same book, in one transaction with the reports.
@@ -95,10 +93,3 @@ class IntakeOfMany:
             hidden_for=hidden_for,
             settle=lambda book: None,
         )
-
-
-def _found(service: IntakeService, sender: Sender, said: Reading) -> Found | BadIdentifier:
-    try:
-        return service.find(sender, said)
-    except BadIdentifier as why:
-        return why

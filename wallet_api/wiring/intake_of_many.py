@@ -119,7 +119,7 @@ class BooksTogether:
         plans = _Plans(db, cipher)
         ports = replace(
             self._planning.ports,
-            care=_Care(self._care, written, dict.fromkeys(books) | facts),
+            care=_Care(self._care, written, {each: facts.get(each) for each in books}),
             due=plans,
             reminders=_Remembered(db, cipher, blind).reading(books),
         )
