@@ -46,6 +46,6 @@ def apart(
             group, named, rows = [], set(), 0
         group.append(each)
         named.update(mine)
-        rows += MOST_ROWS if alone else size(each)
+        rows += MOST_ROWS + 1 if alone else size(each)
     if group:
         yield group
