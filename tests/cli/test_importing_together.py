@@ -96,10 +96,10 @@ def state(world: World, doctor: Doctor, who: list[Person], folder: Path) -> dict
                 for one in records.values()
             ),
             "months": front.get("months"),
-            "shown": [
+            "shown": sorted(
                 (one["resource"]["id"], one["category"])
                 for one in world.get("/citizens/me/records?limit=50", each).get_json()["items"]
-            ],
+            ),
             "due": None if row is None else (unnamed(row.items or (), records), row.review_on, row.stamp),
             "reminders": Counter(
                 (one.series_id, one.dose, one.offset, one.state)

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from tests.examples import examples
 from wallet_api.records.canonical import canonical
 
-NAMES = st.text(max_size=5) | st.sampled_from(("a", "b", "é", "\ue000", "\U0001f600", "\ud7ff", "\x7f", '"\\'))
+NAMES = st.text(max_size=5) | st.sampled_from(
+    ("a", "b", "é", "\ue000", "\U0001f600", "\ud7ff", "\x7f", '"\\')
+)
 LEAVES = (
     st.none()
     | st.booleans()
@@ -22,7 +24,9 @@ LEAVES = (
     | st.sampled_from(("\x00\x1f\b\t\n\f\r", "\u2028\u2029/<>&", 1e21, 1e-7, -0.0, 5.0))
 )
 VALUES: st.SearchStrategy[Any] = st.recursive(
-    LEAVES, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(NAMES, inner, max_size=4), max_leaves=20
+    LEAVES,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(NAMES, inner, max_size=4),
+    max_leaves=20,
 )
 
 
