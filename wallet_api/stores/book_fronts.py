@@ -164,20 +164,25 @@ class MongoFronts:
         Raises:
             StaleRecord: somebody else changed one of the books meanwhile.
         """
-        steps = []
+        first, steps = list[Document](), list[ReplaceOne[Document]]()
         for whose, changes in written.items():
             held = looked.held.get(whose)
             known = held is not None or whose in looked.fresh
             told = self._brought_up(whose, changes, held, opened, session, known=known)
             before, made = self._step(whose, *told, held)
-            steps.append(ReplaceOne(before, made, upsert=held is None))
+            if held is None:
+                first.append(made)
+            else:
+                steps.append(ReplaceOne(before, made))
         try:
-            done = self._fronts.bulk_write(steps, session=session)
+            if first:
+                self._fronts.insert_many(first, session=session)
+            turned = self._fronts.bulk_write(steps, session=session).modified_count if steps else 0
         except BulkWriteError as why:
             if all(each["code"] == _DUPLICATE for each in why.details["writeErrors"]):
                 raise StaleRecord("front") from why
             raise
-        if done.modified_count + done.upserted_count != len(steps):
+        if turned != len(steps):
             raise StaleRecord("front")
 
     def _brought_up(
