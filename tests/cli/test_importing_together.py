@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -25,8 +26,9 @@ from wallet_api.records.bundle import read_bundle
 from wallet_api.records.errors import StaleRecord
 from wallet_api.records.intake import Sender
 from wallet_api.records.model import Record
-from wallet_api.records.safety import SafetyFlag
+from wallet_api.records.safety import SafetyDesk, SafetyFlag
 from wallet_api.stores.intakes import MongoIntakes
+from wallet_api.stores.records import MongoRecords
 
 CHILD = date(2026, 1, 2)
 HPV = {"born": date(2014, 5, 4)}
@@ -61,7 +63,7 @@ def laid(folder: Path, who: list[Person], first: str = "") -> Path:
     sent: dict[str, object] = {
         "1.json": bundle(blank, condition("c1"), condition("c2", "Z21", on="2025-02"), observation()),
         "2.json": bundle(child, given, condition("bad", on="x")),
-        "3.json": bundle(booked, condition("c0", "E10"), condition("c3", "J45")),
+        "3.json": bundle(booked, condition("c0", "E10"), condition("c3", "J45", on="2026-02-01")),
         "4.json": bundle(flagged, condition("c4", "S09")),
         "5.json": bundle(blank, condition("c5"), born="1961-01-01"),
         "6.json": bundle(blank, condition("c6"), number=f"079190{blank.number[-6:]}"),
@@ -184,6 +186,28 @@ def test_one_that_is_refused_takes_its_neighbours_with_it(
         assert here.db["intakes"].count_documents({"citizen_id": each.id}) == 1
 
 
+@pytest.mark.parametrize("off", ["hidden_for_many", "settle_many"])
+def test_what_a_flag_covers_is_seen_by_companions(
+    here: World, doctors: tuple[Doctor, Doctor], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, off: str
+) -> None:
+    """Whether the flag stood before or came in between: each of the two looks is enough for its case."""
+    doctor, who = doctors[0], [here.person() for _ in range(2)]
+    for each in who:
+        since = here.now() - timedelta(days=1)
+        flag = SafetyFlag(
+            f"f{each.id}", each.id, doctor.organisation_id, "domestic_violence", since, "dr", since
+        )
+        here.services.safety.set(flag)
+        sent = json.dumps(bundle(each, condition()))
+        (tmp_path / f"{each.id}.json").write_text(sent, encoding="utf-8")
+    none = (lambda *_: frozenset()) if off == "hidden_for_many" else None
+    monkeypatch.setattr(SafetyDesk, off, lambda *_: none)
+    assert taken(tmp_path, doctor) == 0
+    for each in who:
+        (row,) = here.db["records"].find({"citizen_id": each.id})
+        assert row["hidden_from"]
+
+
 def test_two_parts_of_one_book_share_a_transaction(
     here: World, doctors: tuple[Doctor, Doctor], tmp_path: Path
 ) -> None:
@@ -221,6 +245,24 @@ def test_a_command_for_each_file_or_a_read_of_a_whole_collection(
     for each in asked:
         if "find" in each and each["find"] in told:
             assert "COLLSCAN" not in explained(here.db, each), each
+
+
+def test_a_book_changed_meanwhile_is_written_over(here: World, doctors: tuple[Doctor, Doctor]) -> None:
+    an, records = here.person(), here.services.book.intake._parts.records
+    assert isinstance(records, MongoRecords)
+    here.send(doctors[0], bundle(an, condition("c1")))
+    (known,) = (each["_id"] for each in here.db["records"].find({"citizen_id": an.id}))
+    record = records.newest(an.id, [known], None)[known]
+    after = replace(record, id=f"x{known}", fingerprint="x")
+
+    def work(unit: Any) -> None:
+        looked = records.looked_into([an.id], unit)
+        older = {whose: held._replace(version=held.version + 1) for whose, held in looked.held.items()}
+        records.save_many([after], looked._replace(held=older), unit)
+
+    with pytest.raises(StaleRecord):
+        records.in_unit(work)
+    assert here.db["records"].count_documents({"citizen_id": an.id}) == 1
 
 
 def test_two_in_one_book_are_no_intake_of_many(here: World, doctors: tuple[Doctor, Doctor]) -> None:

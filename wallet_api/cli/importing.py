@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import gc
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -25,6 +23,7 @@ from wallet_api.cli.screen import CannotDo, tell
 from wallet_api.context import Services
 from wallet_api.identity.errors import BadIdentifier, OrganisationUnknown
 from wallet_api.infra.clock import vn_day
+from wallet_api.infra.machine import what_is_here_stays
 from wallet_api.infra.mongo import DATABASE_ERRORS
 from wallet_api.records.bundle import Reading
 from wallet_api.records.errors import BundleRefused, StaleRecord
@@ -123,7 +122,7 @@ def _import(options: argparse.Namespace) -> int:
     settings = settings_here()
     with reading(len(left)) as reads, opened_services(settings) as (services, _database):
         sender = _sender(services, options.organisation)
-        with Report(report, sender.organisation_id) as lines, _settled():
+        with Report(report, sender.organisation_id) as lines, what_is_here_stays():
             counts = _take_all(services, sender, left, reads, lines)
     if done:
         tell(f"{len(files) - len(left)} files were taken in before.")
@@ -132,16 +131,6 @@ def _import(options: argparse.Namespace) -> int:
         tell(f"  {code}: {count}")
     tell(f"Each row is in {report}.")
     return 0
-
-
-@contextmanager
-def _settled() -> Iterator[None]:
-    """All that was loaded stays, so the collector of garbage need not look through it again and again."""
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
 
 
 def _sender(services: Services, organisation_id: str) -> Sender:
