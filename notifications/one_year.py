@@ -6,34 +6,32 @@ they are, and that they wait for it. So no change of a person's conditions can m
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 
 from notifications.model import WANTED, DueItem, Status
 from notifications.schedule import Programme
 
 Identity = tuple[str, str, int]
+Rounds = Mapping[Programme, Sequence[DueItem]]
 
 
-def in_one_year(
-    items: Sequence[DueItem], programmes: Iterable[Programme], today: date
-) -> tuple[DueItem, ...]:
-    """The items with those that share a year's examination joined; the others as they are."""
-    served = {p.id: p for p in programmes if p.rounds is not None and p.rounds.year_of is not None}
+def in_one_year(found: Rounds, today: date) -> Rounds:
+    """The rounds of each programme, with those that share a year's examination joined."""
+    served = [each for each in found if each.rounds is not None and each.rounds.year_of is not None]
     if not served:
-        return tuple(items)
-    joined_to = {*served, *(p.rounds.year_of for p in served.values() if p.rounds is not None)}
-    heads = {item.identity: item for item in items if item.programme_id in joined_to}
-    for item in items:
-        if item.programme_id in served:
-            _set_day(heads, served[item.programme_id], item, today)
-    joined = (
-        _served(heads, served[item.programme_id], item, today)
-        if item.programme_id in served
-        else heads.get(item.identity, item)
-        for item in items
-    )
-    return tuple(joined)
+        return found
+    heads = {item.identity: item for items in found.values() for item in items}
+    for programme in served:
+        for item in found[programme]:
+            _set_day(heads, programme, item, today)
+    joined: dict[Programme, Sequence[DueItem]] = {}
+    for programme, items in found.items():
+        if programme in served:
+            joined[programme] = [_served(heads, programme, item, today) for item in items]
+        else:
+            joined[programme] = [heads[item.identity] for item in items]
+    return joined
 
 
 def _head_of(heads: Mapping[Identity, DueItem], programme: Programme, year: int) -> DueItem | None:

@@ -28,8 +28,8 @@ from notifications.rounds import Band, Rounds
 from notifications.schedule import Programme
 
 _YEAR = Span(years=1)
-_ROOM = 32_768
-"""Rounds of who was never examined, remembered for a birthday and a day: about 30 MB when full."""
+_ROOM = 65_536
+"""Rounds of a programme for a birthday and a day: about 60 MB when full."""
 
 
 class Visits(NamedTuple):
@@ -55,26 +55,26 @@ def periodic(programme: Programme, facts: CitizenFacts, visits: Visits, today: d
     rounds = programme.rounds
     if rounds is None or (rounds.of is not None and not visits.set_dates):
         return ()
-    mine = Visits(tuple(exam for exam in visits.exams if exam.kind in rounds.accepts_exams), visits.set_dates)
-    if not mine.exams and rounds.of is None and programme.eligible.conditions is None:
+    exams = tuple(exam for exam in visits.exams if exam.kind in rounds.accepts_exams)
+    if not exams and rounds.of is None and programme.eligible.conditions is None:
         return _unexamined(programme, facts.born, today)
-    return _walked(programme, rounds, facts, mine, today)
+    return _walked(programme, rounds, facts, Visits(exams, visits.set_dates), today)
 
 
 @lru_cache(maxsize=_ROOM)
 def _unexamined(programme: Programme, born: date, today: date) -> Sequence[DueItem]:
-    """What a programme without conditions asks of everybody of one birthday who was never examined."""
+    """What a programme without conditions asks of everybody of one birthday whom it never had examined."""
     facts, rounds = CitizenFacts("", born, "unknown"), programme.rounds
     return () if rounds is None else _walked(programme, rounds, facts, Visits((), ()), today)
 
 
 def _walked(
-    programme: Programme, rounds: Rounds, facts: CitizenFacts, visits: Visits, today: date
+    programme: Programme, rounds: Rounds, facts: CitizenFacts, mine: Visits, today: date
 ) -> Sequence[DueItem]:
     spells = _spells(programme, facts, today)
     if not spells:
         return ()
-    return _ANCHORS[rounds.anchor](_Walk(programme, rounds, facts, visits, spells, today))
+    return _ANCHORS[rounds.anchor](_Walk(programme, rounds, facts, mine, spells, today))
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,9 +211,12 @@ def _condition_bands(walk: _Walk) -> list[DueItem]:
 def _bands(walk: _Walk, spell: _Spell, start: date, first: int) -> Iterator[DueItem]:
     rule = walk.programme.date_rule
     for band in walk.rounds.bands:
-        opens = latest((reach(start, band.opens, rule), spell.starts))
-        closes = soonest((reach(start, band.closes, rule), spell.ends))
-        if opens is None or closes is None or opens >= closes:
+        opens, closes = band.opens.after(start, rule), band.closes.after(start, rule)
+        if spell.starts is not None and spell.starts > opens:
+            opens = spell.starts
+        if spell.ends is not None and spell.ends < closes:
+            closes = spell.ends
+        if opens >= closes:
             continue
         done = _examined_in(walk.visits.exams, opens, closes)
         if walk.today >= closes and not done:
@@ -235,9 +238,10 @@ def _band_due(
 
 def _examined_in(exams: Sequence[Exam], opens: date, closes: date) -> list[Exam]:
     """The first examination of each day in a window: two providers on one day are one."""
-    if not exams:
-        return []
-    by_day = {exam.done_on: exam for exam in reversed(exams) if opens <= exam.done_on < closes}
+    inside = [exam for exam in exams if opens <= exam.done_on < closes]
+    if len(inside) < 2:
+        return inside
+    by_day = {exam.done_on: exam for exam in reversed(inside)}
     return [by_day[day] for day in sorted(by_day)]
 
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import date
+from functools import lru_cache
 
 from notifications.conditions import with_conditions
 from notifications.dose_items import dose_items, doses_of
 from notifications.model import Care, CitizenFacts, DueItem, day_of
-from notifications.one_year import in_one_year
-from notifications.periodic import periodic, visits_of
+from notifications.one_year import Rounds, in_one_year
+from notifications.periodic import Visits, periodic, visits_of
 from notifications.schedule import Programme
+
+_ROOM = 65_536
+"""Birthdays on a day, with the rounds of who was never examined: about 100 MB when full."""
 
 
 def plan(
@@ -27,13 +31,27 @@ def plan(
     past = [care for care in history if day_of(care) <= today]
     facts, doses, visits = with_conditions(facts, past), doses_of(past), visits_of(past)
     concerned = [each for each in programmes if _concerns(each, facts, today)]
+    rounds = _rounds(tuple(each for each in concerned if each.rounds is not None), facts, visits, today)
     items: list[DueItem] = []
     for programme in concerned:
-        if programme.kind == "dose_series":
+        if programme.rounds is None:
             items += dose_items(programme, facts, doses, today)
         else:
-            items += periodic(programme, facts, visits, today)
-    return in_one_year(items, concerned, today)
+            items += rounds[programme]
+    return tuple(items)
+
+
+def _rounds(programmes: tuple[Programme, ...], facts: CitizenFacts, visits: Visits, today: date) -> Rounds:
+    if not (visits.exams or visits.set_dates or facts.conditions):
+        return _rounds_of_the_unseen(programmes, facts.born, today)
+    return in_one_year({each: periodic(each, facts, visits, today) for each in programmes}, today)
+
+
+@lru_cache(maxsize=_ROOM)
+def _rounds_of_the_unseen(programmes: tuple[Programme, ...], born: date, today: date) -> Rounds:
+    """What everybody of one birthday is asked for of whom no visit and no condition is known."""
+    facts, visits = CitizenFacts("", born, "unknown"), visits_of(())
+    return in_one_year({each: periodic(each, facts, visits, today) for each in programmes}, today)
 
 
 def _concerns(programme: Programme, facts: CitizenFacts, today: date) -> bool:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -25,6 +28,8 @@ from wallet_api.infra.mongo import open_database
 settings.register_profile("patient", settings(), deadline=None)
 settings.load_profile("patient")
 
+MEMORY: Final = Path("/dev/shm")
+ROOM: Final = 8 * 2**30
 PATIENCE: Final = mongo_settings._TIMEOUT_MS
 # Tests share a machine with whatever else it does; see `impatient`.
 mongo_settings._TIMEOUT_MS = 20_000
@@ -54,10 +59,16 @@ def logs_as_they_were() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def embedded_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of an embedded database server that lives as long as the test session."""
-    server = server_at(tmp_path_factory.mktemp("embedded"))
-    yield server.uri
-    server.stop(grace=0)
+    """The address of an embedded database server that lives as long as the test session.
+
+    It keeps its files in memory where there is room: waiting for a disk proves nothing here. What survives
+    `kill -9` and a full disk is tried by servers of their own, in tests/faults.
+    """
+    roomy = MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM
+    with tempfile.TemporaryDirectory(prefix="wallet-test-", dir=MEMORY if roomy else None) as folder:
+        server = server_at(Path(folder) / "db")
+        yield server.uri
+        server.stop(grace=0)
 
 
 @pytest.fixture

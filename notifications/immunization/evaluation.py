@@ -82,7 +82,7 @@ def _fault(case: Case, progress: Progress, target: TargetDose, dose: Given) -> _
 
 
 def _age_fault(case: Case, progress: Progress, target: TargetDose, dose: Given) -> _Fault | None:
-    for ages in holding(target.ages, dose.on):
+    for ages in target.ages if target.timeless else holding(target.ages, dose.on):
         days = age_days(ages, case.patient.born, case.rules.date_rule)
         if days.absolute_minimum is not None and dose.on < days.absolute_minimum:
             return _Fault(Reason.TOO_YOUNG, _since(case, progress, target, dose))
@@ -98,8 +98,8 @@ def _since(case: Case, progress: Progress, target: TargetDose, dose: Given) -> d
     born, rule, patient = case.patient.born, case.rules.date_rule, case.patient
     days = [age_days(ages, born, rule) for ages in holding(target.ages, dose.on)]
     found = [each.minimum or each.absolute_minimum for each in days]
-    for interval in holding(target.intervals, dose.on):
-        start = None if interval.advised_only else reference(interval, progress, patient)
+    for interval in holding(target.judged, dose.on):
+        start = reference(interval, progress, patient)
         if start is not None:
             gap = gap_days(interval, day_of(start), rule)
             found.append(gap.minimum or gap.absolute_minimum)
@@ -115,7 +115,7 @@ def _grace(progress: Progress, target: TargetDose) -> bool:
 
 
 def _interval_fault(case: Case, progress: Progress, target: TargetDose, dose: Given) -> _Fault | None:
-    if not target.intervals or not _too_soon(case, progress, target, target.intervals, dose):
+    if not target.judged or not _too_soon(case, progress, target, target.judged, dose):
         return None
     allowable = holding(target.allowable_intervals, dose.on)
     if allowable and not _too_soon(case, progress, target, allowable, dose):
@@ -126,8 +126,9 @@ def _interval_fault(case: Case, progress: Progress, target: TargetDose, dose: Gi
 def _too_soon(
     case: Case, progress: Progress, target: TargetDose, intervals: tuple[Interval, ...], dose: Given
 ) -> bool:
-    for interval in holding(intervals, dose.on):
-        if interval.advised_only or (start := reference(interval, progress, case.patient)) is None:
+    for interval in intervals if target.timeless else holding(intervals, dose.on):
+        start = reference(interval, progress, case.patient)
+        if start is None:
             continue
         gap = gap_days(interval, day_of(start), case.rules.date_rule)
         if gap.absolute_minimum is not None and dose.on < gap.absolute_minimum:

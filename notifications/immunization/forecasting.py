@@ -93,11 +93,11 @@ class Window(NamedTuple):
 
 def window(case: Case, progress: Progress, target: TargetDose) -> Window:
     """Earliest, recommended and past due day of one target dose (FORECASTDTCAN, FORECASTRECDT)."""
-    held = holding(target.ages, case.today)
+    held = target.ages if target.timeless else holding(target.ages, case.today)
     ages = held[0] if held else _NO_AGES
     by_age = age_days(ages, case.patient.born, case.rules.date_rule)
     earliest, wished, last = by_age.minimum, by_age.earliest_recommended, by_age.latest_recommended
-    for interval in holding(target.intervals, case.today):
+    for interval in target.intervals if target.timeless else holding(target.intervals, case.today):
         start = reference(interval, progress, case.patient)
         if start is None:
             continue

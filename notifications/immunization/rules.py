@@ -150,7 +150,11 @@ class Season:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TargetDose:
-    """One dose of a series. Empty `preferable` and `allowable` mean that every vaccine fits."""
+    """One dose of a series. Empty `preferable` and `allowable` mean that every vaccine fits.
+
+    Worked out once: `timeless`, no age or interval has days on which it holds; `judged`, the intervals that
+    may refuse a dose.
+    """
 
     number: int
     ages: tuple[AgeRule, ...] = ()
@@ -162,6 +166,14 @@ class TargetDose:
     skips: tuple[Skip, ...] = ()
     season: Season | None = None
     recurring: bool = False
+    timeless: bool = field(init=False)
+    judged: tuple[Interval, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Work out what every judgement asks."""
+        dated: tuple[AgeRule | Interval, ...] = (*self.ages, *self.intervals, *self.allowable_intervals)
+        object.__setattr__(self, "timeless", all(each.validity is ALWAYS for each in dated))
+        object.__setattr__(self, "judged", tuple(each for each in self.intervals if not each.advised_only))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

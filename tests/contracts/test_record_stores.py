@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from random import Random
 from typing import Any, TypeVar
 
 import pytest
@@ -259,17 +261,29 @@ def test_planning_reads_the_newest_versions_of_its_categories(book: Book) -> Non
 
 # --- the predicate in the database's words ---------------------------------------------------------------
 
+DRAWN = Random(7)
+
+
+def some_of(names: Sequence[str]) -> frozenset[str]:
+    """Often none of them."""
+    return frozenset(name for name in names if DRAWN.random() < 0.25)
+
+
 RECORDS = [
     a_record(
         id=new_id(),
-        category=CATEGORIES[number % 3],
-        occurred_on=PartialDate(DATES[number % len(DATES)]),
-        source=Source(ORGANISATIONS[number % 2] if number % 5 else None, None, "fhir-bundle", NOW),
-        labels=frozenset(label for bit, label in enumerate(LABELS) if (number // 3) >> bit & 1),
-        hidden_from=frozenset(who for bit, who in enumerate(AUDIENCES) if not (number + bit) % 4),
+        category=DRAWN.choice(CATEGORIES),
+        occurred_on=PartialDate(DRAWN.choice(DATES)),
+        source=Source(
+            DRAWN.choice(ORGANISATIONS) if DRAWN.random() < 0.8 else None, None, "fhir-bundle", NOW
+        ),
+        labels=some_of(LABELS),
+        hidden_from=some_of(AUDIENCES),
     )
-    for number in range(48)
+    for _ in range(72)
 ]
+ALL_YEAR = PartialDate("2026")
+RECORDS.append(a_record(id=new_id(), category=CATEGORIES[0], occurred_on=ALL_YEAR, labels=frozenset()))
 days = st.none() | st.sampled_from(
     [date(2025, 1, 1), date(2026, 1, 1), date(2026, 1, 31), date(2026, 12, 31)]
 )
@@ -334,6 +348,30 @@ def test_a_store_admits_exactly_what_the_predicate_admits(
     some = RECORDS[len(found) % len(RECORDS)]
     got = full_book.get("citizen", some.id, predicate)
     assert (got is not None) == (some in admitted)
+
+
+PERIODS = (
+    Period(),
+    Period(date(2026, 1, 1)),
+    Period(last=date(2026, 1, 31)),
+    Period(date(2026, 1, 1), date(2026, 1, 31)),
+)
+
+
+@pytest.mark.parametrize("hidden", [frozenset(), frozenset(AUDIENCES[:1])])
+@pytest.mark.parametrize("opened", [frozenset(), frozenset(LABELS[:1])])
+def test_what_only_its_category_decides_is_still_held_to_day_label_and_hiding(
+    full_book: Book, opened: frozenset[str], hidden: frozenset[str]
+) -> None:
+    for mine, other in itertools.product(PERIODS, PERIODS):
+        clauses = (
+            Clause(frozenset(CATEGORIES[:1]), mine, opened),
+            Clause(frozenset(CATEGORIES[1:2]), other, frozenset()),
+        )
+        for predicate in (Predicate(clauses[:1], hidden), Predicate(clauses, hidden)):
+            admitted = newest_first([each for each in RECORDS if predicate.admits(each.facts())])
+            found = full_book.page("citizen", predicate, Filter(), None, 100)
+            assert [each.id for each in found] == admitted
 
 
 def test_no_clause_admits_nothing(full_book: Book) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -9,9 +10,21 @@ import pytest
 from tests.security import test_hostile_inputs as hostile_inputs
 from tests.security.hostile_operations import Knocker, Operation
 from tests.world import World
+from wallet_api.infra.ids import new_id
+from wallet_api.infra.mongo import open_database
 
 pytestmark = [pytest.mark.soak, pytest.mark.usefixtures("sessions_read_once")]
 every, knock = hostile_inputs.every, hostile_inputs.knock
+
+
+@pytest.fixture(scope="module")
+def shared_world(embedded_uri: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """A wallet of its own: it is read whole before and after, and others fill theirs by the million."""
+    db = open_database(embedded_uri, f"hostile_{new_id()}")
+    made = World(db, tmp_path_factory.mktemp("hostile"))
+    yield made
+    made.services.log.close()
+    db.client.close()
 
 
 @pytest.fixture(autouse=True)

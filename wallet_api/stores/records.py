@@ -17,7 +17,7 @@ from pymongo.client_session import ClientSession
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError
 
-from consent.predicate import Clause, Predicate
+from consent.predicate import Predicate
 from wallet_api.infra.clock import system_now
 from wallet_api.infra.crypto.blind import BlindIndex
 from wallet_api.infra.crypto.envelope import CitizenCipher, Place
@@ -31,6 +31,7 @@ from wallet_api.records.ports import Recent
 from wallet_api.stores.book_fronts import Looked, MongoFronts, Written, first_day_for
 from wallet_api.stores.book_visibility import BookVisibility
 from wallet_api.stores.bulk import in_parts, insert_new
+from wallet_api.stores.compiled_predicate import CompiledPredicates, bounds_of, narrowed, plain_category
 
 Document = dict[str, Any]
 RETENTION_CLASS = "clinical"
@@ -63,6 +64,7 @@ class MongoRecords(BookVisibility):
         self._versions = db["record_versions"]
         self._cipher = cipher
         self._blind = blind
+        self._compiled = CompiledPredicates(blind)
 
     def save(self, records: Sequence[Record], unit: ClientSession | None) -> None:
         """Keep version 1, or put version n over n-1, which moves to the versions; front pages follow."""
@@ -163,10 +165,13 @@ class MongoRecords(BookVisibility):
                 # On a descending key the embedded database leaves the bound itself out of `$gte`.
                 days = {"$gt": (date.fromisoformat(after.occurred) - timedelta(days=1)).isoformat()}
         days |= {} if since is None else {"$gt": since}
+        bounds = bounds_of(predicate)
+        days = narrowed(days, bounds)
         first: Document = {"citizen_id": citizen_id} | ({"first_day": days} if days else {})
+        admitted = self._compiled.query_within(predicate, bounds)
         return [
             {"$match": first},
-            {"$match": _all_of(self._compiled(predicate), *_asked(asked), *_after(after, asked))},
+            {"$match": _all_of(admitted, *_asked(asked), *_after(after, asked))},
             {"$sort": dict.fromkeys(("first_day", "_id"), 1 if asked.oldest_first else -1)},
             {"$limit": limit},
         ]
@@ -183,7 +188,7 @@ class MongoRecords(BookVisibility):
         named = record_ids[0] if len(record_ids) == 1 else {"$in": list(record_ids)}
         return [
             {"$match": {"_id": named}},
-            {"$match": _all_of({"citizen_id": citizen_id}, self._compiled(predicate))},
+            {"$match": _all_of({"citizen_id": citizen_id}, self._compiled.query(predicate))},
         ]
 
     def versions(self, citizen_id: str, record_id: str, predicate: Predicate) -> list[Record]:
@@ -196,7 +201,7 @@ class MongoRecords(BookVisibility):
         past = self._versions.aggregate(
             [
                 {"$match": {"citizen_id": citizen_id, "record_id": record_id}},
-                {"$match": self._compiled(of_old)},
+                {"$match": self._compiled.query(of_old)},
                 {"$sort": {"version": -1}},
             ]
         )
@@ -207,7 +212,7 @@ class MongoRecords(BookVisibility):
         found = self._records.aggregate(
             [
                 {"$match": {"citizen_id": citizen_id}},
-                {"$match": self._compiled(predicate)},
+                {"$match": self._compiled.query(predicate)},
                 {"$group": {"_id": "$category", "count": {"$sum": 1}}},
             ]
         )
@@ -217,7 +222,7 @@ class MongoRecords(BookVisibility):
         """The ids of all admitted records; the whole book is looked through, and nothing of it opened."""
         stages = [
             {"$match": {"citizen_id": citizen_id}},
-            {"$match": self._compiled(predicate)},
+            {"$match": self._compiled.query(predicate)},
             {"$project": {"_id": 1}},
         ]
         return frozenset(each["_id"] for each in self._records.aggregate(stages))
@@ -233,7 +238,7 @@ class MongoRecords(BookVisibility):
         """All admitted newest versions in these categories, and of `recent` those since its day."""
         stages = [
             {"$match": {"citizen_id": citizen_id}},
-            {"$match": _all_of(_wanted(categories, recent), self._compiled(predicate))},
+            {"$match": _all_of(_wanted(categories, recent), self._compiled.query(predicate))},
         ]
         return [self._record(each) for each in self._records.aggregate(stages, session=unit)]
 
@@ -249,7 +254,7 @@ class MongoRecords(BookVisibility):
         for part in in_parts(citizen_ids):
             stages = [
                 {"$match": {"citizen_id": {"$in": part}}},
-                {"$match": _all_of(_wanted(categories, recent), self._compiled(predicate))},
+                {"$match": _all_of(_wanted(categories, recent), self._compiled.query(predicate))},
             ]
             rows = list(self._records.aggregate(stages))
             self._cipher.keys.open_many({row["citizen_id"] for row in rows}, RETENTION_CLASS)
@@ -260,7 +265,7 @@ class MongoRecords(BookVisibility):
         """All admitted newest versions of what one organisation wrote into one book; all of it is read."""
         stages = [
             {"$match": {"citizen_id": citizen_id}},
-            {"$match": _all_of({"organisation_id": organisation_id}, self._compiled(predicate))},
+            {"$match": _all_of({"organisation_id": organisation_id}, self._compiled.query(predicate))},
         ]
         return [self._record(each) for each in self._records.aggregate(stages)]
 
@@ -298,7 +303,7 @@ class MongoRecords(BookVisibility):
         """At most `limit` admitted records whose ids come after one, in their order; reads the whole book."""
         stages: list[Document] = [
             {"$match": {"citizen_id": citizen_id}},
-            {"$match": _all_of({"_id": {"$gt": after}}, self._compiled(predicate))},
+            {"$match": _all_of({"_id": {"$gt": after}}, self._compiled.query(predicate))},
             {"$sort": {"_id": 1}},
             {"$limit": limit},
         ]
@@ -316,33 +321,6 @@ class MongoRecords(BookVisibility):
         ]
         return [(each["citizen_id"], each["_id"]) for each in self._records.aggregate(stages)]
 
-    def _compiled(self, predicate: Predicate) -> Document:
-        """The predicate in the database's words. Without a clause it is a query that matches nothing."""
-        if not predicate.clauses:
-            return {"_id": {"$in": []}}
-        audiences = sorted(predicate.audiences)
-        hidden: Document = {"hidden_from": {"$nin": audiences}} if audiences else {}
-        clauses = [self._clause(each) for each in predicate.clauses]
-        return hidden | (clauses[0] if len(clauses) == 1 else {"$or": clauses})
-
-    def _clause(self, clause: Clause) -> Document:
-        compiled: Document = {}
-        if clause.categories is not None:
-            compiled["category"] = {"$in": sorted(clause.categories)}
-        if clause.period.first is not None:
-            compiled["first_day"] = {"$gte": clause.period.first.isoformat()}
-        if clause.period.last is not None:
-            compiled["last_day"] = {"$lte": clause.period.last.isoformat()}
-        if clause.labels is not None:
-            # Every label must be an opened one; a label nobody knows yet is not.
-            opened = [self._blind.label_token(label) for label in sorted(clause.labels)]
-            compiled["labels"] = {"$not": {"$elemMatch": {"$nin": opened}}} if opened else []
-        if clause.author is not None:
-            compiled["organisation_id"] = clause.author
-        if clause.record_ids is not None:
-            compiled["_id"] = {"$in": sorted(clause.record_ids)}
-        return compiled
-
     def _document(self, record: Record) -> Document:
         sealed = {
             "resource": dict(record.resource),
@@ -355,6 +333,7 @@ class MongoRecords(BookVisibility):
             "citizen_id": record.citizen_id,
             "version": record.version,
             "category": record.category,
+            "plain": plain_category(record),
             "occurred_on": record.occurred_on.text,
             "first_day": record.occurred_on.first_day.isoformat(),
             "last_day": record.occurred_on.last_day.isoformat(),
