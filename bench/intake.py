@@ -1,11 +1,14 @@
 """intake: FHIR bundles of 50 resources over HTTP, and the same as files by the `import` command.
 
-Each bundle is about another person, known to the wallet; two senders post at once.
+Each bundle is about another person, known to the wallet; two senders post at once. What the command takes of
+the processors, its own processes' and the database's, says what it could do on a machine with nothing else.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -13,6 +16,7 @@ import time
 import urllib.request
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -49,13 +53,25 @@ def figures(_: Options) -> Iterator[Figure]:
             bundles = [_about_somebody(services, number) for number in range(SENT + IMPORTED)]
             with served("wsgi:app", env, port) as wallet:
                 sent = _sent(wallet, token, bundles[:SENT])
-            imported = _imported(folder, env, organisation_id, bundles[SENT:])
+            imported = _imported(folder, env, organisation_id, bundles[SENT:], database.pid)
         finally:
             services.log.close()
             db.client.close()
             database.stop(grace=0)
     yield at_least("intake_http", sent, f"resources/s, bundles of {RECORDS}, {SENDERS} senders", 200)
-    yield at_least("intake_bulk", imported, f"resources/s, files of {RECORDS}, the whole command", 1500)
+    yield at_least("intake_bulk", imported.rate, f"resources/s, files of {RECORDS}, the whole command", 1500)
+    unit = "ms of processor a resource, the whole command"
+    yield Figure("intake_bulk_own", imported.own, unit)
+    yield Figure("intake_bulk_database", imported.database, unit)
+
+
+@dataclass(frozen=True)
+class Imported:
+    """Resources a second, and what each takes of the processors, in milliseconds."""
+
+    rate: float
+    own: float
+    database: float
 
 
 def _token(services: Services, organisation_id: str) -> str:
@@ -87,14 +103,29 @@ def _sent(wallet: str, token: str, bundles: Sequence[bytes]) -> float:
     return count / (time.perf_counter() - began)
 
 
-def _imported(folder: Path, env: dict[str, str], organisation_id: str, bundles: Sequence[bytes]) -> float:
+def _imported(
+    folder: Path, env: dict[str, str], organisation_id: str, bundles: Sequence[bytes], database: int
+) -> Imported:
     files = folder / "files"
     files.mkdir()
     for number, body in enumerate(bundles):
         (files / f"{number:04d}.json").write_bytes(body)
     command = [sys.executable, "-m", "wallet_api", "import", str(files), "--organisation", organisation_id]
-    began = time.perf_counter()
+    began, own, its = time.perf_counter(), _of_children(), _of_process(database)
     subprocess.run(command, env=env, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603 - this project's own command
     seconds = time.perf_counter() - began
     accepted = (files / "import-report.csv").read_text(encoding="utf-8").count(",accepted,")
-    return accepted / seconds
+    own, its = _of_children() - own, _of_process(database) - its
+    return Imported(accepted / seconds, 1000 * own / accepted, 1000 * its / accepted)
+
+
+def _of_children() -> float:
+    """Seconds of processor that processes begun here took, which have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def _of_process(pid: int) -> float:
+    """Seconds of processor that a running process took."""
+    told = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    return (int(told[11]) + int(told[12])) / os.sysconf("SC_CLK_TCK")

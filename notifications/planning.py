@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
@@ -79,6 +80,17 @@ class Planning:
         self._stamp = stamp_of(self._programmes, date.min)
         self.rules = self._stamp.rules
         """The version of the rules this process plans by."""
+
+    def through(self, ports: PlanningPorts) -> Planning:
+        """The same rules over other ports: for several people, of whom all was read at once."""
+        other = copy(self)
+        other._ports = ports
+        return other
+
+    @property
+    def ports(self) -> PlanningPorts:
+        """What is read and written."""
+        return self._ports
 
     @property
     def programmes(self) -> Mapping[str, Programme]:

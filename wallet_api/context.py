@@ -57,6 +57,7 @@ from wallet_api.infra.limits import Limits
 from wallet_api.records.card_doses import CardDoses
 from wallet_api.records.growth.standard import Standard
 from wallet_api.records.intake import IntakeService
+from wallet_api.records.intake_of_many import IntakeOfMany
 from wallet_api.records.own_entries import OwnEntries
 from wallet_api.records.pages import PageCursors
 from wallet_api.records.parking import ParkingDesk
@@ -75,6 +76,7 @@ class Book:
 
     readers: Readers
     intake: IntakeService
+    intake_of_many: IntakeOfMany
     own: OwnEntries
     growth: Standard
 

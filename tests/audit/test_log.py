@@ -186,6 +186,18 @@ def test_a_late_copy_of_a_failed_write_does_not_fork_the_log():
     assert verify(stored(store, log)) is None
 
 
+def test_events_handed_over_together_are_one_write_and_all_of_them_are_told_of_a_failure():
+    store = ScriptedStore()
+    log = a_log(store)
+    log.append_all([])
+    told = log.append_all([an_event(number) for number in range(20)])
+    assert [row.entry_id for row in stored(store, log)] == told and len(set(told)) == 20
+    assert verify(stored(store, log)) is None
+    log.close()
+    with pytest.raises(LogUnavailable):
+        log.append_all([an_event(20), an_event(21)])
+
+
 def test_a_store_that_does_not_answer_is_not_waited_for(monkeypatch):
     monkeypatch.setattr(log_module, "WAIT_SECONDS", 0.2)
     store = ScriptedStore()

@@ -18,10 +18,11 @@ from tests.examples import examples
 from tests.fhir import observation
 from tests.world import bundle, condition, immunization
 from wallet_api.cli import import_reading
-from wallet_api.cli.import_reading import Unreadable, read_file, reading
+from wallet_api.cli.import_reading import reading
 from wallet_api.cli.in_order import AHEAD, HEAVIEST, Steps, in_order
 from wallet_api.infra.clock import system_now, vn_day
 from wallet_api.infra.strict_json import strict_json
+from wallet_api.records.files import Unreadable, read_file
 
 Item = tuple[int, frozenset[str]]
 NAMES = st.frozensets(st.sampled_from("abc"), max_size=2)
@@ -119,5 +120,5 @@ def test_a_second_process_reads_the_same(tmp_path: Path, monkeypatch: pytest.Mon
     assert pickle.loads(pickle.dumps(here)) == here
     monkeypatch.setattr(import_reading, "MANY", 1)
     with reading(1) as reads:
-        assert reads(tmp_path / "good.json", today) == here
-        assert reads(tmp_path / "bad.json", today) == Unreadable("not_json", "")
+        files = [tmp_path / "good.json", tmp_path / "bad.json"]
+        assert reads(files, today) == [here, Unreadable("not_json", "")]

@@ -104,6 +104,20 @@ def test_what_was_sealed_before_opens_after_its_key_was_prepared(keys):
     assert keys.find("nobody", "clinical") is None
 
 
+def test_the_keys_of_many_are_made_where_there_are_none(keys):
+    keystore, place = MemoryKeyStore(), Place("c1", "clinical", "records", "d", "f", 1)
+    cipher, other = (CitizenCipher(keys, keystore, lambda: NOW) for _ in range(2))
+    blob = cipher.seal(place, b"sealed")
+    before = keys.find("c1", "clinical")
+    whose = [f"c{number}" for number in range(20)]
+    other.keys.prepare_many(whose, "clinical", "reminders")
+    assert keys.find("c1", "clinical") == before and other.open(place, blob) == b"sealed"
+    for each in whose:
+        assert keys.find(each, "clinical") is not None and keys.find(each, "reminders") is not None
+        again = replace(place, citizen_id=each)
+        assert cipher.open(again, other.seal(again, b"new")) == b"new"
+
+
 def test_keys_are_rewrapped_and_still_open(keys):
     clock, keystore = [NOW], MemoryKeyStore()
     cipher = CitizenCipher(keys, keystore, lambda: clock[0])

@@ -59,8 +59,10 @@ def killed(process: subprocess.Popen[bytes]) -> None:
 
 
 def ended(process: subprocess.Popen[bytes]) -> None:
-    out, _ = process.communicate(timeout=300)
-    assert process.returncode == 0 and out.endswith(b"done\n")
+    assert process.stdout is not None
+    with process.stdout as said:  # `communicate` would leave out what was read ahead with the first line
+        out = said.read()
+    assert process.wait(30) == 0 and out.endswith(b"done\n")
 
 
 def meanings(town: Town, states: frozenset[State]) -> Counter[tuple[object, ...]]:

@@ -30,6 +30,7 @@ from tests.world import (
     observation,
 )
 from wallet_api.infra.ids import new_id
+from wallet_api.stores.compiled_predicate import CompiledPredicates
 
 SEEN, OTHER_CATEGORY, OTHER_TIME = "zqseen", "zqcategory", "zqperiod"
 RESTRICTED, FROM_PROVIDERS, FROM_GUARDIANS = "zqlabel", "zqprovider", "zqguardian"
@@ -401,8 +402,8 @@ def test_the_checks_see_a_predicate_that_is_left_out(
     places: Places, twins: tuple[World, Granted, Granted], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The guard taken away: the store asks for everything of the book."""
-    records = places.world.services.book.readers._parts.records
-    monkeypatch.setattr(type(records), "_compiled", lambda self, predicate: {})
+    monkeypatch.setattr(CompiledPredicates, "query", lambda self, predicate: {})
+    monkeypatch.setattr(CompiledPredicates, "query_within", lambda self, predicate, bounds: {})
     call = next(each for each in callers(places) if each.who == "granted")
     path = f"/provider/citizens/{call.book.made.citizen_ref}/records?limit=100"
     assert words_in(said(places, call, "GET", path)) - call.allowed

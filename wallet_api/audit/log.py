@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 import weakref
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -66,14 +67,27 @@ class AccessLog:
         Raises LogUnavailable on failure or after 3 s: then nothing it would permit may be released. The
         event may still be found in the log.
         """
-        waiting, writer = Waiting(seal_event(event.to_json())), self._writer
-        writer.submit(waiting)
-        if not waiting.done.wait(WAIT_SECONDS):
-            writer.abandon(waiting)
-            raise LogUnavailable("The access log did not answer in time.")
-        if waiting.entry_id is None:
+        return self.append_all([event])[0]
+
+    def append_all(self, events: Sequence[AuditEvent]) -> list[str]:
+        """The same for several, handed over together: they are written as one group, or few.
+
+        Raises LogUnavailable for any of them; each may be found in the log all the same.
+        """
+        writer = self._writer
+        waiting = [Waiting(seal_event(each.to_json())) for each in events]
+        for each in waiting:
+            writer.submit(each)
+        until = time.monotonic() + WAIT_SECONDS
+        for each in waiting:
+            if not each.done.wait(max(until - time.monotonic(), 0.0)):
+                for late in waiting:
+                    writer.abandon(late)
+                raise LogUnavailable("The access log did not answer in time.")
+        told = [each.entry_id for each in waiting if each.entry_id is not None]
+        if len(told) < len(waiting):
             raise LogUnavailable("The access log could not be written.")
-        return waiting.entry_id
+        return told
 
     def entries(self, citizen_id: str, before: str | None = None, limit: int = 50) -> tuple[LogEntry, ...]:
         """Return up to `limit` entries about a citizen, newest first, older than entry `before`."""

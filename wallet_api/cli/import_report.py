@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -51,10 +51,10 @@ class Report:
     def __exit__(self, *why: object) -> None:
         self._file.close()
 
-    def end(self, name: str, lines: Sequence[Line]) -> None:
-        """A file is whole: its lines, each as in `COLUMNS` after the file."""
+    def end(self, files: Iterable[tuple[str, Sequence[Line]]]) -> None:
+        """Files are whole: the name and the lines of each, a line as in `COLUMNS` after the file."""
         last = ("", "", "", True, ENDED, "")
-        self._write([(self._whose, name, *each) for each in (*lines, last)])
+        self._write([(self._whose, name, *each) for name, lines in files for each in (*lines, last)])
 
     def _write(self, rows: Sequence[Sequence[object]]) -> None:
         text = io.StringIO()

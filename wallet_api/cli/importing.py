@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Final
 
 from wallet_api.audit.errors import LogUnavailable
 from wallet_api.audit.model import Action, ActorKind, AuditEvent
-from wallet_api.cli.import_reading import FileRead, Reads, Unreadable, reading
+from wallet_api.cli.import_lots import apart, in_lots
+from wallet_api.cli.import_reading import Reads, reading
 from wallet_api.cli.import_report import Line, Report, taken
 from wallet_api.cli.in_order import Steps, in_order
 from wallet_api.cli.opened import opened_services, settings_here
@@ -21,13 +23,19 @@ from wallet_api.cli.screen import CannotDo, tell
 from wallet_api.context import Services
 from wallet_api.identity.errors import BadIdentifier, OrganisationUnknown
 from wallet_api.infra.clock import vn_day
+from wallet_api.infra.machine import what_is_here_stays
 from wallet_api.infra.mongo import DATABASE_ERRORS
+from wallet_api.records.bundle import Reading
 from wallet_api.records.errors import BundleRefused, StaleRecord
+from wallet_api.records.files import FileRead, Unreadable
 from wallet_api.records.intake import Found, Sender
 from wallet_api.records.model import Intake
 
 _BREAKS: Final[tuple[type[Exception], ...]] = (*DATABASE_ERRORS, LogUnavailable, StaleRecord)
 """After these nothing is wrong with the file: it is taken in when the command is given again."""
+
+_REFUSED: Final[tuple[type[Exception], ...]] = (*DATABASE_ERRORS, BundleRefused, StaleRecord)
+"""After these of several files together each may still be taken alone, or tells itself why not."""
 
 
 @dataclass
@@ -61,9 +69,24 @@ class _Taken:
     accepted: int = 0
     refused: list[str] = field(default_factory=list)
 
+    def tell(self, part: int, intake: Intake) -> None:
+        for row in intake.rows:
+            self.lines.append((part, intake.id, row.index, row.accepted, row.code, row.pointer or ""))
+            self.accepted += row.kept
+            self.refused += [] if row.accepted else [row.code]
+
     def refuse(self, part: object, intake: object, row: object, code: str, pointer: str) -> None:
         self.refused.append(code)
         self.lines.append((part, intake, row, False, code, pointer))
+
+
+class _HalfDone(Exception):
+    """Some files were taken in before something broke."""
+
+    def __init__(self, made: list[_Taken], why: BaseException) -> None:
+        super().__init__(type(why).__name__)
+        self.made = made
+        self.why = why
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -96,10 +119,11 @@ def _import(options: argparse.Namespace) -> int:
     report: Path = options.report or folder / "import-report.csv"
     done = taken(report, options.organisation)
     left = [each for each in files if each.name not in done]
-    with opened_services(settings_here()) as (services, _database):
+    settings = settings_here()
+    with reading(len(left)) as reads, opened_services(settings) as (services, _database):
         sender = _sender(services, options.organisation)
-        with Report(report, sender.organisation_id) as lines:
-            counts = _take_all(services, sender, left, lines)
+        with Report(report, sender.organisation_id) as lines, what_is_here_stays():
+            counts = _take_all(services, sender, left, reads, lines)
     if done:
         tell(f"{len(files) - len(left)} files were taken in before.")
     tell(f"{counts.files} files: {counts.accepted} rows taken in, {counts.refused.total()} refused.")
@@ -117,49 +141,124 @@ def _sender(services: Services, organisation_id: str) -> Sender:
     return Sender(known.id, None, known.licence.write_categories)
 
 
-def _take_all(services: Services, sender: Sender, files: Sequence[Path], lines: Report) -> _Counts:
+def _take_all(
+    services: Services, sender: Sender, files: Sequence[Path], reads: Reads, lines: Report
+) -> _Counts:
     counts, bar = _Counts(), Progress("taking in", len(files))
-    with reading(len(files)) as reads:
-        steps = Steps(
-            find=partial(_find, services, sender, reads),
-            touches=lambda known: {each.book for each in known.found},
-            do=partial(_take, services, sender),
-            weight=lambda path: path.stat().st_size,
-        )
-        done = in_order(files, steps)
-        for each in files:
-            try:
-                made = next(done)
-            except _BREAKS as why:
-                raise CannotDo(
-                    f"Broken off at {each.name} ({type(why).__name__}). {counts.files} files are in the "
-                    "report: give the same command again, and it goes on from there."
-                ) from why
-            lines.end(each.name, made.lines)
-            counts.add(made)
-            bar.add(1)
+    steps = Steps(
+        find=partial(_find, services, sender, reads),
+        touches=lambda some: {each.book for known in some for each in known.found},
+        do=partial(_take_some, services, sender),
+        weight=lambda some: sum(path.stat().st_size for path in some),
+    )
+    some = list(in_lots(files))
+    done = in_order(some, steps)
+    for lot in some:
+        broken: BaseException | None = None
+        try:
+            made = next(done)
+        except _HalfDone as half:
+            made, broken = half.made, half.why
+        except _BREAKS as why:
+            made, broken = [], why
+        lines.end([(path.name, each.lines) for path, each in zip(lot, made, strict=False)])
+        for each in made:
+            counts.add(each)
+        bar.add(len(made))
+        if broken is not None:
+            raise _said(lot[len(made)], counts.files, broken) from broken
     bar.end()
     return counts
 
 
-def _find(services: Services, sender: Sender, reads: Reads, path: Path) -> _Known:
-    """Read a file and tell whose it is. Taking in adds no person, so this may run ahead of it."""
-    read = reads(path, vn_day(services.now()))
+def _said(path: Path, files: int, why: BaseException) -> BaseException:
+    if not isinstance(why, _BREAKS):
+        return why
+    return CannotDo(
+        f"Broken off at {path.name} ({type(why).__name__}). {files} files are in the "
+        "report: give the same command again, and it goes on from there."
+    )
+
+
+def _find(services: Services, sender: Sender, reads: Reads, paths: Sequence[Path]) -> list[_Known]:
+    """Read files and tell whose each is. Taking in adds no person, so this may run ahead of it."""
+    read = reads(paths, vn_day(services.now()))
+    said = [part for each in read if not isinstance(each, Unreadable) for part in each]
+    find = partial(services.book.intake_of_many.finder(said), sender)
+    return [_known(path, each, find) for path, each in zip(paths, read, strict=True)]
+
+
+def _known(path: Path, read: FileRead, find: Callable[[Reading], Found]) -> _Known:
     found: list[Found] = []
     for each in [] if isinstance(read, Unreadable) else read:
         try:
-            found.append(services.book.intake.find(sender, each))
+            found.append(find(each))
         except BadIdentifier as why:
             return _Known(path, read, tuple(found), why)
     return _Known(path, read, tuple(found))
 
 
-def _take(services: Services, sender: Sender, known: _Known) -> _Taken:
-    """File each part of a file in a transaction of its own, in order."""
+def _take_some(services: Services, sender: Sender, some: Sequence[_Known]) -> list[_Taken]:
+    """File what some files hold, in their order. Raises _HalfDone."""
+    made: list[_Taken] = []
+    try:
+        for group in apart(some, _books, _size):
+            together = _take_together(services, sender, group)
+            if together is not None:
+                made += together
+                continue
+            for each in group:
+                made.append(_take(services, sender, each))
+    except BaseException as why:  # whatever it is, what was done is reported
+        raise _HalfDone(made, why) from why
+    return made
+
+
+def _books(known: _Known) -> tuple[str, ...]:
+    return tuple(each.book for each in known.found)
+
+
+def _size(known: _Known) -> int:
+    return 0 if isinstance(known.read, Unreadable) else sum(len(each.entries) for each in known.read)
+
+
+def _take_together(services: Services, sender: Sender, group: Sequence[_Known]) -> list[_Taken] | None:
+    """File all parts of files about different people in one transaction; None where there is one part, or
+    one book of several parts, or it is refused and nothing was filed: then each is taken alone, so that none
+    suffers for another."""
+    sent = [
+        (said, found)
+        for known in group
+        if not isinstance(known.read, Unreadable)
+        for said, found in zip(known.read, known.found, strict=False)
+    ]
+    if len({found.book for _, found in sent}) < max(len(sent), 2):
+        return None
+    try:
+        intakes = services.book.intake_of_many.receive(sender, sent)
+    except _REFUSED:
+        return None
+    _log(services, intakes)
+    left = iter(intakes)
+    return [_told(known, [next(left) for _ in known.found]) for known in group]
+
+
+def _told(known: _Known, intakes: Sequence[Intake]) -> _Taken:
     made = _Taken()
     if isinstance(known.read, Unreadable):
         made.refuse("", "", "", known.read.code, known.read.pointer)
-        return made
+    for part, intake in enumerate(intakes):
+        made.tell(part, intake)
+    if known.stray is not None:
+        made.refuse("", "", "", known.stray.code, f"part {len(known.found)}")
+    return made
+
+
+def _take(services: Services, sender: Sender, known: _Known) -> _Taken:
+    """File each part of a file in a transaction of its own, in order."""
+    if isinstance(known.read, Unreadable):
+        return _told(known, ())
+    made = _Taken()
     # Of a file with a stray part, what comes before it is taken.
     for part, (said, found) in enumerate(zip(known.read, known.found, strict=False)):
         try:
@@ -167,29 +266,28 @@ def _take(services: Services, sender: Sender, known: _Known) -> _Taken:
         except BundleRefused as why:
             made.refuse("", "", "", why.fault, why.pointer)
             return made
-        _log(services, intake)
-        for row in intake.rows:
-            made.lines.append((part, intake.id, row.index, row.accepted, row.code, row.pointer or ""))
-            made.accepted += row.kept
-            made.refused += [] if row.accepted else [row.code]
+        _log(services, [intake])
+        made.tell(part, intake)
     if known.stray is not None:
         made.refuse("", "", "", known.stray.code, f"part {len(known.found)}")
     return made
 
 
-def _log(services: Services, made: Intake) -> None:
-    services.log.append(
-        AuditEvent(
-            at=services.now(),
-            request_id=made.id,
-            action=Action.RECORD_WRITTEN,
-            actor_kind=ActorKind.ORGANISATION,
-            actor_id=made.organisation_id,
-            decision="permit",
-            reason="author",
-            citizen_id=made.book_id,
-            organisation_id=made.organisation_id,
-            record_count=sum(row.kept for row in made.rows),
-            detail={"intake": made.id},
-        )
+def _log(services: Services, made: Sequence[Intake]) -> None:
+    services.log.append_all([_event(each, services.now()) for each in made])
+
+
+def _event(made: Intake, at: datetime) -> AuditEvent:
+    return AuditEvent(
+        at=at,
+        request_id=made.id,
+        action=Action.RECORD_WRITTEN,
+        actor_kind=ActorKind.ORGANISATION,
+        actor_id=made.organisation_id,
+        decision="permit",
+        reason="author",
+        citizen_id=made.book_id,
+        organisation_id=made.organisation_id,
+        record_count=sum(row.kept for row in made.rows),
+        detail={"intake": made.id},
     )

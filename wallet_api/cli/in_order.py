@@ -16,7 +16,8 @@ A = TypeVar("A")
 B = TypeVar("B")
 C = TypeVar("C")
 WORKERS: Final = 4
-AHEAD: Final = 2 * WORKERS
+AHEAD: Final = WORKERS
+"""No more than are worked on: what is found already would wait behind what is still to be found."""
 HEAVIEST: Final = 64 * 2**20
 """So much is held at a time, whatever its number; a single thing may be heavier. In bytes, of files."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 
-from wallet_api.app import create_app
 from wallet_api.cli.opened import opened_services, settings_here
 from wallet_api.cli.screen import CannotDo, tell
 
@@ -17,6 +16,9 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 
 def _print(_: argparse.Namespace) -> int:
+    # Only here: every route is loaded with it, which every other command would wait for.
+    from wallet_api.app import create_app
+
     settings = settings_here()
     with opened_services(settings) as (services, _database):
         answer = create_app(settings, services).test_client().get("/api/openapi.json")

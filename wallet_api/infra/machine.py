@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import gc
 import os
 import shutil
 import signal
@@ -10,6 +11,8 @@ import socket
 import subprocess
 import time
 import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, ClassVar
 
@@ -153,3 +156,13 @@ def end_process(pid: int, grace: float) -> None:
             if not command_of(pid):  # also '' for a zombie, which holds nothing any more
                 return
             time.sleep(0.02)
+
+
+@contextmanager
+def what_is_here_stays() -> Iterator[None]:
+    """For long work that makes much: what is loaded by now is not looked through for garbage meanwhile."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()

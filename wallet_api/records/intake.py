@@ -10,18 +10,18 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Final, TypeVar
-
-import rfc8785
 
 from consent.codes import LABELS
 from wallet_api.infra.ids import new_id
 from wallet_api.records.bundle import Entry, Person, Reading, read_bundle
+from wallet_api.records.canonical import canonical
 from wallet_api.records.errors import BundleRefused, IntakeNotFound
 from wallet_api.records.labels import labels_of
 from wallet_api.records.model import Intake, Record, Row, Sent, Source
 from wallet_api.records.parked import Parcel
-from wallet_api.records.ports import Intakes, Match, OnRecorded, Records, Unit
+from wallet_api.records.ports import Filing, HiddenFor, Intakes, Match, OnRecorded, Unit
 from wallet_api.records.types import type_of
 
 T = TypeVar("T")
@@ -45,7 +45,7 @@ class IntakeParts:
     that equal fingerprints tell nothing about two people; `prepare` opens the keys of a book before its first
     use, for the same work whether they were there or not; `in_unit` runs a transaction."""
 
-    records: Records
+    records: Filing
     intakes: Intakes
     match: Match
     prepare: Callable[[str], object]
@@ -54,7 +54,7 @@ class IntakeParts:
     record_id: Callable[..., str]
     fingerprint: Callable[[str, bytes], str]
     now: Callable[[], datetime]
-    hidden_for: Callable[[str, str, datetime], frozenset[str]] = lambda book, organisation, at: frozenset()
+    hidden_for: HiddenFor = lambda book, organisation, at: frozenset()
     """From whom what is filed now is hidden at once: safety flags."""
     normal: Callable[[str, str], str] = lambda kind, value: value
     """A number as it is compared."""
@@ -125,8 +125,8 @@ class IntakeService:
             sent=tuple(sent),
             book_id=book,
         )
-        filed = {row.index for row in rows if row.kept}
-        taken = [entry for entry in entries if entry.index in filed]
+        named = {row.index: row.record_id for row in rows if row.accepted and row.record_id is not None}
+        taken = [entry for entry in entries if entry.index in named]
         self._parts.prepare(book)
         keys = self.park_keys(person.identifiers, [person.birth_date.text])
         parcel = Parcel(person, sender.practitioner, tuple(taken), tuple(keys))
@@ -137,7 +137,7 @@ class IntakeService:
             self._parts.intakes.park(intake, said.body, unit, keep=citizen_id is None, parcel=parcel)
             if taken or left:
                 back = self._taken_back(book, left, sender, source, unit)
-                self._file(book, taken, source, unit, left=back)
+                self._file(book, taken, source, unit, left=back, named=named)
             self._parts.intakes.add(intake, unit)
 
         self._parts.in_unit(keep)
@@ -265,7 +265,7 @@ class IntakeService:
         return self._digest(citizen_id, entry.resource)
 
     def _digest(self, citizen_id: str, resource: Mapping[str, Any]) -> str:
-        return self._parts.fingerprint(citizen_id, rfc8785.dumps(_jsonable(resource)))
+        return self._parts.fingerprint(citizen_id, canonical(resource))
 
     def _file(
         self,
@@ -276,10 +276,14 @@ class IntakeService:
         *,
         left: Sequence[Record] = (),
         late: bool = False,
+        named: Mapping[int, str] = MappingProxyType({}),
     ) -> None:
+        """`named`: record ids by the index of an entry, as far as they were computed already."""
         at = self._parts.now() if late else source.received_at
         in_order = sorted(entries, key=lambda entry: entry.source_version)
-        made = {self._record_id(entry, source, citizen_id): entry for entry in in_order}
+        made = {
+            named.get(entry.index) or self._record_id(entry, source, citizen_id): entry for entry in in_order
+        }
         known = self._parts.records.newest(citizen_id, list(made), unit)
         drafts = [
             *left,
@@ -329,14 +333,3 @@ def _supporting(entry: Entry, joined: bool) -> Row:
 def _is_older(entry: Entry, before: Record) -> bool:
     known = str((before.resource.get("meta") or {}).get("versionId", ""))
     return bool(entry.source_version) and known.isdigit() and entry.source_version <= int(known)
-
-
-def _jsonable(value: Any) -> Any:
-    """Numbers as RFC 8785 can write them: an integer beyond 2^53 is kept as text, never rounded."""
-    if isinstance(value, dict):
-        return {key: _jsonable(each) for key, each in value.items()}
-    if isinstance(value, list):
-        return [_jsonable(each) for each in value]
-    if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 2**53:
-        return str(value)
-    return value

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any
 
@@ -33,7 +33,7 @@ def labels_of(resource: Resource, known: frozenset[str]) -> frozenset[str]:
     kind = type_of(resource)
     labels |= kind.labels(resource) if kind is not None else frozenset()
     for system, code in _all_codings(resource):
-        labels |= {rule.label for rule in _rules() if _hit(system, code, rule)}
+        labels |= _labels_of_code(system, code)
     return frozenset(labels)
 
 
@@ -44,6 +44,11 @@ def _with_contained(resource: Resource) -> Iterator[Resource]:
 
 def _tags(resource: Resource) -> list[Mapping[str, Any]]:
     return (resource.get("meta") or {}).get("security") or []
+
+
+@lru_cache(maxsize=4096)
+def _labels_of_code(system: str, code: str) -> frozenset[str]:
+    return frozenset(rule.label for rule in _rules() if _hit(system, code, rule))
 
 
 def _hit(system: str, code: str, rule: _Rule) -> bool:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any, Final
 
 from consent.model import RecordFacts
@@ -30,22 +31,22 @@ class PartialDate:
     @property
     def first_day(self) -> date:
         """The earliest day it can mean."""
-        year, month, day = self._parts()
-        return date(year, month or 1, day or 1)
+        return _days(self.text)[0]
 
     @property
     def last_day(self) -> date:
         """The latest day it can mean."""
-        year, month, day = self._parts()
-        month = month or 12
-        return date(year, month, day or calendar.monthrange(year, month)[1])
+        return _days(self.text)[1]
 
-    def _parts(self) -> tuple[int, int | None, int | None]:
-        match = _PARTIAL.fullmatch(self.text)
-        if match is None:
-            raise ValueError("a date is YYYY, YYYY-MM or YYYY-MM-DD")
-        year, month, day = (int(part) if part else None for part in match.groups())
-        return year or 0, month, day
+
+@lru_cache(maxsize=16384)
+def _days(text: str) -> tuple[date, date]:
+    match = _PARTIAL.fullmatch(text)
+    if match is None:
+        raise ValueError("a date is YYYY, YYYY-MM or YYYY-MM-DD")
+    year, month, day = (int(part) if part else None for part in match.groups())
+    first = date(year or 0, month or 1, day or 1)
+    return first, date(first.year, month or 12, day or calendar.monthrange(first.year, month or 12)[1])
 
 
 @dataclass(frozen=True)

@@ -20,9 +20,8 @@ Unit = Any
 """An opaque transaction of the store; what takes the same unit happens together or not at all."""
 
 
-class Records(Protocol):
-    """Records, each version kept. A predicate is part of every reader's query: what it does not admit
-    never leaves the store."""
+class Filing(Protocol):
+    """What filing needs of the records: each version is kept."""
 
     def save(self, records: Sequence[Record], unit: Unit) -> None:
         """Keep each: version 1 as a new record, version n over version n-1, which stays readable.
@@ -33,6 +32,11 @@ class Records(Protocol):
 
     def newest(self, citizen_id: str, record_ids: Sequence[str], unit: Unit) -> dict[str, Record]:
         """The newest versions of those there are, whoever may see them: for the writer only."""
+
+
+class Records(Filing, Protocol):
+    """Records, each version kept. A predicate is part of every reader's query: what it does not admit
+    never leaves the store."""
 
     def page(
         self, citizen_id: str, predicate: Predicate, asked: Filter, after: Position | None, limit: int
@@ -155,6 +159,9 @@ Match = Callable[[str, str, PartialDate, str], str | None]
 """(identifier kind, value, birth date, stand-in) to the citizen whom number and date fit, or None. A date of
 which only the year or month is known fits whoever was born in it: elders' papers say no more. Where the
 number is nobody's, the stand-in is looked up instead, so that the search costs the same."""
+
+HiddenFor = Callable[[str, str, datetime], frozenset[str]]
+"""(book, organisation, instant) to from whom what is filed then is hidden at once."""
 
 OnRecorded = Callable[[str, Unit], object]
 """Called in the same unit as a write, so that what follows from it is written in the same breath."""

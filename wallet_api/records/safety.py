@@ -7,7 +7,7 @@ What a companion may have seen before that instant stays, because its vanishing 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from threading import Lock
@@ -47,6 +47,9 @@ class FlagStore(Protocol):
 
     def of(self, citizen_id: str) -> Sequence[SafetyFlag]:
         """The person's flags that were not lifted."""
+
+    def of_many(self, citizen_ids: Collection[str]) -> Sequence[SafetyFlag]:
+        """The flags of several people that were not lifted."""
 
     def get(self, flag_id: str) -> SafetyFlag | None:
         """One flag, lifted ones too."""
@@ -101,6 +104,21 @@ class SafetyDesk:
         covered = any(each.covers(organisation_id, at) for each in self._flags.of(citizen_id))
         return _HIDDEN if covered else _NOTHING
 
+    def hidden_for_many(self, citizen_ids: Collection[str]) -> Callable[[str, str, datetime], frozenset[str]]:
+        """`hidden_for` of these people, over the flags of this moment."""
+        flags = self._flags.of_many(citizen_ids)
+
+        def hidden(citizen_id: str, organisation_id: str, at: datetime) -> frozenset[str]:
+            mine = (each for each in flags if each.citizen_id == citizen_id)
+            return _HIDDEN if any(each.covers(organisation_id, at) for each in mine) else _NOTHING
+
+        return hidden
+
+    def settle_many(self, citizen_ids: Collection[str]) -> None:
+        """`settle` each of them over whom there is a flag."""
+        for each in sorted({flag.citizen_id for flag in self._flags.of_many(citizen_ids)}):
+            self.settle(each)
+
     def settle(self, citizen_id: str) -> None:
         """Hide what a flag covers and was filed while the flag was being raised."""
         for each in self._flags.of(citizen_id):
@@ -123,6 +141,10 @@ class MemoryFlags:
         """The person's flags that were not lifted."""
         found = [each for each in self._flags.values() if each.citizen_id == citizen_id]
         return [each for each in found if each.lifted_at is None]
+
+    def of_many(self, citizen_ids: Collection[str]) -> list[SafetyFlag]:
+        """The flags of several people that were not lifted."""
+        return [flag for each in sorted(set(citizen_ids)) for flag in self.of(each)]
 
     def get(self, flag_id: str) -> SafetyFlag | None:
         """One flag."""

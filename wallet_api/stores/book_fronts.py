@@ -8,14 +8,15 @@ whole, and gets a new one at its next writing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any, Final, NamedTuple
 
+from pymongo import ReplaceOne
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
-from pymongo.errors import DuplicateKeyError
+from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from wallet_api.infra.crypto.envelope import CitizenCipher, Place
 from wallet_api.infra.ids import new_id
@@ -33,6 +34,7 @@ Written = tuple[Record | None, Record]
 """What was written, and the version it was written over; None for a new record."""
 COLLECTION: Final = "book_fronts"
 _CLINICAL: Final = "clinical"
+_DUPLICATE: Final = 11000
 _MARGIN: Final = timedelta(days=1)
 """Kept longer than any reader's cursor is good for, whatever the clocks of two machines say."""
 
@@ -48,6 +50,13 @@ class Held(NamedTuple):
     version: int
     history: History
     mark: str | None
+
+
+class Looked(NamedTuple):
+    """What was found of several books: what is kept of each, and those that hold no record."""
+
+    held: Mapping[str, Held]
+    fresh: frozenset[str]
 
 
 class MongoFronts:
@@ -73,13 +82,25 @@ class MongoFronts:
 
     def _held(self, citizen_id: str, session: ClientSession | None) -> Held | None:
         found = self._fronts.find_one({"_id": citizen_id}, session=session)
-        if found is None:
-            return None
+        return None if found is None else self._held_in(found)
+
+    def _held_in(self, found: Mapping[str, Any]) -> Held:
         # Opened even if it is of other rules: filing takes the same work for either.
         sections = self._cipher.open_json(place_of(found), found["content"])
         current = found.get("rules") == RULES
         front = unpacked(sections, found["months"]) if current else None
-        return Held(front, found["version"], history_of(citizen_id, found), found.get("mark"))
+        return Held(front, found["version"], history_of(found["_id"], found), found.get("mark"))
+
+    def looked_into(self, citizen_ids: Collection[str], session: ClientSession) -> Looked:
+        """What is kept of several books, and which of them hold nothing, as their transaction begins."""
+        rows = self._fronts.find({"_id": {"$in": sorted(citizen_ids)}}, session=session)
+        held = {each["_id"]: self._held_in(each) for each in rows}
+        # Of a book older than front pages something may be there; all others have one from the first record.
+        without = sorted(set(citizen_ids) - held.keys())
+        if not without:
+            return Looked(held, frozenset())
+        some = self._records.find({"citizen_id": {"$in": without}}, {"citizen_id": 1}, session=session)
+        return Looked(held, frozenset(without) - {each["citizen_id"] for each in some})
 
     def history(self, citizen_id: str) -> History:
         """The latest changes of a book. One read."""
@@ -128,11 +149,57 @@ class MongoFronts:
         held = self._held(citizen_id, session)
         # A look into either: how long filing takes must not tell who has a book already.
         known = self._is_fresh(citizen_id, written, session) if held is None else not self._decoy(session)
+        front, history = self._brought_up(citizen_id, written, held, opened, session, known=known)
+        self.put(citizen_id, front, history, held, session)
+
+    def follow_many(
+        self,
+        written: Mapping[str, Sequence[Written]],
+        looked: Looked,
+        opened: Callable[[Document], Record],
+        session: ClientSession,
+    ) -> None:
+        """The same for several books, by what was found as the transaction began.
+
+        Raises:
+            StaleRecord: somebody else changed one of the books meanwhile.
+        """
+        first, steps = list[Document](), list[ReplaceOne[Document]]()
+        for whose, changes in written.items():
+            held = looked.held.get(whose)
+            known = held is not None or whose in looked.fresh
+            told = self._brought_up(whose, changes, held, opened, session, known=known)
+            before, made = self._step(whose, *told, held)
+            if held is None:
+                first.append(made)
+            else:
+                steps.append(ReplaceOne(before, made))
+        try:
+            if first:
+                self._fronts.insert_many(first, session=session)
+            turned = self._fronts.bulk_write(steps, session=session).modified_count if steps else 0
+        except BulkWriteError as why:
+            if all(each["code"] == _DUPLICATE for each in why.details["writeErrors"]):
+                raise StaleRecord("front") from why
+            raise
+        if turned != len(steps):
+            raise StaleRecord("front")
+
+    def _brought_up(
+        self,
+        citizen_id: str,
+        written: Sequence[Written],
+        held: Held | None,
+        opened: Callable[[Document], Record],
+        session: ClientSession | None,
+        *,
+        known: bool,
+    ) -> tuple[Front, History]:
         front = folded(Front() if held is None else held.front, written) if known else None
         if front is None:
             front = Front.of(map(opened, self._records.find({"citizen_id": citizen_id}, session=session)))
         history = history_of(citizen_id, None) if held is None else held.history
-        self.put(citizen_id, front, self._after(history, map(_touched, written)), held, session)
+        return front, self._after(history, map(_touched, written))
 
     def _is_fresh(self, citizen_id: str, written: Sequence[Written], session: ClientSession | None) -> bool:
         """Whether a book held nothing before this was written into it."""
@@ -155,18 +222,24 @@ class MongoFronts:
         Raises:
             StaleRecord: somebody else changed the book meanwhile.
         """
-        version = 1 if held is None else held.version + 1
-        made = self._document(citizen_id, front, version)
-        made |= {"mark": history.mark, "changes": document_of(history)}
-        mark = None if held is None else held.mark
-        before = {"_id": citizen_id, "version": version - 1, "mark": mark}
+        before, made = self._step(citizen_id, front, history, held)
         try:
             # One command for either: which it was must not tell who has a book already.
-            done = self._fronts.replace_one(before, made, upsert=version == 1, session=session)
+            done = self._fronts.replace_one(before, made, upsert=held is None, session=session)
         except DuplicateKeyError as why:
             raise StaleRecord(citizen_id) from why
         if done.modified_count != 1 and done.upserted_id is None:
             raise StaleRecord(citizen_id)
+
+    def _step(
+        self, citizen_id: str, front: Front, history: History, held: Held | None
+    ) -> tuple[Document, Document]:
+        """What has to be there still, and what takes its place."""
+        version = 1 if held is None else held.version + 1
+        made = self._document(citizen_id, front, version)
+        made |= {"mark": history.mark, "changes": document_of(history)}
+        mark = None if held is None else held.mark
+        return {"_id": citizen_id, "version": version - 1, "mark": mark}, made
 
     def months(self, citizen_id: str) -> Mapping[str, int] | None:
         """How many records begin in each month, if that is known."""

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
+from pymongo import ReplaceOne
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
@@ -26,6 +27,15 @@ _COLLECTION = "due_items"
 
 # A range comes last in its index: in the middle, the embedded database loses the documents at its bound.
 INDEXES = (Index(_COLLECTION, ("shard", "review_on")), Index(_COLLECTION, ("shard", "_id")))
+
+
+class NewPlan(NamedTuple):
+    """What `replace` is given."""
+
+    citizen_id: str
+    items: Sequence[DueItem]
+    review_on: date | None
+    stamp: Stamp | None
 
 
 class MongoDueItems:
@@ -53,6 +63,26 @@ class MongoDueItems:
             self._plans.replace_one({"_id": citizen_id}, fresh, upsert=True, session=session)
 
         self._units.within(unit, work)
+
+    def replace_many(self, plans: Sequence[NewPlan], session: ClientSession) -> None:
+        """Put the new plans of several citizens, each once, in place of the old ones."""
+        known = self._plans.find(
+            {"_id": {"$in": [each.citizen_id for each in plans]}}, {"revision": 1}, session=session
+        )
+        revisions = {each["_id"]: each["revision"] for each in known}
+        made = [
+            self._document(
+                each.citizen_id,
+                each.items,
+                each.review_on,
+                revisions.get(each.citizen_id, 0) + 1,
+                each.stamp,
+            )
+            for each in plans
+        ]
+        puts = [ReplaceOne({"_id": each["_id"]}, each, upsert=True) for each in made]
+        if puts:
+            self._plans.bulk_write(puts, session=session)
 
     def row(self, citizen_id: str, unit: Unit | None = None) -> DueRow | None:
         """The stored plan of one citizen."""

@@ -126,6 +126,17 @@ class MongoCitizens:
             return None
         return IdentifierOwner(found["citizen_id"], _day(found["valid_from"]), _day(found["valid_to"]))
 
+    def owners_of_many(
+        self, numbers: Collection[tuple[IdentifierKind, str]]
+    ) -> dict[tuple[IdentifierKind, str], str]:
+        """Whose these numbers, in the form they are looked up by, are or were; nobody's are absent."""
+        asked = {token: each for each in numbers for token in self._number_tokens(*each)}
+        found: dict[tuple[IdentifierKind, str], str] = {}
+        for part in in_parts(asked):
+            rows = self._db[_IDENTIFIERS].find({"_id": {"$in": part}})
+            found |= {asked[row["_id"]]: str(row["citizen_id"]) for row in rows}
+        return found
+
     def owners_on(self, kind: IdentifierKind, values: Collection[str], day: date) -> list[str]:
         """Whose these numbers are on a day, in one operation; numbers that are nobody's leave no trace."""
         tokens = sorted({token for value in values for token in self._number_tokens(kind, value)})

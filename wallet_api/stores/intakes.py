@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC
 from typing import Any
 
@@ -34,19 +34,12 @@ class MongoIntakes:
 
     def add(self, intake: Intake, unit: ClientSession | None = None) -> None:
         """Keep a report."""
-        self._intakes.insert_one(
-            {
-                "_id": intake.id,
-                "organisation_id": intake.organisation_id,
-                "citizen_id": intake.citizen_id,
-                "book_id": intake.book_id,
-                "format": intake.format,
-                "received_at": intake.received_at,
-                "rows": [dict(vars(row)) for row in intake.rows],
-            }
-            | _of_visit(intake),
-            session=unit,
-        )
+        self._intakes.insert_one(_document(intake), session=unit)
+
+    def add_many(self, intakes: Sequence[Intake], unit: ClientSession | None = None) -> None:
+        """Keep several reports."""
+        if intakes:
+            self._intakes.insert_many([_document(each) for each in intakes], session=unit)
 
     def get(self, organisation_id: str, intake_id: str) -> Intake | None:
         """One report of this organisation."""
@@ -76,6 +69,18 @@ class MongoIntakes:
         }
         row |= {} if parcel is None else parked_row(self._cipher, intake, parcel)
         self._parked.update_one({"_id": intake.id}, {"$setOnInsert": row}, upsert=keep, session=unit)
+
+
+def _document(intake: Intake) -> Document:
+    return {
+        "_id": intake.id,
+        "organisation_id": intake.organisation_id,
+        "citizen_id": intake.citizen_id,
+        "book_id": intake.book_id,
+        "format": intake.format,
+        "received_at": intake.received_at,
+        "rows": [dict(vars(row)) for row in intake.rows],
+    } | _of_visit(intake)
 
 
 def _of_visit(intake: Intake) -> Document:

@@ -28,7 +28,7 @@ from wallet_api.records.front import Lines, Sections, front_lines, lines_of
 from wallet_api.records.front_rules import SECTIONS
 from wallet_api.records.model import Filter, PartialDate, Position, Record, Source
 from wallet_api.records.ports import Recent
-from wallet_api.stores.book_fronts import MongoFronts, first_day_for
+from wallet_api.stores.book_fronts import Looked, MongoFronts, Written, first_day_for
 from wallet_api.stores.book_visibility import BookVisibility
 from wallet_api.stores.bulk import in_parts, insert_new
 from wallet_api.stores.compiled_predicate import CompiledPredicates, bounds_of, narrowed, plain_category
@@ -68,6 +68,22 @@ class MongoRecords(BookVisibility):
 
     def save(self, records: Sequence[Record], unit: ClientSession | None) -> None:
         """Keep version 1, or put version n over n-1, which moves to the versions; front pages follow."""
+        before = self._put(records, unit)
+        for whose, written in _by_book(records, before).items():
+            self._fronts.follow(whose, written, self._record, unit)
+
+    def looked_into(self, citizen_ids: Collection[str], unit: ClientSession) -> Looked:
+        """What there is of several books, as a transaction begins that writes into them."""
+        return self._fronts.looked_into(citizen_ids, unit)
+
+    def save_many(self, records: Sequence[Record], looked: Looked, unit: ClientSession) -> None:
+        """`save` into several books in a few commands; nothing else may have written into them since."""
+        written = _by_book(records, self._put(records, unit))
+        if written:
+            self._fronts.follow_many(written, looked, self._record, unit)
+
+    def _put(self, records: Sequence[Record], unit: ClientSession | None) -> dict[str, Record]:
+        """Write each; what stood before of those that were there."""
         new = [self._document(record) for record in records if record.version == 1]
         if new:
             try:
@@ -76,10 +92,7 @@ class MongoRecords(BookVisibility):
                 if all(each["code"] == _DUPLICATE for each in why.details["writeErrors"]):
                     raise StaleRecord("version") from why
                 raise
-        before = {each.id: self._correct(each, unit) for each in records if each.version > 1}
-        for whose in sorted({each.citizen_id for each in records}):
-            written = [(before.get(each.id), each) for each in records if each.citizen_id == whose]
-            self._fronts.follow(whose, written, self._record, unit)
+        return {each.id: self._correct(each, unit) for each in records if each.version > 1}
 
     def _correct(self, record: Record, unit: ClientSession | None) -> Record:
         key = {"citizen_id": record.citizen_id, "_id": record.id, "version": record.version - 1}
@@ -377,6 +390,13 @@ def _wanted(categories: Sequence[str], recent: Recent | None) -> Document:
         return wanted
     since = {"category": {"$in": list(recent.categories)}, "first_day": {"$gte": recent.since.isoformat()}}
     return {"$or": [wanted, since]}
+
+
+def _by_book(records: Sequence[Record], before: Mapping[str, Record]) -> dict[str, list[Written]]:
+    books: dict[str, list[Written]] = {each: [] for each in sorted({each.citizen_id for each in records})}
+    for each in records:
+        books[each.citizen_id].append((before.get(each.id), each))
+    return books
 
 
 def _past(document: Document) -> Document:

@@ -122,6 +122,16 @@ class MongoReminders:
         """All reminders about a citizen, in any state."""
         return [self._reminder(each) for each in self._reminders.find({"citizen_id": citizen_id})]
 
+    def of_citizens(self, citizen_ids: Collection[str]) -> dict[str, list[Reminder]]:
+        """The same of several citizens; those without any are absent."""
+        found: dict[str, list[Reminder]] = {}
+        for part in in_parts(citizen_ids):
+            rows = list(self._reminders.find({"citizen_id": {"$in": part}}))
+            self._cipher.keys.open_many({row["citizen_id"] for row in rows}, RETENTION_CLASS)
+            for row in rows:
+                found.setdefault(row["citizen_id"], []).append(self._reminder(row))
+        return found
+
     def of_recipient(self, recipient_id: str, day_from: date, day_to: date) -> list[Reminder]:
         """Reminders for a person, in any state, to be sent on these days (both included)."""
         days = {"$gte": day_from.isoformat(), "$lte": day_to.isoformat()}

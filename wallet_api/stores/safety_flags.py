@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,6 +11,7 @@ from pymongo.database import Database
 from wallet_api.infra.crypto.envelope import CitizenCipher, Place
 from wallet_api.infra.mongo import Index
 from wallet_api.records.safety import SafetyFlag
+from wallet_api.stores.bulk import in_parts
 
 _COLLECTION = "safety_flags"
 
@@ -41,6 +43,16 @@ class MongoFlags:
     def of(self, citizen_id: str) -> list[SafetyFlag]:
         """The person's flags that were not lifted."""
         found = self._flags.find({"citizen_id": citizen_id, "lifted_at": None})
+        return [self._flag(each) for each in found]
+
+    def of_many(self, citizen_ids: Collection[str]) -> list[SafetyFlag]:
+        """The flags of several people that were not lifted."""
+        found = [
+            each
+            for part in in_parts(citizen_ids)
+            for each in self._flags.find({"citizen_id": {"$in": part}})
+            if each["lifted_at"] is None
+        ]
         return [self._flag(each) for each in found]
 
     def get(self, flag_id: str) -> SafetyFlag | None:

@@ -34,6 +34,7 @@ from wallet_api.infra.readiness import Readiness
 from wallet_api.records.card_doses import CardDoses
 from wallet_api.records.growth.who_2006 import Who2006
 from wallet_api.records.intake import IntakeParts, IntakeService
+from wallet_api.records.intake_of_many import IntakeOfMany
 from wallet_api.records.own_entries import OwnEntries, OwnParts
 from wallet_api.records.pages import PageCursors
 from wallet_api.records.parking import ParkingDesk, ParkingParts
@@ -74,6 +75,7 @@ from wallet_api.wiring.emergencies import build_emergencies
 from wallet_api.wiring.events import build_telling
 from wallet_api.wiring.exports import build_exports
 from wallet_api.wiring.intake_books import match_with, normal, prepare_with
+from wallet_api.wiring.intake_of_many import BooksTogether
 from wallet_api.wiring.licences import LicenceWindow
 from wallet_api.wiring.limits import build_limits
 from wallet_api.wiring.merging import JoinedRestrictions, build_merging
@@ -159,6 +161,9 @@ def _assemble(settings: Settings, db: Db, keys: KeyStore, now: Callable[[], date
         settle=safety.settle,
     )
     taking = IntakeService(intake)
+    together = BooksTogether(
+        db, cipher, blind, identity.people, records, safety, reminding.planning, births.reference, now
+    )
     parking = ParkingDesk(
         ParkingParts(MongoParked(db, cipher), intake, taking, owner_with(identity.people), now)
     )
@@ -212,7 +217,7 @@ def _assemble(settings: Settings, db: Db, keys: KeyStore, now: Callable[[], date
         ),
         visit_codes=VisitCodeService(MongoVisitCodes(db), lambda code: blind.of("visit_code", code), now),
         receipt_signing=lambda: _receipt_signing(keys),
-        book=Book(Readers(reading), taking, OwnEntries(own), Who2006()),
+        book=Book(Readers(reading), taking, IntakeOfMany(intake, together), OwnEntries(own), Who2006()),
         reminding=reminding,
         limits=build_limits(settings, db, blind),
         turns=MongoTurns(db),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -66,6 +66,12 @@ class BookCare:
         """The same, of the admitted records alone."""
         found = self._records.of_categories(citizen_id, LASTING, predicate, unit, self._recent())
         return [care for record in found for care in care_of(record)]
+
+    def care_in(self, book: Iterable[Record]) -> Sequence[Care]:
+        """`care`, where all that is in a book is at hand."""
+        mine, recent = own_eyes(), self._recent()
+        wanted = (each for each in book if each.category in LASTING or recent.has(each))
+        return [care for record in wanted if mine.admits(record.facts()) for care in care_of(record)]
 
     def _recent(self) -> Recent:
         return Recent(_PASSING, vn_day(self._now()) - _OF_LATE)

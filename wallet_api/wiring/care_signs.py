@@ -123,9 +123,7 @@ def _signs(record: Record) -> Iterator[Sign]:
 
 
 def _is_long(record: Record, kind: Kind) -> bool:
-    resource = record.resource
-    unsure = {code for _, code in codings(resource.get("verificationStatus"))} & _UNSURE
-    return bool(kind.icd10) and not unsure and _icd10(record, kind.icd10)
+    return bool(kind.icd10) and _icd10(record, kind.icd10)
 
 
 def _ended(record: Record, kind: Kind) -> date | None:

@@ -7,6 +7,7 @@ from datetime import date
 
 from wallet_api.identity.errors import CitizenUnknown
 from wallet_api.identity.identifiers import look_up_key
+from wallet_api.identity.model import IdentifierKind
 from wallet_api.identity.people import People
 from wallet_api.infra.crypto.citizen_keys import CitizenKeys
 from wallet_api.records.bundle import OF_MOTHER
@@ -26,10 +27,7 @@ def match_with(people: People, keys: CitizenKeys, reference: Reference) -> Match
     """
 
     def match(kind: str, value: str, born: PartialDate, stand_in: str) -> str | None:
-        if kind == OF_MOTHER:
-            number, _, order = value.rpartition("/")
-            kind, value = "birth_reference", reference(number, born.first_day, int(order))
-        whose = people.whose(kind, value) or stand_in  # type: ignore[arg-type]  # the bundle reader names the kinds
+        whose = people.whose(*numbered(kind, value, born, reference)) or stand_in
         # Read even when held: a key that was in use a moment ago would save a read only of who exists.
         keys.look_up(whose, identities.RETENTION_CLASS)
         try:
@@ -38,6 +36,14 @@ def match_with(people: People, keys: CitizenKeys, reference: Reference) -> Match
             return None
 
     return match
+
+
+def numbered(kind: str, value: str, born: PartialDate, reference: Reference) -> tuple[IdentifierKind, str]:
+    """The number somebody is looked up by. Raises BadIdentifier: a mother's number has no form."""
+    if kind == OF_MOTHER:
+        number, _, order = value.rpartition("/")
+        return "birth_reference", reference(number, born.first_day, int(order))
+    return kind, value  # type: ignore[return-value]  # the bundle reader names the kinds
 
 
 def normal(kind: str, value: str) -> str:

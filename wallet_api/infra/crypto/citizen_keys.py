@@ -6,7 +6,7 @@ import os
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import islice
@@ -98,6 +98,23 @@ class CitizenKeys:
         for kind in retention_classes:
             row = there.get(kind) or self._winner(citizen_id, kind)
             self._hold((citizen_id, kind), self._unwrap((citizen_id, kind), row))
+
+    def prepare_many(self, citizen_ids: Collection[str], *retention_classes: str) -> None:
+        """Open these keys of several, made now where there are none. One read where all are there."""
+        wanted = {(each, kind) for each in citizen_ids for kind in retention_classes}
+        there = {(row.citizen_id, row.retention_class): row for row in self._rows_at(wanted)}
+        missing = sorted(wanted - there.keys())
+        if missing:
+            made = self._rows.ensure([self._fresh(*place) for place in missing])
+            there |= {(row.citizen_id, row.retention_class): row for row in made}
+        for place in sorted(wanted):
+            self._hold(place, self._unwrap(place, there.get(place) or self._winner(*place)))
+
+    def _rows_at(self, places: Collection[tuple[str, str]]) -> Iterator[WrappedKey]:
+        kinds = sorted({kind for _, kind in places})
+        whose = iter(sorted({each for each, _ in places}))
+        while part := list(islice(whose, _OPENED_AT_ONCE // len(kinds))):
+            yield from self._rows.kept_for(part, kinds)
 
     def look_up(self, citizen_id: str, retention_class: str) -> None:
         """Open the key if there is one: always one read, held or not, there or not."""
