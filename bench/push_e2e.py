@@ -35,7 +35,7 @@ from wallet_api.infra.crypto.blind import BlindIndex
 from wallet_api.infra.embedded import server_at
 from wallet_api.infra.ids import new_id
 from wallet_api.infra.machine import free_port
-from wallet_api.infra.mongo import Db, connect
+from wallet_api.infra.mongo import BATCH_TIMEOUT_MS, Db, connect
 from wallet_api.settings import Settings
 from wallet_api.stores.brakes import MongoBrakes
 from wallet_api.wiring import build_services
@@ -110,7 +110,7 @@ def _database(folder: Path) -> Iterator[Settings]:
 
 @contextmanager
 def _worker(settings: Settings) -> Iterator[tuple[Db, Services]]:
-    db = connect(settings)
+    db = connect(settings, BATCH_TIMEOUT_MS)  # as a worker has it
     services = build_services(settings, db)
     try:
         yield db, services

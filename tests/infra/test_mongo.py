@@ -17,6 +17,7 @@ from wallet_api.infra.database_faults import PerhapsDone, meaning_of
 from wallet_api.infra.embedded import server_at
 from wallet_api.infra.machine import free_port
 from wallet_api.infra.mongo import (
+    BATCH_TIMEOUT_MS,
     DATABASE_ERRORS,
     Document,
     Index,
@@ -86,6 +87,25 @@ def test_times_come_back_aware(db: Database[Document]) -> None:
 def test_writes_are_journaled_majority_writes(db: Database[Document]) -> None:
     assert db.things.write_concern.document == {"w": "majority", "j": True}
     assert db.client.options.timeout == 3.0
+
+
+def test_a_transaction_has_the_time_of_its_client(embedded_db: Database[Document], embedded_uri: str) -> None:
+    hurried = open_database(embedded_uri, embedded_db.name, timeout_ms=200)
+    embedded_db.create_collection("things")
+
+    def work(session: ClientSession) -> None:
+        time.sleep(0.3)
+        hurried.things.insert_one({"_id": "late"}, session=session)
+
+    with pytest.raises(PyMongoError) as refused:
+        transaction(hurried, work)
+    assert refused.value.timeout and embedded_db.things.count_documents({}) == 0
+    hurried.client.close()
+
+
+def test_a_batch_has_more_time_than_a_request(embedded_uri: str) -> None:
+    with open_database(embedded_uri, "any", BATCH_TIMEOUT_MS).client as client:
+        assert client.options.timeout == 20.0
 
 
 def test_a_refused_transaction_leaves_nothing(db: Database[Document]) -> None:

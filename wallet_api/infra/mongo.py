@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import pymongo
 from bson import Binary
@@ -31,6 +31,8 @@ DATABASE_ERRORS: tuple[type[Exception], ...] = (PyMongoError,)
 """What a database that is gone, slow or refusing raises, for those who may not know the driver."""
 
 _TIMEOUT_MS = 3000  # for one operation, retries included
+BATCH_TIMEOUT_MS: Final = 20_000
+"""The same for commands and workers: nobody waits for an answer, and a batch moves hundreds of documents."""
 _LET_GO = 0.3  # seconds more for ending what failed
 _INDEX_BUILD = 600.0  # seconds; building an index over a grown collection takes its time
 _NEVER = 2**31 - 1  # seconds, the most a server takes: 68 years
@@ -71,20 +73,21 @@ class Index:
         return self if self.ttl is None else replace(self, ttl=_NEVER)
 
 
-def connect(settings: Settings) -> Database[Document]:
-    """The wallet's database; an embedded one is joined or started first.
+def connect(settings: Settings, timeout_ms: int | None = None) -> Database[Document]:
+    """The wallet's database; an embedded one is joined or started first. `timeout_ms` as in `open_database`.
 
     Connects lazily, so call it in each process after any fork. Raises EmbeddedError.
     """
     uri = server_at(settings.embedded_path).uri if settings.embedded else settings.mongo_uri
-    return open_database(uri, settings.database)
+    return open_database(uri, settings.database, timeout_ms)
 
 
-def open_database(uri: str, name: str) -> Database[Document]:
+def open_database(uri: str, name: str, timeout_ms: int | None = None) -> Database[Document]:
     """Database `name` at `uri`, with journaled majority writes, reads from the primary and aware UTC times.
 
-    An operation fails after 3 s, its retries included, whatever the fault. Writes are repeated once by the
-    driver unless the URI says `retryWrites=false`, as that of an embedded database does.
+    An operation, or a transaction, fails after `timeout_ms` (3 s), its retries included, whatever the fault.
+    Writes are repeated once by the driver unless the URI says `retryWrites=false`, as that of an embedded
+    database does.
     """
     client: MongoClient[Document] = MongoClient(
         uri,
@@ -92,7 +95,7 @@ def open_database(uri: str, name: str) -> Database[Document]:
         journal=True,
         readPreference="primary",
         retryReads=True,
-        timeoutMS=_TIMEOUT_MS,
+        timeoutMS=timeout_ms or _TIMEOUT_MS,
         heartbeatFrequencyMS=1000,
         tz_aware=True,
     )
@@ -146,7 +149,7 @@ def transaction(db: Database[Document], work: Callable[[ClientSession], T]) -> T
 
     with db.client.start_session() as session, _noted(session):
         try:
-            with pymongo.timeout(_TIMEOUT_MS / 1000):
+            with pymongo.timeout(db.client.options.timeout or _TIMEOUT_MS / 1000):
                 return session.with_transaction(
                     counted,
                     read_concern=ReadConcern("snapshot"),
