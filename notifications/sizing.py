@@ -26,7 +26,8 @@ class Population:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What one process reached here: `push_e2e` and `plan_day` figures of the bench, a second."""
+    """What one process reached here, a second: the bench's `push_e2e_reminders`, whose stop conditions are
+    asked again (`push_e2e` is that of alerts, many times faster), and its `plan_day`."""
 
     pushes_a_second: float
     plans_a_second: float
