@@ -280,7 +280,7 @@ RECORDS = [
         labels=some_of(LABELS),
         hidden_from=some_of(AUDIENCES),
     )
-    for _ in range(72)
+    for _ in range(60)
 ]
 ALL_YEAR = PartialDate("2026")
 RECORDS.append(a_record(id=new_id(), category=CATEGORIES[0], occurred_on=ALL_YEAR, labels=frozenset()))
@@ -331,7 +331,7 @@ def newest_first(found: list[Record]) -> list[str]:
     suppress_health_check=[HealthCheck.function_scoped_fixture],
     derandomize=not MANY,
 )
-@given(predicates, filters, st.integers(1, 9))
+@given(predicates, filters, st.integers(3, 30))
 def test_a_store_admits_exactly_what_the_predicate_admits(
     full_book: Book, predicate: Predicate, asked: Filter, limit: int
 ) -> None:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from wallet_api.cli.screen import CannotDo
 from wallet_api.context import Services
-from wallet_api.infra.mongo import BATCH_TIMEOUT_MS, Db, connect
+from wallet_api.infra.mongo import BATCH_TIMEOUT_MS, Db, connect, reached
 from wallet_api.settings import Settings
 from wallet_api.wiring import build_services
 
@@ -34,7 +34,7 @@ def opened_database(settings: Settings) -> Iterator[Db]:
     """The database. An embedded one that this process had to start ends with the process."""
     database = connect(settings, BATCH_TIMEOUT_MS)
     with database.client:
-        yield database
+        yield reached(database)
 
 
 @contextmanager

@@ -31,6 +31,7 @@ DATABASE_ERRORS: tuple[type[Exception], ...] = (PyMongoError,)
 """What a database that is gone, slow or refusing raises, for those who may not know the driver."""
 
 _TIMEOUT_MS = 3000  # for one operation, retries included
+_FIRST_ANSWER = 3.0
 BATCH_TIMEOUT_MS: Final = 20_000
 """The same for commands and workers: nobody waits for an answer, and a batch moves hundreds of documents."""
 _LET_GO = 0.3  # seconds more for ending what failed
@@ -100,6 +101,17 @@ def open_database(uri: str, name: str, timeout_ms: int | None = None) -> Databas
         tz_aware=True,
     )
     return client[name]
+
+
+def reached(db: Database[Document]) -> Database[Document]:
+    """The same database, which has answered.
+
+    Raises:
+        PyMongoError: it did not within 3 s, however long its operations may take.
+    """
+    with pymongo.timeout(_FIRST_ANSWER):
+        db.client.admin.command("ping")
+    return db
 
 
 def ensure_indexes(db: Database[Document], indexes: Iterable[Index]) -> None:
