@@ -89,6 +89,6 @@ def test_healthcards_verifies_our_card_with_the_keys_it_fetches(card: Json) -> N
 
 def test_a_scanner_reads_from_the_picture_what_was_drawn(card: Json) -> None:
     picture = Image.open(io.BytesIO(base64.b64decode(card["png"]))).convert("L")
-    (found,) = zxingcpp.read_barcodes(picture)
+    (found,) = zxingcpp.read_barcodes(picture, formats=zxingcpp.BarcodeFormat.QRCode)
     assert found.text == card["qr"]
     assert card["svg"].startswith("<svg") and "</svg>" in card["svg"]

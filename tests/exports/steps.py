@@ -61,5 +61,5 @@ def scanned(pdf: bytes) -> str:
     wide, high = drawn.image.size
     framed = Image.new("L", ((wide + 8) * 4, (high + 8) * 4), 255)
     framed.paste(drawn.image.convert("L").resize((wide * 4, high * 4), Image.Resampling.NEAREST), (16, 16))
-    (found,) = zxingcpp.read_barcodes(framed)
+    (found,) = zxingcpp.read_barcodes(framed, formats=zxingcpp.BarcodeFormat.QRCode)
     return str(found.text)
