@@ -67,7 +67,7 @@ def on_first_send(stage: Stage, work: Callable[[], object]) -> None:
         assert ready.wait(10), "nothing was prepared ahead"
         work()
 
-    stage.delivery.take = taken  # type: ignore[method-assign,assignment]
+    stage.delivery.take = taken  # type: ignore[method-assign,assignment]  # watched
     stage.channel.on_send = once
 
 
@@ -211,7 +211,7 @@ def test_a_store_that_fails_ahead_is_heard_of_after_the_batch_in_hand() -> None:
             raise Broken
         return take(shard)
 
-    stage.delivery.take = broken  # type: ignore[method-assign,assignment]
+    stage.delivery.take = broken  # type: ignore[method-assign,assignment]  # fails
     with pytest.raises(Broken):
         send(stage)
     assert states(stage) == {"done": 1, "queued": 2} and sent(stage) == ["p0-0", "p0-1"]
@@ -224,12 +224,12 @@ def test_a_killed_worker_leaves_two_to_the_sweep_and_the_one_ahead_is_sent_once(
         raise Broken
 
     usual = stage.delivery.put_back
-    stage.delivery.put_back = killed  # type: ignore[method-assign,assignment]
+    stage.delivery.put_back = killed  # type: ignore[method-assign,assignment]  # as if killed
     on_first_send(stage, killed)
     with pytest.raises(Broken):
         send(stage)
     assert states(stage) == {"leased": 2, "queued": 1} and sent(stage) == []
-    stage.delivery.put_back = usual  # type: ignore[method-assign]
+    stage.delivery.put_back = usual  # type: ignore[method-assign]  # as before
     stage.clock.at += LEASE
     assert stage.outbox.sweep(stage.clock()) == 2
     send(stage)
@@ -320,7 +320,7 @@ def test_letters_come_last_and_one_after_the_other() -> None:
             """None is wanted."""
 
     delivery: Delivery = stage.delivery
-    delivery._fallback = Letters()  # type: ignore[assignment]
+    delivery._fallback = Letters()  # type: ignore[assignment]  # counts only
     told: list[Delivered] = []
     assert OneAhead(delivery, 10).send([SHARDS + SHARD, SHARD], told.append) == 4
     assert [each.batch_id for each in told] == ["b0", "b1", "letters", "letters"]
