@@ -374,6 +374,15 @@ def test_what_only_its_category_decides_is_still_held_to_day_label_and_hiding(
             assert [each.id for each in found] == admitted
 
 
+def test_a_category_is_the_whole_word_and_no_pattern(book: Book) -> None:
+    likenesses = ("visit", "visits", "revisit", "lab.x", "lab-x", "visit\n", "Visit")
+    book.save([a_record(id=new_id(), category=each, labels=frozenset()) for each in likenesses], None)
+    for granted in (frozenset({"visit", "lab.x"}), frozenset({"lab.x"})):
+        predicate = Predicate((Clause(granted, Period(), frozenset()),), frozenset(AUDIENCES[:1]))
+        found = book.page("citizen", predicate, Filter(), None, 100)
+        assert {each.category for each in found} == granted
+
+
 def test_no_clause_admits_nothing(full_book: Book) -> None:
     named = Clause(None, Period(), None, record_ids=frozenset())
     for predicate in (NOTHING, Predicate((Clause(frozenset(), Period(), None),)), Predicate((named,))):
