@@ -318,6 +318,11 @@ def test_withdrawing_twice_fails_or_the_next_read_works(world: World) -> None:
         assert b"I10" not in refused.get_data()
 
 
+def another_letter(text: str) -> str:
+    """One letter in the midst is another. The last ones need not matter: not all of their bits are read."""
+    return f"{text[:40]}{'A' if text[40] != 'A' else 'B'}{text[41:]}"
+
+
 def test_a_receipt_needs_the_wallet_to_be_verified(world: World) -> None:
     an, doctor = world.person(), world.doctor()
     made = world.grant(doctor, an, {"categories": ["immunization"]})
@@ -331,8 +336,8 @@ def test_a_receipt_needs_the_wallet_to_be_verified(world: World) -> None:
     assert told["privacy_notice"]["sha256"] == notice.sha256
     head, body, signature = receipt.split(".")
     for forged in (
-        f"{head}.{body}.{signature[:-2]}AA",
-        f"{head}.{body[:40]}{'A' if body[40] != 'A' else 'B'}{body[41:]}.{signature}",
+        f"{head}.{body}.{another_letter(signature)}",
+        f"{head}.{another_letter(body)}.{signature}",
     ):
         with pytest.raises(ReceiptInvalid):
             verified(forged, keys)

@@ -21,6 +21,7 @@ from wallet_api.infra.crypto.envelope import CitizenCipher, Place
 from wallet_api.infra.mongo import Index, transaction
 from wallet_api.stores.bulk import in_parts, insert_new
 from wallet_api.stores.reminding import RETENTION_CLASS, Document
+from wallet_api.stores.what_opens import what_opens
 
 _COLLECTION: Final = "devices"
 _TRIES: Final = 5
@@ -64,10 +65,11 @@ class MongoDevices:
         addresses: dict[str, tuple[Address, ...]] = {}
         for part in in_parts(citizen_ids):
             self._cipher.keys.open_many(part, RETENTION_CLASS)
-            for row in self._newest_first({"citizen_id": {"$in": part}}):
-                if not row["disabled"] and row["last_seen"] >= seen_since:
-                    whose = row["citizen_id"]
-                    addresses[whose] = (*addresses.get(whose, ()), _address(self._device(row)))
+            rows = self._newest_first({"citizen_id": {"$in": part}})
+            live = [each for each in rows if not each["disabled"] and each["last_seen"] >= seen_since]
+            for device in what_opens(live, self._device):
+                whose = device.citizen_id
+                addresses[whose] = (*addresses.get(whose, ()), _address(device))
         return addresses
 
     def delete_if_unchanged(self, installation_id: str, version: int) -> bool:

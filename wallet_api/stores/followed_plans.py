@@ -12,6 +12,7 @@ from notifications.reminders import shard_of
 from wallet_api.infra.mongo import Index
 from wallet_api.stores.due_items import MongoDueItems, _place
 from wallet_api.stores.reminding import Document, session_of
+from wallet_api.stores.what_opens import what_opens
 
 _COLLECTION: Final = "due_items"
 
@@ -49,10 +50,11 @@ class FollowedDueItems(MongoDueItems):
         return self._plans.update_one(unchanged, change, session=session_of(unit)).modified_count == 1
 
     def _read(self, found: Iterable[Mapping[str, Any]]) -> list[Followed]:
-        return [
-            Followed(each["_id"], each["revision"], tuple(map(DueItem.from_plain, self._items(each))))
-            for each in found
-        ]
+        return what_opens(found, self._followed)
+
+    def _followed(self, found: Mapping[str, Any]) -> Followed:
+        items = tuple(map(DueItem.from_plain, self._items(found)))
+        return Followed(found["_id"], found["revision"], items)
 
     def _items(self, found: Mapping[str, Any]) -> list[dict[str, Any]]:
         place = _place(found["_id"], found["revision"])

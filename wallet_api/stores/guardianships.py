@@ -14,6 +14,7 @@ from wallet_api.identity.model import Guardianship
 from wallet_api.infra.crypto.envelope import CitizenCipher, Place
 from wallet_api.infra.mongo import Index
 from wallet_api.stores.bulk import in_parts, insert_new
+from wallet_api.stores.what_opens import what_opens
 
 _COLLECTION = "guardianships"
 
@@ -86,7 +87,7 @@ class MongoGuardianships:
         return self._found({"state": "proposed"}, limit)
 
     def _found(self, which: Document, limit: int = 0) -> list[Guardianship]:
-        return [self._read(row) for row in self._rows.find(which).limit(limit)]
+        return what_opens(self._rows.find(which).limit(limit), self._read)
 
     def _document(self, one: Guardianship) -> Document:
         told = {

@@ -25,6 +25,7 @@ from wallet_api.infra.crypto.blind import BlindIndex
 from wallet_api.infra.crypto.envelope import CitizenCipher, Place
 from wallet_api.infra.mongo import Index, transaction
 from wallet_api.stores.bulk import in_parts, insert_new
+from wallet_api.stores.what_opens import what_opens
 
 INDEXES = (
     Index("identifiers", ("citizen_id",)),
@@ -101,17 +102,19 @@ class MongoCitizens:
         found = self._db[_CITIZENS].find_one({"_id": citizen_id})
         if found is None:
             return None
-        told = self._cipher.open_json(_place(citizen_id, found["version"]), bytes(found["sealed"]))
-        return _citizen(citizen_id, found, told)
+        return self._opened(found)
+
+    def _opened(self, found: Document) -> Citizen:
+        told = self._cipher.open_json(_place(found["_id"], found["version"]), bytes(found["sealed"]))
+        return _citizen(found["_id"], found, told)
 
     def many(self, citizen_ids: Collection[str]) -> dict[str, Citizen]:
-        """Those there are, by id."""
+        """Those there are and whose keys there are, by id."""
         found: dict[str, Citizen] = {}
         for part in in_parts(citizen_ids):
             self._cipher.keys.open_many(part, RETENTION_CLASS)
-            for row in self._db[_CITIZENS].find({"_id": {"$in": part}}):
-                told = self._cipher.open_json(_place(row["_id"], row["version"]), bytes(row["sealed"]))
-                found[row["_id"]] = _citizen(row["_id"], row, told)
+            rows = self._db[_CITIZENS].find({"_id": {"$in": part}})
+            found |= {each.id: each for each in what_opens(rows, self._opened)}
         return found
 
     def by_account(self, account: Account) -> str | None:

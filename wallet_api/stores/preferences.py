@@ -8,13 +8,17 @@ from typing import Any, Final
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
-from notifications.model import VIETNAM_ZONE, Preferences
+from notifications.model import ACCESS_TOPIC, CAMPAIGN, VIETNAM_ZONE, Preferences
+from notifications.programmes import TOPICS
 from wallet_api.infra.crypto.envelope import CitizenCipher, Place
 from wallet_api.infra.mongo import Index, transaction
 from wallet_api.stores.bulk import ASKED_WHERE_FEW_ARE, in_parts
 from wallet_api.stores.reminding import RETENTION_CLASS, Document
+from wallet_api.stores.what_opens import what_opens
 
 _COLLECTION: Final = "reminder_preferences"
+LEFT_ALONE: Final = Preferences(opted_out=frozenset({*TOPICS, ACCESS_TOPIC, CAMPAIGN}))
+"""What is done about a choice that does not open: no message that a person may refuse."""
 
 INDEXES: tuple[Index, ...] = ()
 
@@ -28,9 +32,9 @@ class MongoPreferences:
         self._cipher = cipher
 
     def of(self, citizen_id: str) -> Preferences:
-        """The stored choice, or the defaults."""
+        """The stored choice, or the defaults; LEFT_ALONE when it does not open."""
         found = self._preferences.find_one({"_id": citizen_id})
-        return Preferences() if found is None else self._opened(found)
+        return Preferences() if found is None else next(iter(what_opens([found], self._opened)), LEFT_ALONE)
 
     def chosen_by(self, citizen_ids: Collection[str]) -> frozenset[str]:
         """Which of these people have chosen anything: for all others the defaults hold."""
@@ -43,8 +47,8 @@ class MongoPreferences:
         for part in in_parts(citizen_ids, ASKED_WHERE_FEW_ARE):
             rows = list(self._preferences.find({"_id": {"$in": part}}))
             self._cipher.keys.open_many([row["_id"] for row in rows], RETENTION_CLASS)
-            for row in rows:
-                found[row["_id"]] = self._opened(row)
+            found |= {row["_id"]: LEFT_ALONE for row in rows}
+            found |= what_opens(rows, lambda row: (row["_id"], self._opened(row)))
         return found
 
     def _opened(self, found: Document) -> Preferences:

@@ -21,6 +21,7 @@ from wallet_api.infra.crypto.envelope import CitizenCipher, Place
 from wallet_api.infra.mongo import Index
 from wallet_api.stores.bulk import in_parts, insert_new
 from wallet_api.stores.reminding import RETENTION_CLASS, Document, MongoUnits
+from wallet_api.stores.what_opens import what_opens
 
 _COLLECTION: Final = "reminders"
 _PART: Final = 200  # ids in one call: it has 3 seconds, on the slowest database too
@@ -74,14 +75,14 @@ class MongoReminders:
         for part in in_parts(ids):
             rows = list(self._reminders.find({"_id": {"$in": part}}))
             self._cipher.keys.open_many({row["citizen_id"] for row in rows}, RETENTION_CLASS)
-            found |= {row["_id"]: self._reminder(row) for row in rows}
+            found |= {each.id: each for each in what_opens(rows, self._reminder)}
         return found
 
     def planned(self, shard: int, day_to: date, limit: int) -> list[Reminder]:
         """Planned ones of a recipient shard with send_on <= day_to, ordered by (recipient, id)."""
         asked = {"shard": shard, "state": State.PLANNED.value, "send_on": {"$lte": day_to.isoformat()}}
         found = self._reminders.find(asked).sort([("recipient_id", 1), ("_id", 1)]).limit(limit)
-        return [self._reminder(each) for each in found]
+        return what_opens(found, self._reminder)
 
     def move(
         self,
@@ -128,15 +129,15 @@ class MongoReminders:
         for part in in_parts(citizen_ids):
             rows = list(self._reminders.find({"citizen_id": {"$in": part}}))
             self._cipher.keys.open_many({row["citizen_id"] for row in rows}, RETENTION_CLASS)
-            for row in rows:
-                found.setdefault(row["citizen_id"], []).append(self._reminder(row))
+            for each in what_opens(rows, self._reminder):
+                found.setdefault(each.citizen_id, []).append(each)
         return found
 
     def of_recipient(self, recipient_id: str, day_from: date, day_to: date) -> list[Reminder]:
         """Reminders for a person, in any state, to be sent on these days (both included)."""
         days = {"$gte": day_from.isoformat(), "$lte": day_to.isoformat()}
         found = self._reminders.find({"recipient_id": recipient_id, "send_on": days})
-        return [self._reminder(each) for each in found]
+        return what_opens(found, self._reminder)
 
     def pushed_on(self, recipient_id: str, day: date) -> bool:
         """True if a reminder of this recipient with that send_on has left planned (and was not cancelled)."""

@@ -16,6 +16,7 @@ from notifications.model import CitizenFacts, DueItem
 from notifications.ports import CareHistory, InUnit, Reminders, Unit
 from notifications.reminders import State, shard_of
 from wallet_api.infra.clock import vn_day
+from wallet_api.infra.crypto.errors import SealBroken
 from wallet_api.stores.followed_plans import Followed, FollowedDueItems
 from wallet_api.wiring.campaigns import CampaignStores
 
@@ -49,7 +50,10 @@ class Follower:
         return self._stores.people.of(citizen_ids)
 
     def _one(self, plan: Followed) -> int:
-        facts = self._care.facts(plan.citizen_id)
+        try:
+            facts = self._care.facts(plan.citizen_id)
+        except SealBroken:
+            facts = None  # being erased: the row goes with the rest, and nobody else waits for it
 
         def work(unit: Unit | None) -> int:
             if not self._plans.mark_followed(plan, unit):
