@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -53,14 +54,19 @@ def certificate(folder: Path) -> tuple[Path, Path]:
     return cert_path, key_path
 
 
+@cache
+def _private_key() -> str:
+    """One for this process: looking for such primes takes longer than a thousand pushes."""
+    key = rsa.generate_private_key(65537, 2048)
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+
+
 def service_account(url: str) -> dict[str, Any]:
     """An account whose tokens the receiver itself gives out."""
-    key = rsa.generate_private_key(65537, 2048)
-    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
     return {
         "type": "service_account",
         "project_id": "demo",
-        "private_key": pem,
+        "private_key": _private_key(),
         "client_email": "push@demo.example",
         "token_uri": f"{url}/token",
     }

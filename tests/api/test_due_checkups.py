@@ -14,6 +14,7 @@ from pymongo.database import Database
 from notifications import programmes
 from tests.checkup_messages import OCCASION, may_push, message_of, parts_of
 from tests.checkup_messages import file_of as checkups_of
+from tests.day_runs import run_on
 from tests.fhir import LOINC
 from tests.pages.resources import clinical
 from tests.pages.resources import visit as encounter
@@ -112,7 +113,7 @@ def test_what_went_out_is_not_sent_again_when_the_day_moves(world: World, hospit
     sent(world, hospital, visit_of(an))
     reminding = world.services.reminding
     reminding.planning.review(an.id, on(world, date(2026, 11, 26)))
-    reminding.dispatch.plan_day(date(2026, 11, 26))
+    run_on(world, date(2026, 11, 26), an)
     gone = [each.id for each in reminding.reminders.of_citizen(an.id) if each.series_id == "next_appointment"]
     sent(world, hospital, visit_of(an, {"XML14": [NOTICE | {"NGAY_HEN_KL": "20261210"}]}))
     was = {each.id: each.state for each in reminding.reminders.of_citizen(an.id)}

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 import vobject
 
-from notifications.reminders import State, copy_of, shard_of
+from notifications.reminders import State, copy_of
 from notifications.schedule import Offset
+from tests.day_runs import run_on
 from tests.world import Json, Person, World, bundle, code_in, found_in, immunization
 from wallet_api.infra.clock import vn_day
 from wallet_api.infra.ids import new_id
@@ -25,11 +26,6 @@ def months_old(world: World, months: int) -> date:
     day = today(world)
     years, month = divmod(day.year * 12 + day.month - 1 - months, 12)
     return date(years, month + 1, day.day)
-
-
-def run_on(world: World, day: date, *people: Person) -> None:
-    """A run of a day over these people alone: others of this wallet have their own days."""
-    world.services.reminding.dispatch.plan_day(day, {shard_of(each.id) for each in people})
 
 
 def run_today(world: World, *people: Person) -> None:

@@ -9,6 +9,7 @@ from datetime import date
 import pytest
 
 from tests.api.test_companions import DAY, IPV, hide
+from tests.day_runs import run_on
 from tests.emergency import glass
 from tests.world import Doctor, Json, Person, World, bundle, condition, found_in, immunization
 from wallet_api.infra.ids import new_id
@@ -116,7 +117,7 @@ def test_a_hidden_item_leaves_no_trace(world: World, doctor: Doctor) -> None:
         assert world.get(f"/citizens/{twin.id}/records/{new_id()}", other).status_code == 404
     for whose in (child, twin):
         world.services.reminding.planning.review(whose.id, DAY)
-    world.services.reminding.dispatch.plan_day(DAY)
+    run_on(world, DAY, mother, child, other, twin)
     seen, expected = answers(world, mother, child), answers(world, other, twin)
     assert [path for path in READS if seen[path] != expected[path]] == [], told_apart(seen, expected)
     assert pushed(world, child, mother) == pushed(world, twin, other)
@@ -161,7 +162,7 @@ def test_a_safety_flag_leaves_no_trace(world: World, doctor: Doctor, by: str) ->
     glass.opened(world, shelter, child)
     for whose in (child, twin):
         world.services.reminding.planning.review(whose.id, DAY)
-    world.services.reminding.dispatch.plan_day(DAY)
+    run_on(world, DAY, mother, child, other, twin)
     seen, expected = answers(world, mother, child), answers(world, other, twin)
     assert [path for path in READS if seen[path] != expected[path]] == [], told_apart(seen, expected)
     assert pushed(world, child, mother) == pushed(world, twin, other)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from notifications.campaigns.ports import FUNNEL
+from notifications.reminders import State
 from tests.campaigns.steps import commune, families, follow, send_everything
+from tests.day_runs import run_on
 from tests.world import World, bundle, found_in, immunization
 from wallet_api.infra.clock import vn_day
 
@@ -14,18 +16,18 @@ def figures(world: World) -> dict[str, int]:
 
 
 def test_a_reminder_goes_through_the_funnel_step_by_step(world: World) -> None:
-    reminding = world.services.reminding
-    # People of other tests live here, too: what they are owed today, some of it without a push, goes first.
-    reminding.dispatch.plan_day(vn_day(world.now()))
     family = families(world, 1, commune())[0]
     before = figures(world)
-    reminding.dispatch.plan_day(vn_day(world.now()))
+    run_on(world, vn_day(world.now()), family.child, family.guardian)
     planned = figures(world)
-    assert planned["planned"] > before["planned"] and planned["sent"] == before["sent"]
+    theirs = world.services.reminding.reminders.of_citizen(family.child.id)
+    states = {each.state for each in theirs}
+    assert State.QUEUED in states and State.ACCEPTED not in states
+    assert planned["planned"] > before["planned"]
     world.forward(hours=10)
     send_everything(world)
     sent = figures(world)
-    assert sent["sent"] > before["sent"]
+    assert sent["sent"] > planned["sent"]
     guardian = world.signed_in(family.guardian)
     about = [
         each
@@ -47,7 +49,7 @@ def test_a_reminder_goes_through_the_funnel_step_by_step(world: World) -> None:
 
 def test_a_dose_long_after_its_reminder_is_not_its_doing(world: World) -> None:
     family = families(world, 1, commune())[0]
-    world.services.reminding.dispatch.plan_day(vn_day(world.now()))
+    run_on(world, vn_day(world.now()), family.child, family.guardian)
     world.forward(hours=10)
     send_everything(world)
     world.forward(days=40)

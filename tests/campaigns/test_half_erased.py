@@ -9,6 +9,7 @@ import pytest
 
 from notifications.model import Preferences
 from tests.campaigns.steps import FamilyOf, Ops, commune, families, follow, send_everything
+from tests.day_runs import run_on
 from tests.world import World, found_in
 from wallet_api.infra.clock import vn_day
 from wallet_api.rights.rules import RULES
@@ -36,15 +37,16 @@ def marked(world: World, *people: FamilyOf) -> set[str]:
 @pytest.mark.parametrize("queued", [False, True])
 def test_others_are_planned_followed_and_reminded(world: World, queued: bool, who: str) -> None:
     gone, stays = families(world, 2, commune())
-    reminding, today = world.services.reminding, vn_day(world.now())
+    today = vn_day(world.now())
+    everybody = [one for each in (gone, stays) for one in (each.child, each.guardian)]
     if queued:
-        reminding.dispatch.plan_day(today)
+        run_on(world, today, *everybody)
     with half_erased(world, getattr(gone, who).id):
         ids = [gone.child.id, stays.child.id]
         world.db["due_items"].update_many({"_id": {"$in": ids}}, {"$set": {"changed": 1}})
         follow(world)
         assert stays.child.id not in marked(world, gone, stays)
-        reminding.dispatch.plan_day(today)
+        run_on(world, today, *everybody)
         world.forward(hours=10)
         sent = [each.address.citizen_id for each in send_everything(world)]
         assert sent.count(stays.guardian.id) == 1

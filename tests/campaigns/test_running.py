@@ -11,6 +11,7 @@ import pytest
 from notifications.campaigns import model, running
 from notifications.errors import LeaseLost
 from tests.campaigns.steps import Ops, commune, families, follow, phone_of, send_everything
+from tests.day_runs import run_on
 from tests.world import World, bundle, found_in, immunization
 from wallet_api.infra.clock import vn_day
 from wallet_api.stores.restrictions import MongoRestrictions
@@ -145,7 +146,7 @@ def test_an_ordinary_campaign_joins_the_push_of_the_day_and_an_outbreak_does_not
 ) -> None:
     where = commune()
     (family,) = families(world, 1, where)
-    world.services.reminding.dispatch.plan_day(vn_day(world.now()))
+    run_on(world, vn_day(world.now()), family.child, family.guardian)
     quiet = ops.launched(ops.draft("information", {"province": "01", "commune": where}))
     loud = ops.launched(ops.draft("outbreak", {"province": "01", "commune": where}))
     for campaign in (quiet, loud):

@@ -99,7 +99,7 @@ def test_too_many_new_reminders_wait_for_somebody_of_ops(
 def test_a_killed_command_goes_on_when_it_is_given_again(
     services: Services, told: dict[str, str], embedded_db: Db, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    command = [sys.executable, "-m", "wallet_api", "reminders", "rebuild", "--a-second", "4"]
+    command = [sys.executable, "-m", "wallet_api", "reminders", "rebuild", "--a-second", "8"]
     with subprocess.Popen(
         command, cwd=ROOT, env=os.environ | told, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
     ) as victim:
