@@ -33,6 +33,7 @@ from wallet_api.infra.crypto.blind import BlindIndex
 from wallet_api.infra.crypto.envelope import CitizenCipher
 from wallet_api.infra.crypto.keystore import FileKeyStore
 from wallet_api.infra.embedded import server_at
+from wallet_api.infra.machine import what_is_here_stays
 from wallet_api.infra.mongo import Db, ensure_indexes, open_database
 from wallet_api.stores import citizen_keys, due_items, reminders
 from wallet_api.stores.citizen_keys import MongoCitizenKeys
@@ -150,7 +151,8 @@ def _compute(shards: list[int]) -> tuple[int, int, float, float]:
         began = time.process_time()
         found = citizens_of(shard)
         between = time.process_time()
-        plans = [_planned(*each) for each in found]
+        with what_is_here_stays():  # as in a command: a worker has a few people in hand, never a shard
+            plans = [_planned(*each) for each in found]
         spent += time.process_time() - between
         made += between - began
         people += len(plans)

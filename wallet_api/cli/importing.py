@@ -23,7 +23,6 @@ from wallet_api.cli.screen import CannotDo, tell
 from wallet_api.context import Services
 from wallet_api.identity.errors import BadIdentifier, OrganisationUnknown
 from wallet_api.infra.clock import vn_day
-from wallet_api.infra.machine import what_is_here_stays
 from wallet_api.infra.mongo import DATABASE_ERRORS
 from wallet_api.records.bundle import Reading
 from wallet_api.records.errors import BundleRefused, StaleRecord
@@ -122,7 +121,7 @@ def _import(options: argparse.Namespace) -> int:
     settings = settings_here()
     with reading(len(left)) as reads, opened_services(settings) as (services, _database):
         sender = _sender(services, options.organisation)
-        with Report(report, sender.organisation_id) as lines, what_is_here_stays():
+        with Report(report, sender.organisation_id) as lines:
             counts = _take_all(services, sender, left, reads, lines)
     if done:
         tell(f"{len(files) - len(left)} files were taken in before.")

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from wallet_api.cli.screen import CannotDo
 from wallet_api.context import Services
+from wallet_api.infra.machine import what_is_here_stays
 from wallet_api.infra.mongo import BATCH_TIMEOUT_MS, Db, connect, reached
 from wallet_api.settings import Settings
 from wallet_api.wiring import build_services
@@ -43,6 +44,7 @@ def opened_services(settings: Settings) -> Iterator[tuple[Services, Db]]:
     with opened_database(settings) as database:
         services = build_services(settings, database)
         try:
-            yield services, database
+            with what_is_here_stays():
+                yield services, database
         finally:
             services.log.close()
