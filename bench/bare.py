@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 
+from bson import json_util
 from flask import Flask, Response
 
 from bench import LIMIT, PIPELINE
@@ -13,7 +14,7 @@ from wallet_api.settings import Settings
 
 app = Flask("bare")
 _db = connect(Settings.from_env(os.environ))
-_pipeline = json.loads(os.environ[PIPELINE])
+_pipeline = json_util.loads(os.environ[PIPELINE])
 
 
 @app.get("/healthz")

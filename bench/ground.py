@@ -18,6 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from bson import json_util
 from joserfc.jwk import ECKey
 
 from bench import LIMIT, PIPELINE
@@ -84,7 +85,7 @@ def laid() -> Iterator[Ground]:
             provider = provider_of(services)
             scope = _scope(provider, services.now())
             citizen_id = _filled_book(services, provider, scope)
-            floor = env | {PIPELINE: json.dumps(_query(db, services, citizen_id, scope))}
+            floor = env | {PIPELINE: json_util.dumps(_query(db, services, citizen_id, scope))}
             with (
                 served("wsgi:app", env, ports[0]) as wallet,
                 served("bench.bare:app", floor, ports[1]) as bare,
