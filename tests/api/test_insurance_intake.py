@@ -63,9 +63,7 @@ def test_a_visit_is_lost_or_its_money_kept(world: World, hospital: Doctor, an: P
     }
     text = str(records)
     assert "245400" not in text and "NGƯỜI THỬ" not in text
-    assert "650" not in str([each["resource"] for each in records]), (
-        "without its times: digits, too"
-    )
+    assert "650" not in str([each["resource"] for each in records]), "without its times: digits, too"
     told = {
         each["resource"]["code"]["coding"][0]["code"]
         for each in records
