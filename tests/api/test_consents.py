@@ -318,6 +318,27 @@ def test_withdrawing_twice_fails_or_the_next_read_works(world: World) -> None:
         assert b"I10" not in refused.get_data()
 
 
+def test_c04_an_edit_narrows_or_is_refused_and_the_old_receipt_still_verifies(world: World) -> None:
+    an, doctor = world.person(), world.doctor()
+    made = world.grant(doctor, an, {"categories": ["condition", "immunization"]})
+    path = f"/citizens/me/grants/{made.grant['id']}"
+    receipt = found_in(world.get(f"{path}/receipt", an))["receipt"]
+    keys = found_in(world.get("/.well-known/receipt-jwks.json"))["keys"]
+    matching = {"If-Match": '"1"'}
+    wider = world.call(
+        "PATCH", path, an, {"categories": ["condition", "immunization", "visit"]}, headers=matching
+    )
+    assert (wider.status_code, found_in(wider)["code"]) == (422, "scope_widened")
+    assert found_in(world.get(path, an))["state"] == "granted", "and nothing has changed"
+    narrower = world.call("PATCH", path, an, {"categories": ["condition"]}, headers=matching)
+    assert narrower.status_code == 200 and found_in(narrower)["categories"] == ["condition"]
+    assert verified(receipt, keys)["pii_information"] == ["condition", "immunization"]
+    now = verified(found_in(world.get(f"{path}/receipt", an))["receipt"], keys)
+    assert now["event"][0]["event_state"] == "superseded"
+    again = world.call("PATCH", path, an, {"categories": ["condition"]}, headers=matching)
+    assert again.status_code in (404, 409, 412), "what was superseded is edited no more"
+
+
 def another_letter(text: str) -> str:
     """One letter in the midst is another. The last ones need not matter: not all of their bits are read."""
     return f"{text[:40]}{'A' if text[40] != 'A' else 'B'}{text[41:]}"
