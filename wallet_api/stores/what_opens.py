@@ -2,7 +2,8 @@
 
 An erasure destroys keys before it deletes what they sealed, and its process may die in between; a worker that
 held a key open may write once more after that. Neither may keep anybody else's rows from being read, so what
-is read for many leaves out what does not open. What is read for one person does not: there it is an error.
+is read for many leaves out what does not open. What is read for one person is an error there, except where
+leaving it out denies: a guardianship that does not open is none, a choice that does not open is no leave.
 """
 
 from __future__ import annotations
