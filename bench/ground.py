@@ -159,7 +159,9 @@ def _filled_book(services: Services, provider: Provider, scope: Scope) -> str:
 
 def _query(db: Db, services: Services, citizen_id: str, scope: Scope) -> list[dict[str, Any]]:
     """What the wallet asks the database for a page under this consent."""
-    predicate = granted_eyes(scope.organisation_id, (LiveGrant("bench", scope, None),), _CATEGORIES)
+    predicate = granted_eyes(
+        scope.organisation_id, (LiveGrant("bench", scope, None),), _CATEGORIES, services.now().date()
+    )
     unused = CitizenCipher(MemoryWrappedKeys(), services.keys, services.now)
     records = MongoRecords(db, unused, services.blind)
     return records.page_pipeline(citizen_id, predicate, Filter(), None, LIMIT + 1)

@@ -76,7 +76,7 @@ def _granted() -> Predicate:
     parts = (_CATEGORIES[:2], _CATEGORIES[1:3], _CATEGORIES[2:])
     scopes = [Scope("org", None, "TREAT", frozenset(part), period, ends) for part in parts]
     grants = tuple(LiveGrant(str(number), scope, None) for number, scope in enumerate(scopes))
-    return granted_eyes("org", grants, frozenset(_CATEGORIES))
+    return granted_eyes("org", grants, frozenset(_CATEGORIES), system_now().date())
 
 
 def _record(citizen_id: str, number: int) -> Record:

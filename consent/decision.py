@@ -99,7 +99,7 @@ def decide(ask: Ask, standing: Standing, licence: Licence) -> Decision:
             nearest = refusal
     if not covering:
         return Decision(reason=nearest)
-    predicate = granted_eyes(ask.organisation_id, tuple(covering), licence.categories)
+    predicate = granted_eyes(ask.organisation_id, tuple(covering), licence.categories, ask.at.date())
     grant_ids = (covering[0].id,) if len(covering) == 1 else tuple(sorted(grant.id for grant in covering))
     return Decision(True, "granted", grant_ids, predicate)
 

@@ -6,6 +6,7 @@ The empty predicate admits nothing. There is no way to write "everything" by lea
 
 from __future__ import annotations
 
+from datetime import date
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -52,10 +53,14 @@ class Clause(NamedTuple):
 
 
 class Predicate(NamedTuple):
-    """Any clause admits; a record hidden from one of the reader's audiences never is."""
+    """Any clause admits; a record hidden from one of the reader's audiences never is.
+
+    `decided_on` decides of nothing: it tells a store which days may still come.
+    """
 
     clauses: tuple[Clause, ...] = ()
     audiences: frozenset[str] = frozenset()
+    decided_on: date | None = None
 
     def admits(self, facts: RecordFacts) -> bool:
         """Whether this reader may see this record."""
@@ -65,11 +70,11 @@ class Predicate(NamedTuple):
 
     def also_hidden_from(self, audiences: frozenset[str]) -> Predicate:
         """The same for a reader who belongs to these audiences as well."""
-        return Predicate(self.clauses, self.audiences | audiences)
+        return Predicate(self.clauses, self.audiences | audiences, self.decided_on)
 
     def hidden_or_not(self) -> Predicate:
         """The same for what is known not to be hidden."""
-        return Predicate(self.clauses)
+        return Predicate(self.clauses, decided_on=self.decided_on)
 
 
 NOTHING = Predicate()
@@ -108,7 +113,12 @@ def author_eyes(organisation_id: str) -> Predicate:
     return Predicate((Clause(None, _ALWAYS, None, author=organisation_id),))
 
 
-def granted_eyes(organisation_id: str, grants: tuple[LiveGrant, ...], licensed: frozenset[str]) -> Predicate:
+def granted_eyes(
+    organisation_id: str,
+    grants: tuple[LiveGrant, ...],
+    licensed: frozenset[str],
+    decided_on: date | None = None,
+) -> Predicate:
     """An organisation under grants: each grant's categories within the licence, period and labels.
 
     Clauses are sorted, so the same grants give the same predicate in whatever order they came.
@@ -120,7 +130,8 @@ def granted_eyes(organisation_id: str, grants: tuple[LiveGrant, ...], licensed: 
     ]
     if not clauses:
         return NOTHING
-    return Predicate(tuple(clauses) if len(clauses) == 1 else _settled(clauses), _provider(organisation_id))
+    settled = tuple(clauses) if len(clauses) == 1 else _settled(clauses)
+    return Predicate(settled, _provider(organisation_id), decided_on)
 
 
 @lru_cache(maxsize=4096)

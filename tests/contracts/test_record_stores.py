@@ -297,7 +297,7 @@ clauses = st.builds(
     st.none() | st.frozensets(st.sampled_from([*(each.id for each in RECORDS), "absent"])),
 )
 predicates = st.builds(
-    Predicate, st.lists(clauses, max_size=3).map(tuple), st.frozensets(st.sampled_from(AUDIENCES))
+    Predicate, st.lists(clauses, max_size=3).map(tuple), st.frozensets(st.sampled_from(AUDIENCES)), days
 )
 filters = st.builds(Filter, st.none() | st.frozensets(st.sampled_from(CATEGORIES), min_size=1), days, days)
 
@@ -363,12 +363,13 @@ PERIODS = (
 def test_what_only_its_category_decides_is_still_held_to_day_label_and_hiding(
     full_book: Book, opened: frozenset[str], hidden: frozenset[str]
 ) -> None:
-    for mine, other in itertools.product(PERIODS, PERIODS):
+    for mine, other, decided_on in itertools.product(PERIODS, PERIODS, (None, date(2026, 1, 15))):
         clauses = (
             Clause(frozenset(CATEGORIES[:1]), mine, opened),
             Clause(frozenset(CATEGORIES[1:2]), other, frozenset()),
         )
-        for predicate in (Predicate(clauses[:1], hidden), Predicate(clauses, hidden)):
+        for some in (clauses[:1], clauses):
+            predicate = Predicate(some, hidden, decided_on)
             admitted = newest_first([each for each in RECORDS if predicate.admits(each.facts())])
             found = full_book.page("citizen", predicate, Filter(), None, 100)
             assert [each.id for each in found] == admitted

@@ -1,7 +1,7 @@
 """A reader's predicate in the database's words, and the days between which a page has to look.
 
-What decides of most records is their category alone: no label restricts them, they are hidden from nobody,
-and they tell an exact day. Of these `plain` holds the category. Where the days are bounded by the index
+What decides of most records is their category and day alone: no label restricts them, they are hidden from
+nobody, and they tell an exact day. Of these `plain` holds both. Where the first day is bounded by the index
 already, one look at `plain` spares the database all conditions of a clause; whatever is not plain is asked
 them all. The embedded database judges each record in Python, so this is most of what a predicate costs it.
 """
@@ -23,13 +23,14 @@ Document = dict[str, Any]
 _DAY = timedelta(days=1)
 
 
-def plain_category(record: Record) -> str | None:
-    """The category of a record of which nothing but category, day and hiding decides; None of any other.
+def plain_words(record: Record) -> str | None:
+    """Category and day of a record of which nothing but these and hiding decides; None of any other.
 
     Hiding is left out: it changes without a new version, and is asked beside this.
     """
     day = record.occurred_on
-    return record.category if not record.labels and day.first_day == day.last_day else None
+    words = f"{record.category} {day.first_day.isoformat()}"
+    return words if not record.labels and day.first_day == day.last_day else None
 
 
 def bounds_of(predicate: Predicate) -> Period:
@@ -41,16 +42,19 @@ def bounds_of(predicate: Predicate) -> Period:
     return Period(None if None in firsts else first, None if None in lasts else last)
 
 
-def narrowed(days: Document, bounds: Period) -> Document:
+def narrowed(days: Document, bounds: Period, decided_on: date | None) -> Document:
     """The same bounds of `first_day`, no wider than the period; at most one on each side.
 
-    On a descending key the embedded database leaves the bound itself out of `$gte`: so the day before.
+    A last day that had not passed when it was decided is left to the conditions: little lies behind it, and
+    the embedded database judges each record by each bound. On a descending key it leaves the bound itself
+    out of `$gte`: so the day before.
     """
     found = dict(days)
     if bounds.first is not None and bounds.first > date.min:
         before = (bounds.first - _DAY).isoformat()
         found["$gt"] = max(found.get("$gt", before), before)
-    if bounds.last is not None:
+    passed = bounds.last is not None and (decided_on is None or bounds.last < decided_on)
+    if bounds.last is not None and passed:
         last = bounds.last.isoformat()
         if "$lt" not in found:
             found["$lte"] = min(found.get("$lte", last), last)
@@ -74,7 +78,7 @@ class CompiledPredicates:
         return _hidden(predicate) | (clauses[0] if len(clauses) == 1 else {"$or": clauses})
 
     def query_within(self, predicate: Predicate, bounds: Period) -> Document:
-        """The same among records whose `first_day` is known to lie in `bounds_of` the predicate."""
+        """The same among records known not to begin before `bounds_of` the predicate."""
         whole = self.query(predicate)
         if not predicate.audiences:
             return whole
@@ -82,7 +86,7 @@ class CompiledPredicates:
         categories = frozenset(one for each in open_ones if each is not None for one in each)
         if not categories:
             return whole
-        return {"$or": [{"plain": _one_of(categories), "hidden_from": []}, whole]}
+        return {"$or": [{"plain": _plainly(categories, bounds.last), "hidden_from": []}, whole]}
 
     def _clause(self, clause: Clause) -> Document:
         compiled: Document = {}
@@ -108,10 +112,20 @@ def _hidden(predicate: Predicate) -> Document:
     return {"hidden_from": {"$nin": audiences}} if audiences else {}
 
 
-def _one_of(categories: frozenset[str]) -> str | Regex[str]:
-    """Any of these words. The embedded database compares `$in` word by word, and a pattern in one go."""
-    words = sorted(categories)
-    return words[0] if len(words) == 1 else Regex(f"^({'|'.join(map(re.escape, words))})\\z")
+def _plainly(categories: frozenset[str], last: date | None) -> Regex[str]:
+    """`plain_words` of one of these categories, until a day. The embedded database compares the words of an
+    `$in` one by one, and a pattern in one go."""
+    until = "" if last is None else _until(last.isoformat())
+    return Regex(f"^(?:{'|'.join(map(re.escape, sorted(categories)))}) {until}")
+
+
+def _until(last: str) -> str:
+    """A pattern for the days, ten characters each, that are no later than this one.
+
+    Each alternative shares its beginning with the last day, and is lower in the digit that follows.
+    """
+    lower = [f"{last[:at]}[0-{int(digit) - 1}]" for at, digit in enumerate(last) if digit in "123456789"]
+    return f"(?:{'|'.join([*lower, last])})"
 
 
 def _asks_category_alone(clause: Clause, bounds: Period) -> bool:

@@ -31,7 +31,7 @@ from wallet_api.records.ports import Recent
 from wallet_api.stores.book_fronts import Looked, MongoFronts, Written, first_day_for
 from wallet_api.stores.book_visibility import BookVisibility
 from wallet_api.stores.bulk import in_parts, insert_new
-from wallet_api.stores.compiled_predicate import CompiledPredicates, bounds_of, narrowed, plain_category
+from wallet_api.stores.compiled_predicate import CompiledPredicates, bounds_of, narrowed, plain_words
 
 Document = dict[str, Any]
 RETENTION_CLASS = "clinical"
@@ -166,7 +166,7 @@ class MongoRecords(BookVisibility):
                 days = {"$gt": (date.fromisoformat(after.occurred) - timedelta(days=1)).isoformat()}
         days |= {} if since is None else {"$gt": since}
         bounds = bounds_of(predicate)
-        days = narrowed(days, bounds)
+        days = narrowed(days, bounds, predicate.decided_on)
         first: Document = {"citizen_id": citizen_id} | ({"first_day": days} if days else {})
         admitted = self._compiled.query_within(predicate, bounds)
         return [
@@ -333,7 +333,7 @@ class MongoRecords(BookVisibility):
             "citizen_id": record.citizen_id,
             "version": record.version,
             "category": record.category,
-            "plain": plain_category(record),
+            "plain": plain_words(record),
             "occurred_on": record.occurred_on.text,
             "first_day": record.occurred_on.first_day.isoformat(),
             "last_day": record.occurred_on.last_day.isoformat(),
