@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 import re
 
-from celery.signals import worker_ready
-
 from notifications.reminders import SHARDS
 from wallet_api.cli.local import ready_file
 from wallet_api.cli.opened import settings_here
@@ -50,9 +48,12 @@ def _work(options: argparse.Namespace) -> int:
         said.parent.mkdir(parents=True, exist_ok=True)
         said.touch()
 
-    worker_ready.connect(ready, weak=False)
     if options.no_broker:
         return int(options.loop(settings, options.shards, ready))
+    # Loaded here alone: every command passes through this file, and only this one needs a broker.
+    from celery.signals import worker_ready
+
+    worker_ready.connect(ready, weak=False)
     return int(options.work(settings))
 
 

@@ -15,7 +15,6 @@ from wallet_api.exports.desk import Out
 from wallet_api.exports.entries import entry_of
 from wallet_api.exports.errors import ExportEnded
 from wallet_api.exports.model import Export, Locale
-from wallet_api.exports.printing import Cover, printed
 from wallet_api.exports.seal import Sealed, sealed
 from wallet_api.infra.crypto.jws import Signer
 from wallet_api.records.model import Filter, Position, Record
@@ -121,6 +120,9 @@ class BookMaker:
     def _write_pdf(
         self, export: Export, holder: Holder, records: Iterator[Record], out: Out
     ) -> dict[str, str]:
+        # Only whoever prints pays for loading what prints: few processes ever do.
+        from wallet_api.exports.printing import Cover, printed
+
         now, names = self._parts.now(), _Names(self._parts.organisation, export.locale)
         entries = [entry_of(each, names.of(each), export.locale) for each in records]
         cover = Cover(holder.name, holder.birth_date, holder.sex, self._parts.issuer, now)
