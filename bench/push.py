@@ -21,9 +21,7 @@ from firebase_admin import messaging
 
 from bench import Options, push_e2e
 from bench.figure import Figure, at_least
-from bench.push_ground import receiving, service_account
-from notifications.channels.fcm import FcmSettings
-from notifications.channels.fcm_curl import CurlChannel
+from bench.push_ground import channel_to, receiving, service_account
 from notifications.outgoing import Address, Answer, Envelope
 from wallet_api.infra.clock import system_now
 
@@ -39,7 +37,7 @@ def figures(_: Options) -> Iterator[Figure]:
             with receiving(Path(folder), delay) as (url, kind), trusting(Path(folder)):
                 yield from _pipe(Path(folder), url, kind, delay, goal)
         with receiving(Path(folder), 0) as (url, kind), trusting(Path(folder)):
-            yield from push_e2e.bare(Path(folder), channel_to(Path(folder), url, 0), kind)
+            yield from push_e2e.bare(Path(folder), channel_to(Path(folder), url, 0), url, kind)
             yield from push_e2e.with_reminders(Path(folder), channel_to(Path(folder), url, 0), kind)
 
 
@@ -51,13 +49,6 @@ def trusting(folder: Path) -> Iterator[None]:
         yield
     finally:
         del os.environ["REQUESTS_CA_BUNDLE"]
-
-
-def channel_to(folder: Path, url: str, delay_ms: int) -> CurlChannel:
-    """The product's sender, with connections for 20,000 pushes a second at this latency."""
-    latency = max(delay_ms, 5) * 2 / 1000
-    settings = FcmSettings("demo", url, rate=20_000, latency_s=latency, ca_file=folder / "receiver.crt")
-    return CurlChannel(settings, service_account(url), system_now)
 
 
 def _pipe(folder: Path, url: str, kind: str, delay: int, goal: float) -> Iterator[Figure]:

@@ -1,9 +1,10 @@
-"""push_e2e: pushes a second from the outbox of the embedded database to a receiver and back, by one worker.
+"""push_e2e: pushes a second from the outbox of the embedded database to a receiver and back.
 
 Batches are claimed, stop conditions asked, addresses looked up and opened, pushes encoded, sent and settled.
-The worker is a fresh one: it holds nobody's key yet. `bare` sends alerts of their own, which need a device
-and nothing else; `with_reminders` what a day sends: reminders of made-up people with books and guardians,
-every stop condition asked again, some of whom have chosen hours and language.
+A worker is a fresh one: it holds nobody's key yet. `bare` sends alerts of their own, which need a device and
+nothing else: by a worker for each of two cores, which share the shards, and by one alone. `with_reminders`
+sends what a day sends: reminders of made-up people with books and guardians, every stop condition asked
+again, some of whom have chosen hours and language.
 """
 
 from __future__ import annotations
@@ -11,15 +12,18 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
+from multiprocessing import get_context
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Final
 
 from bench.figure import Figure, at_least
 from bench.ground import environment
+from bench.push_ground import channel_to
 from notifications.ahead import OneAhead
 from notifications.channels.fcm_curl import CurlChannel
 from notifications.days import vn_day
@@ -42,6 +46,7 @@ from wallet_api.wiring import build_services
 from wallet_api.wiring.population.filling import Filler, Made, Maker
 from wallet_api.wiring.population.people import SHARD
 
+WORKERS: Final = 2
 BATCH: Final = 500
 BATCHES: Final = 20
 IN_TURN: Final = 8
@@ -50,30 +55,75 @@ SHARDS_OF_PEOPLE: Final = 8
 _AT_MOST: Final = 2  # reminders a push
 _CHOSEN: Final = 0.2  # the share of people who have chosen anything
 _MOST: Final = 1000  # batches of a shard
+_SPAWN: Final = get_context("spawn")
 
 
-def bare(folder: Path, sender: CurlChannel, kind: str) -> Iterator[Figure]:
-    """One device each, no reminders; one batch ahead as a worker sends, and beside it one after the other."""
+def bare(folder: Path, sender: CurlChannel, url: str, kind: str) -> Iterator[Figure]:
+    """One device each, no reminders: by two workers; by one, a batch ahead as it sends and one after the
+    other."""
     with _database(folder / "bare") as settings:
         with _worker(settings) as (db, services):
             now = services.now()
-            people = [f"citizen-{number}" for number in range((2 * BATCHES + IN_TURN) * BATCH)]
+            people = [f"citizen-{number}" for number in range((3 * BATCHES + 2 * IN_TURN) * BATCH)]
             _give_devices(services, people, now)
             pushes = [Push(who, f"{number:032x}", (), alert=True) for number, who in enumerate(people)]
-            known = len(people) - BATCHES * BATCH
-            _queue(services, sender, pushes[known:], now)
+            of_one, of_two = pushes[: (BATCHES + IN_TURN) * BATCH], pushes[(2 * BATCHES + IN_TURN) * BATCH :]
+            known = pushes[len(of_one) : -len(of_two)]
+            _queue(services, sender, known, now)
             held = _rate(lambda: _ahead(_delivery(db, services, sender), services))
-            _queue(services, sender, pushes[:known], now)
+            _queue(services, sender, of_two, now)
+        together = _together(folder, settings, url)
         with _worker(settings) as (db, services):
+            _queue(services, sender, of_one, now)
             delivery = _delivery(db, services, sender)
             in_turn = _rate(lambda: [delivery.deliver(number) for number in range(IN_TURN)])
             cpu = time.process_time()
             told = _rate(lambda: _ahead(delivery, services))
             spent = (time.process_time() - cpu) / (BATCHES * BATCH) * 1000
-    yield at_least(f"push_e2e ({kind})", told, "pushes/s", 3000)
-    yield Figure("push_e2e_held", held, "pushes/s, everybody's key held since less than a minute")
-    yield Figure("push_e2e_in_turn", in_turn, "pushes/s, no batch prepared while another is sent")
-    yield Figure("push_e2e_cpu", spent, "seconds of this process for 1,000")
+    yield at_least(f"push_e2e ({kind})", together, f"pushes/s, {WORKERS} workers", 3000)
+    yield Figure("push_e2e_one", told, "pushes/s, one worker")
+    yield Figure("push_e2e_held", held, "pushes/s, one worker, everybody's key held since less than a minute")
+    yield Figure("push_e2e_in_turn", in_turn, "pushes/s, one worker, no batch prepared while another is sent")
+    yield Figure("push_e2e_cpu", spent, "seconds of one worker's process for 1,000")
+
+
+def _together(folder: Path, settings: Settings, url: str) -> float:
+    """Pushes a second by workers that begin at once, until the last of them is done.
+
+    Each has sent a few batches before, as a worker has that is there since yesterday.
+    """
+    begin, answers = _SPAWN.Barrier(WORKERS), _SPAWN.SimpleQueue()
+    workers = [
+        _SPAWN.Process(target=_work, args=(folder, settings, url, number, begin, answers.put))
+        for number in range(WORKERS)
+    ]
+    for each in workers:
+        each.start()
+    for each in workers:
+        each.join()
+        if each.exitcode:
+            raise AssertionError(f"a worker ended with {each.exitcode}")
+    done: list[tuple[int, float, float]] = [answers.get() for _ in workers]
+    return sum(each[0] for each in done) / (max(each[2] for each in done) - min(each[1] for each in done))
+
+
+def _work(
+    folder: Path,
+    settings: Settings,
+    url: str,
+    number: int,
+    begin: Barrier,
+    tell: Callable[[tuple[int, float, float]], None],
+) -> None:
+    """Tell what one worker sent of its shards, and between when, by the machine's clock."""
+    with _worker(settings) as (db, services):
+        delivery = _delivery(db, services, channel_to(folder, url, 0))
+        for shard in range(number, IN_TURN, WORKERS):
+            delivery.deliver(shard)
+        begin.wait(60)
+        began = time.monotonic()
+        done = _ahead(delivery, services, range(number, SHARDS, WORKERS))
+        tell((_accepted(done), began, time.monotonic()))
 
 
 def with_reminders(folder: Path, sender: CurlChannel, kind: str) -> Iterator[Figure]:
@@ -146,10 +196,13 @@ def _delivery(db: Db, services: Services, sender: CurlChannel) -> Delivery:
     )
 
 
-def _ahead(delivery: Delivery, services: Services) -> list[Delivered]:
+def _ahead(
+    delivery: Delivery, services: Services, shards: Collection[int] = range(SHARDS)
+) -> list[Delivered]:
     """As a worker does it: look which shards have something due, then send one batch ahead."""
     told: list[Delivered] = []
-    OneAhead(delivery, _MOST).send(sorted(services.reminding.outbox.ready(services.now())), told.append)
+    ready = services.reminding.outbox.ready(services.now())
+    OneAhead(delivery, _MOST).send(sorted(set(ready) & set(shards)), told.append)
     return told
 
 
@@ -158,12 +211,17 @@ def _rate(send: Callable[[], Sequence[Delivered | None]]) -> float:
     began = time.perf_counter()
     done = send()
     took = time.perf_counter() - began
+    return _accepted(done) / took
+
+
+def _accepted(done: Sequence[Delivered | None]) -> int:
+    """How many were. Raises AssertionError when one was not."""
     answers = Counter[str]()
     for each in done:
         answers.update({} if each is None else each.answers)
     if not answers or set(answers) != {"accepted"}:
         raise AssertionError(f"a push was not sent: {answers}")
-    return answers.total() / took
+    return answers.total()
 
 
 def _a_day(db: Db, services: Services, now: datetime) -> tuple[int, list[Push]]:

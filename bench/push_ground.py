@@ -22,6 +22,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from bench.receiver import OK_BODY, TOKEN_BODY
+from notifications.channels.fcm import FcmSettings
+from notifications.channels.fcm_curl import CurlChannel
+from wallet_api.infra.clock import system_now
 from wallet_api.infra.machine import free_port, port_taken
 
 ECHO_MODULES = ("/usr/lib/nginx/modules", "/usr/share/nginx/modules")
@@ -138,3 +141,10 @@ http {{
   }}
 }}
 """
+
+
+def channel_to(folder: Path, url: str, delay_ms: int) -> CurlChannel:
+    """The product's sender, with connections for 20,000 pushes a second at this latency."""
+    latency = max(delay_ms, 5) * 2 / 1000
+    settings = FcmSettings("demo", url, rate=20_000, latency_s=latency, ca_file=folder / "receiver.crt")
+    return CurlChannel(settings, service_account(url), system_now)
