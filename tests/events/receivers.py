@@ -63,6 +63,13 @@ def closes(sock: socket.socket) -> None:
     """Hangs up."""
 
 
+def _more(sock: socket.socket) -> bytes:
+    """What comes next. Raises ConnectionError where nothing ever will: whoever asks again asks for ever."""
+    if not (read := sock.recv(65536)):
+        raise ConnectionError("hung up")
+    return read
+
+
 @contextmanager
 def receiver(*answers: Answer) -> Iterator[Receiver]:
     """A receiver that answers so, one after the other, the last one for ever."""
@@ -74,11 +81,11 @@ def receiver(*answers: Answer) -> Iterator[Receiver]:
             sock.settimeout(30)
             seen = b""
             while b"\r\n\r\n" not in seen:
-                seen += sock.recv(65536)
+                seen += _more(sock)
             head, body = seen.split(b"\r\n\r\n", 1)
             size = next(int(x.split(b":")[1]) for x in head.split(b"\r\n") if x.startswith(b"Content-Length"))
             while len(body) < size:
-                body += sock.recv(65536)
+                body += _more(sock)
             made.heads.append(head)
             made.bodies.append(body)
             (left.pop(0) if len(left) > 1 else left[0])(sock)
