@@ -6,7 +6,7 @@ pregnancy, but may tell that one has ended; a day set in it is a day and no more
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any, Final
 
@@ -32,6 +32,8 @@ _EXAMS: Final[Mapping[str, str]] = {
     "dental": "visit",
     "pregnancy": "antenatal",
 }
+_WITHOUT_DAYS: Final = frozenset({"allergy", "condition", "immunization"})
+"""These stand on a page, and never tell of a day to come."""
 _NOT_YET: Final = frozenset({"planned", "cancelled", "entered-in-error"})
 _STOPPED: Final = frozenset({"stopped", "cancelled", "draft", "on-hold"})
 _UNSURE: Final = frozenset({"refuted", "entered-in-error", "provisional", "differential"})
@@ -50,9 +52,10 @@ _UNITS: Final = {"d": 1, "wk": 7, "w": 7}
 
 def told_by(record: Record) -> Iterator[Exam | SetDate | Sign]:
     """All that the record of a facility tells."""
-    yield from _exams(record)
+    diagnoses = _diagnoses(record)
+    yield from _exams(record, diagnoses)
     yield from _days(record)
-    yield from _signs(record)
+    yield from _signs(record, diagnoses)
 
 
 def _hidden(record: Record) -> bool:
@@ -81,18 +84,20 @@ def _sign(
     return Sign(kind, noted, record.id, _hidden(record), starts, ends, present)
 
 
-def _exams(record: Record) -> Iterator[Exam]:
+def _exams(record: Record, diagnoses: Sequence[str]) -> Iterator[Exam]:
     if record.resource.get("resourceType") == "Encounter":
         if record.resource.get("status") not in _NOT_YET and record.category in _EXAMS:
             yield _exam(record, _EXAMS[record.category])
     elif record.category == "checkup" and stated_in(record.resource) is None:
         yield _exam(record, "periodic")
-    elif _icd10(record, _SUPERVISED) and "onsetDateTime" not in record.resource:
+    elif _is_one(diagnoses, _SUPERVISED) and "onsetDateTime" not in record.resource:
         # Of visits that are sent to the insurance only the diagnosis says what they were for.
         yield _exam(record, "antenatal")
 
 
 def _days(record: Record) -> Iterator[SetDate]:
+    if record.category in _WITHOUT_DAYS:
+        return
     known = min(vn_day(record.recorded_at), record.occurred_on.last_day)
     for section, subject, day in subjects_of(record):
         if section == "appointments":
@@ -112,18 +117,14 @@ def stated_by(record: Record) -> Iterator[Sign]:
         yield _sign(record, said.kind, said.since, ends)
 
 
-def _signs(record: Record) -> Iterator[Sign]:
+def _signs(record: Record, diagnoses: Sequence[str]) -> Iterator[Sign]:
     # What a label restricts asks for nothing, but it may end what something open asked for.
-    yield from (each for each in _pregnancy(record) if not (record.labels and each.present))
+    yield from (each for each in _pregnancy(record, diagnoses) if not (record.labels and each.present))
     groups = {code for system, code in _types(record.resource) if system == SUBJECT_GROUP}
     for kind in kinds().by_id.values():
-        if groups & kind.groups or (_is_long(record, kind) and not record.labels):
+        if groups & kind.groups or (_is_one(diagnoses, kind.icd10) and not record.labels):
             onset = _day_in(record.resource, "onsetDateTime")
             yield _sign(record, kind.id, onset, _ended(record, kind))
-
-
-def _is_long(record: Record, kind: Kind) -> bool:
-    return bool(kind.icd10) and _icd10(record, kind.icd10)
 
 
 def _ended(record: Record, kind: Kind) -> date | None:
@@ -146,7 +147,7 @@ def _last_known(record: Record) -> date:
     return max(days)
 
 
-def _pregnancy(record: Record) -> Iterator[Sign]:
+def _pregnancy(record: Record, diagnoses: Sequence[str]) -> Iterator[Sign]:
     resource, kind = record.resource, "pregnant"
     if resource.get("resourceType") == "EpisodeOfCare":
         ends = _day_of(_at(resource, "period", "end"))
@@ -154,9 +155,9 @@ def _pregnancy(record: Record) -> Iterator[Sign]:
             yield _sign(record, kind, ends=ends)
     elif resource.get("resourceType") == "Observation":
         yield from _finding(record, kind)
-    elif _icd10(record, _ENDED) or _BIRTH in codings(resource.get("type") if _is_paper(resource) else None):
+    elif _is_one(diagnoses, _ENDED) or _is_birth(resource):
         yield _sign(record, kind, ends=record.occurred_on.first_day, present=False)
-    elif _icd10(record, _SUPERVISED):
+    elif _is_one(diagnoses, _SUPERVISED):
         yield _sign(record, kind)
 
 
@@ -185,18 +186,23 @@ def _began(part: Mapping[str, Any], loinc: set[str], seen: PartialDate) -> date 
     return None
 
 
-def _icd10(record: Record, prefixes: tuple[str, ...]) -> bool:
-    if record.resource.get("resourceType") != "Condition":
-        return False
-    unsure = {code for _, code in codings(record.resource.get("verificationStatus"))} & _UNSURE
-    return not unsure and any(
-        "icd-10" in system and code.replace(".", "").upper().startswith(prefixes)
-        for system, code in codings(record.resource.get("code"))
-    )
+def _diagnoses(record: Record) -> list[str]:
+    """The ICD-10 codes, without a point, of a condition that somebody is sure of."""
+    resource = record.resource
+    if resource.get("resourceType") != "Condition":
+        return []
+    if {code for _, code in codings(resource.get("verificationStatus"))} & _UNSURE:
+        return []
+    said = codings(resource.get("code"))
+    return [code.replace(".", "").upper() for system, code in said if "icd-10" in system]
 
 
-def _is_paper(resource: Resource) -> bool:
-    return resource.get("resourceType") == "DocumentReference"
+def _is_one(diagnoses: Sequence[str], prefixes: tuple[str, ...]) -> bool:
+    return any(code.startswith(prefixes) for code in diagnoses)
+
+
+def _is_birth(resource: Resource) -> bool:
+    return resource.get("resourceType") == "DocumentReference" and _BIRTH in codings(resource.get("type"))
 
 
 def _types(resource: Resource) -> Iterator[tuple[str, str]]:
