@@ -290,11 +290,7 @@ class IntakeService:
             *(self._draft(citizen_id, each, made[each], known.get(each), source) for each in made),
         ]
         hidden = self._parts.hidden_for(citizen_id, str(source.organisation_id), at)
-        fresh = [
-            replace(draft, hidden_from=draft.hidden_from | hidden, recorded_at=at, late=late)
-            for draft in drafts
-            if draft is not None
-        ]
+        fresh = [_filed(draft, hidden, at, late) for draft in drafts if draft is not None]
         if fresh:
             self._parts.records.save(fresh, unit)
             self._parts.on_recorded(citizen_id, unit)
@@ -322,6 +318,13 @@ class IntakeService:
             hidden_from=before.hidden_from if before else frozenset(),
             reason="resent_by_source" if before else None,
         )
+
+
+def _filed(draft: Record, hidden: frozenset[str], at: datetime, late: bool) -> Record:
+    """A draft as it is kept. Most are as they are: another copy of each costs a bulk import."""
+    if hidden <= draft.hidden_from and draft.recorded_at == at and draft.late == late:
+        return draft
+    return replace(draft, hidden_from=draft.hidden_from | hidden, recorded_at=at, late=late)
 
 
 def _supporting(entry: Entry, joined: bool) -> Row:

@@ -6,8 +6,9 @@ pregnancy, but may tell that one has ended; a day set in it is a day and no more
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import Any, Final
 
 from consent.predicate import COMPANIONS
@@ -84,7 +85,7 @@ def _sign(
     return Sign(kind, noted, record.id, _hidden(record), starts, ends, present)
 
 
-def _exams(record: Record, diagnoses: Sequence[str]) -> Iterator[Exam]:
+def _exams(record: Record, diagnoses: tuple[str, ...]) -> Iterator[Exam]:
     if record.resource.get("resourceType") == "Encounter":
         if record.resource.get("status") not in _NOT_YET and record.category in _EXAMS:
             yield _exam(record, _EXAMS[record.category])
@@ -117,12 +118,13 @@ def stated_by(record: Record) -> Iterator[Sign]:
         yield _sign(record, said.kind, said.since, ends)
 
 
-def _signs(record: Record, diagnoses: Sequence[str]) -> Iterator[Sign]:
+def _signs(record: Record, diagnoses: tuple[str, ...]) -> Iterator[Sign]:
     # What a label restricts asks for nothing, but it may end what something open asked for.
     yield from (each for each in _pregnancy(record, diagnoses) if not (record.labels and each.present))
     groups = {code for system, code in _types(record.resource) if system == SUBJECT_GROUP}
-    for kind in kinds().by_id.values():
-        if groups & kind.groups or (_is_one(diagnoses, kind.icd10) and not record.labels):
+    told = frozenset[str]() if record.labels else _told_of(diagnoses)
+    for kind in kinds().by_id.values() if groups or told else ():
+        if groups & kind.groups or kind.id in told:
             onset = _day_in(record.resource, "onsetDateTime")
             yield _sign(record, kind.id, onset, _ended(record, kind))
 
@@ -147,7 +149,7 @@ def _last_known(record: Record) -> date:
     return max(days)
 
 
-def _pregnancy(record: Record, diagnoses: Sequence[str]) -> Iterator[Sign]:
+def _pregnancy(record: Record, diagnoses: tuple[str, ...]) -> Iterator[Sign]:
     resource, kind = record.resource, "pregnant"
     if resource.get("resourceType") == "EpisodeOfCare":
         ends = _day_of(_at(resource, "period", "end"))
@@ -186,19 +188,25 @@ def _began(part: Mapping[str, Any], loinc: set[str], seen: PartialDate) -> date 
     return None
 
 
-def _diagnoses(record: Record) -> list[str]:
+def _diagnoses(record: Record) -> tuple[str, ...]:
     """The ICD-10 codes, without a point, of a condition that somebody is sure of."""
     resource = record.resource
     if resource.get("resourceType") != "Condition":
-        return []
+        return ()
     if {code for _, code in codings(resource.get("verificationStatus"))} & _UNSURE:
-        return []
+        return ()
     said = codings(resource.get("code"))
-    return [code.replace(".", "").upper() for system, code in said if "icd-10" in system]
+    return tuple(code.replace(".", "").upper() for system, code in said if "icd-10" in system)
 
 
-def _is_one(diagnoses: Sequence[str], prefixes: tuple[str, ...]) -> bool:
+def _is_one(diagnoses: tuple[str, ...], prefixes: tuple[str, ...]) -> bool:
     return any(code.startswith(prefixes) for code in diagnoses)
+
+
+@lru_cache(maxsize=4096)
+def _told_of(diagnoses: tuple[str, ...]) -> frozenset[str]:
+    """The ids of the conditions that these codes tell of: asked once of each, records repeat them."""
+    return frozenset(kind.id for kind in kinds().by_id.values() if _is_one(diagnoses, kind.icd10))
 
 
 def _is_birth(resource: Resource) -> bool:
