@@ -20,9 +20,9 @@ import pytest
 from pymongo.database import Database
 from werkzeug.serving import make_server
 
-from tests.sandbox.conftest import free_port
 from tests.world import Json, World
 from wallet_api.infra.clock import system_now
+from wallet_api.infra.machine import free_port
 
 SCRIPTS: Final = Path(__file__).parent / "peers"
 PEERS: Final = Path(sys.prefix) / "peers"

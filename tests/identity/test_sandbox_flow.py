@@ -14,9 +14,10 @@ from flask.testing import FlaskClient
 
 from tests.identity.stores import mongo_stores
 from tests.identity.world import World, make_world, told_in
-from tests.sandbox.conftest import end, free_port, ready_line, sandbox_env, start
+from tests.sandbox.conftest import end, ready_line, sandbox_env, start
 from wallet_api.identity.errors import TokenRefused
 from wallet_api.infra.clock import FileClock
+from wallet_api.infra.machine import free_port
 
 
 @pytest.fixture

@@ -161,6 +161,12 @@ def test_an_absent_program_is_told_in_one_sentence(tmp_path: Path, monkeypatch: 
     server.stop(grace=0)
 
 
+def test_a_folder_that_cannot_be_is_told_in_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(EmbeddedError, match=r"cannot be used \(Not a directory\): choose .*WALLET_DATA_DIR"):
+        EmbeddedServer(tmp_path / "file" / "db").start()
+
+
 def test_a_killed_owner_leaves_no_daemon_and_blocks_nobody(tmp_path: Path) -> None:
     process = owner(tmp_path / "db")
     assert process.stdout is not None

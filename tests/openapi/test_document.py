@@ -116,6 +116,38 @@ def test_unknown_members_are_refused_in_the_document_as_they_are(spec: Spec) -> 
                 assert spec["components"]["schemas"][name]["additionalProperties"] is False, what
 
 
+def _strings(spec: Spec, shape: Spec, path: str, seen: set[str]) -> Iterator[tuple[str, Spec]]:
+    if "$ref" in shape:
+        name = shape["$ref"].rpartition("/")[2]
+        if name not in seen:
+            seen.add(name)
+            yield from _strings(spec, spec["components"]["schemas"][name], name, seen)
+    elif shape.get("type") == "string":
+        yield path, shape
+    parts = [
+        *shape.get("properties", {}).items(),
+        *(("[]", shape[key]) for key in ("items",) if key in shape),
+    ]
+    for name, part in parts:
+        yield from _strings(spec, part, f"{path}.{name}", seen)
+    for part in (*shape.get("allOf", ()), *shape.get("anyOf", ()), *shape.get("oneOf", ())):
+        yield from _strings(spec, part, path, seen)
+
+
+def test_every_text_in_a_body_says_which_characters_it_may_have(spec: Spec) -> None:
+    # Control characters are refused everywhere; whoever makes a client from the document must learn it there.
+    seen: set[str] = set()
+    found = [
+        member
+        for _, each in operations(spec)
+        for kind, one in each.get("requestBody", {}).get("content", {}).items()
+        if kind == "application/json" and each["operationId"] not in ("sendVaccinations", "sendCheckUps")
+        for member, shape in _strings(spec, one["schema"], each["operationId"], seen)
+        if not {"pattern", "enum", "format"} & shape.keys()
+    ]
+    assert len(seen) > 50 and found == []
+
+
 def test_the_main_bodies_have_examples_and_the_examples_are_right(spec: Spec) -> None:
     told = 0
     for what, each in operations(spec):

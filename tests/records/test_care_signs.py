@@ -12,6 +12,7 @@ from wallet_api.records.circumstances import circumstance, stated_in
 from wallet_api.records.model import PartialDate, Record, Source
 from wallet_api.records.types import type_of
 from wallet_api.wiring.care import care_of
+from wallet_api.wiring.care_signs import _told_of, told_by
 
 CAME = datetime(2026, 11, 1, 3, tzinfo=UTC)
 LOINC, SNOMED, ICD10 = "http://loinc.org", "http://snomed.info/sct", "http://hl7.org/fhir/sid/icd-10"
@@ -107,6 +108,13 @@ def test_a_label_hides_a_pregnancy_and_not_its_end() -> None:
     assert signs(diagnosis("Z34"), labels=frozenset({"R"})) == []
     assert signs(seen("18185-9", **weeks(10)), labels=frozenset({"R"})) == []
     assert signs(diagnosis("O04"), labels=frozenset({"SEX"})) == [(None, date(2026, 10, 10), False)]
+
+
+def test_of_a_code_no_more_is_remembered_than_can_tell() -> None:
+    list(told_by(record(diagnosis("E11" + "9" * 5_000))))
+    asked = _told_of.cache_info().misses
+    list(told_by(record(diagnosis("E11" + "9" * 5_001))))
+    assert _told_of.cache_info().misses == asked
 
 
 def visit(status: str = "finished", **over: Any) -> dict[str, Any]:

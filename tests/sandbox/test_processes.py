@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.sandbox.conftest import ROOT, end, free_port, ready_line, sandbox_env
+from tests.sandbox.conftest import ROOT, end, ready_line, sandbox_env
 from wallet_api.infra.embedded import EmbeddedServer
+from wallet_api.infra.machine import free_port
 from wallet_api.infra.mongo import open_database
 from wallet_api.sandbox import push, vneid
 from wallet_api.sandbox.conditions import put_demo_marker

@@ -13,8 +13,9 @@ import pytest
 import requests
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from tests.sandbox.conftest import end, free_port, ready_line, sandbox_env, start
+from tests.sandbox.conftest import end, ready_line, sandbox_env, start
 from tests.sandbox.test_conditions import demo_settings
+from wallet_api.infra.machine import free_port
 from wallet_api.sandbox.service_account import GRANT, TokenDesk, keep_service_account, service_account_path
 
 SCOPE = "https://www.googleapis.com/auth/firebase.messaging"

@@ -20,7 +20,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 from cryptography.x509.oid import NameOID
 
-from tests.sandbox.conftest import ROOT, end, free_port, new_key, ready_line, sandbox_env, start
+from tests.sandbox.conftest import ROOT, end, new_key, ready_line, sandbox_env, start
+from wallet_api.infra.machine import free_port
 
 FCM = "fcm.googleapis.com"
 

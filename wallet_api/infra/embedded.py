@@ -81,10 +81,20 @@ class EmbeddedServer:
 
         Raises:
             EmbeddedMissing: SecantusDB is not installed.
-            EmbeddedError: the daemon cannot start, or its owner's does not answer in time.
+            EmbeddedError: the daemon cannot start, its owner's does not answer in time, or the folder cannot
+                be used.
         """
         if self._uri:
             return
+        try:
+            self._start()
+        except OSError as why:
+            raise EmbeddedError(
+                f"The database folder {self._path} cannot be used ({why.strerror}): choose another "
+                "data folder with WALLET_DATA_DIR."
+            ) from why
+
+    def _start(self) -> None:
         self._path.mkdir(parents=True, exist_ok=True, mode=0o700)
         limit = time.monotonic() + UP
         while not self._lock.take():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import gc
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -17,6 +18,10 @@ from pathlib import Path
 from typing import IO, ClassVar
 
 _MIN_FREE = 200 * 1024 * 1024
+_EPHEMERAL = Path("/proc/sys/net/ipv4/ip_local_port_range")
+_EPHEMERAL_FIRST = 32768
+_LOWEST_PORT = 16384  # above what known servers listen on by default, but for a few
+_TRIES = 100
 
 
 class FolderLock:
@@ -85,10 +90,27 @@ def write_private(path: Path, text: str) -> None:
 
 
 def free_port() -> int:
-    """A loopback port nobody listens on right now."""
+    """A loopback port nobody listens on right now, and which stays free until it is listened on.
+
+    Not one that the kernel hands out by itself: anybody's next connection could be given it meanwhile, and a
+    server that restarts would find its port in use.
+    """
+    for _ in range(_TRIES):
+        port = secrets.choice(_own_ports())
+        if not port_taken(port):
+            return port
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def _own_ports() -> range:
+    """Ports below those that the kernel gives to outgoing connections; all, where it gives nearly all."""
+    try:
+        first = int(_EPHEMERAL.read_text(encoding="ascii").split()[0])
+    except (OSError, ValueError, IndexError):  # no Linux; others begin at 49152 (RFC 6335)
+        first = _EPHEMERAL_FIRST
+    return range(_LOWEST_PORT, first if first - _LOWEST_PORT >= _TRIES else _EPHEMERAL_FIRST)
 
 
 def port_taken(port: int) -> bool:

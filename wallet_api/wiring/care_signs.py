@@ -49,6 +49,8 @@ _BIRTH: Final = ("urn:health-wallet:insurance/paper", "XML9")
 _OVER: Final = frozenset({"resolved", "inactive", "remission"})
 _ACTIVE: Final = frozenset({"active", "recurrence", "relapse"})
 _UNITS: Final = {"d": 1, "wk": 7, "w": 7}
+_TELLING: Final = 8
+"""Characters of an ICD-10 code that are looked at: no code of the classification has more."""
 
 
 def told_by(record: Record) -> Iterator[Exam | SetDate | Sign]:
@@ -122,7 +124,7 @@ def _signs(record: Record, diagnoses: tuple[str, ...]) -> Iterator[Sign]:
     # What a label restricts asks for nothing, but it may end what something open asked for.
     yield from (each for each in _pregnancy(record, diagnoses) if not (record.labels and each.present))
     groups = {code for system, code in _types(record.resource) if system == SUBJECT_GROUP}
-    told = frozenset[str]() if record.labels else _told_of(diagnoses)
+    told = frozenset[str]() if record.labels else frozenset[str]().union(*map(_told_of, diagnoses))
     for kind in kinds().by_id.values() if groups or told else ():
         if groups & kind.groups or kind.id in told:
             onset = _day_in(record.resource, "onsetDateTime")
@@ -196,7 +198,7 @@ def _diagnoses(record: Record) -> tuple[str, ...]:
     if {code for _, code in codings(resource.get("verificationStatus"))} & _UNSURE:
         return ()
     said = codings(resource.get("code"))
-    return tuple(code.replace(".", "").upper() for system, code in said if "icd-10" in system)
+    return tuple(code.replace(".", "")[:_TELLING].upper() for system, code in said if "icd-10" in system)
 
 
 def _is_one(diagnoses: tuple[str, ...], prefixes: tuple[str, ...]) -> bool:
@@ -204,9 +206,9 @@ def _is_one(diagnoses: tuple[str, ...], prefixes: tuple[str, ...]) -> bool:
 
 
 @lru_cache(maxsize=4096)
-def _told_of(diagnoses: tuple[str, ...]) -> frozenset[str]:
-    """The ids of the conditions that these codes tell of: asked once of each, records repeat them."""
-    return frozenset(kind.id for kind in kinds().by_id.values() if _is_one(diagnoses, kind.icd10))
+def _told_of(diagnosis: str) -> frozenset[str]:
+    """The ids of the conditions that a code tells of: asked once of each, records repeat them."""
+    return frozenset(kind.id for kind in kinds().by_id.values() if diagnosis.startswith(kind.icd10))
 
 
 def _is_birth(resource: Resource) -> bool:

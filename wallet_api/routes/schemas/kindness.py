@@ -76,7 +76,10 @@ class PreferencesForm(StrictSchema):
     time_zone = Zone(
         load_default=VIETNAM_ZONE,
         validate=validate.Length(max=64),
-        metadata={"description": "IANA name of where the hours are meant, for those abroad"},
+        metadata={
+            "description": "IANA name of where the hours are meant, for those abroad",
+            "pattern": "^[A-Za-z0-9_+/-]+$",
+        },
     )
     weekly_limits = fields.List(
         fields.Nested(WeeklyLimitSchema), load_default=list, validate=validate.Length(max=50)
