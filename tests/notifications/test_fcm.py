@@ -7,6 +7,7 @@ import re
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -99,7 +100,7 @@ def test_a_refused_bearer_is_renewed_once(provider: Provider) -> None:
 def test_a_token_service_that_refuses_or_fails(
     provider: Provider, status: int, answer: Answer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("google.auth._exponential_backoff.time.sleep", lambda _: None)
+    monkeypatch.setattr("google.auth._exponential_backoff.time", SimpleNamespace(sleep=lambda _: None))
     provider.token_status = status
     assert channel(provider).deliver(envelopes(1))[0].answer is answer
     assert provider.pushes == []
