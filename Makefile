@@ -24,7 +24,8 @@ help: ## this list
 run: $(VENV)/.run ## start everything on this machine with demo people (PORT, WALLET_DATA_DIR); Ctrl-C stops it
 	@WALLET_ENV=$${WALLET_ENV:-dev} exec $(PY) -m wallet_api.infra.tether $$PPID -- $(PY) -m wallet_api run
 
-test: lint scan $(VENV)/.peers ## lint, types, import contracts, scanners, all tests
+test: $(VENV)/.test $(VENV)/.scan $(VENV)/.peers ## lint, types, import contracts, scanners, all tests
+	@$(MAKE) --no-print-directory -j 2 lint scan
 	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 15 $(ARGS)
 
 story: $(VENV)/.run ## the main job from end to end over HTTP, each step printed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import shutil
@@ -37,6 +38,13 @@ limits_store._TIMEOUT = counters._REDIS_TIMEOUT = 20.0
 
 
 LONGEST: Final = ("tests/story/", "tests/cli/test_run.py", "tests/fence/test_processes.py")
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """What was loaded by now stays: the garbage collector need not look through all of it again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
