@@ -32,4 +32,6 @@ def _loop(settings: Settings, shards: Sequence[int], ready: Callable[[], object]
 
 if __name__ == "__main__":
     gc.enable()
-    sys.exit(main(sys.argv[1:], work=_work, loop=_loop))
+    code = main(sys.argv[1:], work=_work, loop=_loop)
+    gc.freeze()  # nor is it looked through once more at the end, which takes as long
+    sys.exit(code)

@@ -105,6 +105,20 @@ def test_data_survive_a_stop_and_the_daemon_does_not(server: EmbeddedServer) -> 
     again.client.close()
 
 
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks into /proc")
+def test_it_writes_a_checkpoint_every_few_seconds_unless_it_is_told_otherwise(
+    lasting: EmbeddedServer, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert b"SECANTUS_CHECKPOINT_SECONDS=5\0" in Path(f"/proc/{lasting.pid}/environ").read_bytes()
+    monkeypatch.setenv("SECANTUS_CHECKPOINT_SECONDS", "30")
+    other = EmbeddedServer(place)
+    other.start()
+    try:
+        assert b"SECANTUS_CHECKPOINT_SECONDS=30\0" in Path(f"/proc/{other.pid}/environ").read_bytes()
+    finally:
+        other.stop(grace=0)
+
+
 def test_a_stranger_without_the_password_is_refused_and_the_password_is_private(
     lasting: EmbeddedServer,
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 import signal
 import socket
@@ -23,6 +24,9 @@ UP = 60.0
 """Seconds a start may take; with a recovery after a kill 0.2 to 1 s were seen, far more on a busy machine."""
 GRACE = 3.0
 """Seconds a clean end may take; 0.3 to 2.1 s were seen, and now and then it hangs."""
+_CHECKPOINTS = {"SECANTUS_CHECKPOINT_SECONDS": "5"}
+"""Its own default is 60, and while one is written writers wait: after a minute of load up to a second, after
+a few seconds of it some hundredths."""
 _PROGRAM = "secantusd-py"
 _AUTHENTICATION_FAILED = 18
 
@@ -71,7 +75,7 @@ class Daemon:
         argv += ["--sync-on-commit", "--log-level", "WARNING", *(["--auth"] if auth else [])]
         self._port = port
         # SIGTERM may leave it hanging; with every commit synced SIGKILL loses nothing
-        self._process = spawn(argv, self._log, last_signal=signal.SIGKILL)
+        self._process = spawn(argv, self._log, _CHECKPOINTS | os.environ, last_signal=signal.SIGKILL)
 
     def await_up(self, uri: str, over: threading.Event) -> None:
         """Return when a document can be read at `uri`, or when `over` is set.
