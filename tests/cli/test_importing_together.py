@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -27,6 +28,7 @@ from wallet_api.records.errors import StaleRecord
 from wallet_api.records.intake import Sender
 from wallet_api.records.model import Record
 from wallet_api.records.safety import SafetyDesk, SafetyFlag
+from wallet_api.stores.book_visibility import BookVisibility
 from wallet_api.stores.intakes import MongoIntakes
 from wallet_api.stores.records import MongoRecords
 
@@ -221,6 +223,28 @@ def test_two_parts_of_one_book_share_a_transaction(
     for each in (an, binh):
         (newest,) = here.get("/citizens/me/records", each).get_json()["items"]
         assert newest["resource"]["code"]["coding"][0]["code"] == "E12" and newest["version"] == 3
+
+
+def test_two_transactions_of_a_folder_are_open_at_once(
+    here: World, doctors: tuple[Doctor, Doctor], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(4 * LOT):
+        sent = bundle(here.person(), condition())
+        (tmp_path / f"{number:02d}.json").write_text(json.dumps(sent), encoding="utf-8")
+    in_unit, now, most = BookVisibility.in_unit, [0], [0]
+
+    def watched(self: BookVisibility, work: Callable[[Any], Any]) -> Any:
+        now[0] += 1
+        most[0] = max(most[0], now[0])
+        time.sleep(0.05)  # others have time to come
+        try:
+            return in_unit(self, work)
+        finally:
+            now[0] -= 1
+
+    monkeypatch.setattr(BookVisibility, "in_unit", watched)
+    assert taken(tmp_path, doctors[0]) == 0
+    assert most == [1]
 
 
 def test_a_command_for_each_file_or_a_read_of_a_whole_collection(

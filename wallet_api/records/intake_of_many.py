@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
+from threading import Lock
 from typing import Protocol
 
 from wallet_api.records.bundle import Person, Reading
@@ -53,6 +54,9 @@ class IntakeOfMany:
     def __init__(self, parts: IntakeParts, together: Together) -> None:
         self._parts = parts
         self._together = together
+        # A transaction that waits for others still holds what it saw. For as long, the embedded database can
+        # split no page of an index that they fill, and each write into one waits some milliseconds.
+        self._turn = Lock()
 
     def finder(self, said: Sequence[Reading]) -> Callable[[Sender, Reading], Found]:
         """`IntakeService.find` for these, whose numbers are all looked up now."""
@@ -60,7 +64,8 @@ class IntakeOfMany:
         return IntakeService(replace(self._parts, match=match)).find
 
     def receive(self, sender: Sender, sent: Sequence[tuple[Reading, Found]]) -> list[Intake]:
-        """File each, of which no two go into the same book, in one transaction with the reports.
+        """File each, of which no two go into the same book, in one transaction with the reports; one
+        transaction at a time.
 
         Raises:
             ValueError: two go into one book. BundleRefused: one of them cannot be kept; nothing was.
@@ -78,7 +83,8 @@ class IntakeOfMany:
             writing.finish()
             return made
 
-        made = self._parts.in_unit(work)
+        with self._turn:
+            made = self._parts.in_unit(work)
         self._together.settle(books)
         return made
 
