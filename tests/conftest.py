@@ -82,7 +82,10 @@ def embedded_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """
     roomy = MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM
     with tempfile.TemporaryDirectory(prefix="wallet-test-", dir=MEMORY if roomy else None) as folder:
-        server = server_at(Path(folder) / "db")
+        with pytest.MonkeyPatch.context() as patch:
+            # Each test has collections of its own: thousands, all of which a checkpoint looks at.
+            patch.setenv("SECANTUS_CHECKPOINT_SECONDS", "60")
+            server = server_at(Path(folder) / "db")
         yield server.uri
         server.stop(grace=0)
 
