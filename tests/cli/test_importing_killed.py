@@ -21,6 +21,7 @@ from wallet_api.cli.import_lots import LOT
 from wallet_api.cli.import_reading import MANY
 from wallet_api.infra.machine import command_of
 
+pytestmark = pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks into /proc")
 ROOT = Path(__file__).parents[2]
 GROUPS, ROWS = 9, 5
 assert GROUPS * LOT >= MANY
@@ -44,29 +45,54 @@ def filed(world: World, doctor: Doctor) -> Counter[str]:
     return Counter(each["citizen_id"] for each in rows)
 
 
-def killed_at(world: World, doctor: Doctor, folder: Path, records: int) -> None:
-    """Begin the command, and kill it when so many records are there; others are being written then."""
+def begun(doctor: Doctor, folder: Path) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "wallet_api", "import", str(folder), "--organisation"]
-    with subprocess.Popen(
+    return subprocess.Popen(
         [*command, doctor.organisation_id],
         cwd=ROOT,
         env=dict(os.environ),
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    ) as victim:
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def helpers_of(process: subprocess.Popen[str]) -> list[int]:
+    return [
+        int(each) for each in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    ]
+
+
+def killed_at(world: World, doctor: Doctor, folder: Path, records: int) -> None:
+    """Begin the command, and kill it when so many records are there; others are being written then."""
+    with begun(doctor, folder) as victim:
         limit = time.monotonic() + 60
         while filed(world, doctor).total() < records:
             assert victim.poll() is None and time.monotonic() < limit
-        helpers = Path(f"/proc/{victim.pid}/task/{victim.pid}/children").read_text().split()
+        helpers = helpers_of(victim)
         os.kill(victim.pid, signal.SIGKILL)
     assert victim.returncode == -signal.SIGKILL
     assert helpers, "a process of its own reads the files"
-    while any(command_of(int(each)) for each in helpers):
+    while any(command_of(each) for each in helpers):
         assert time.monotonic() < limit, "and ends with it"
         time.sleep(0.05)
 
 
-@pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks into /proc")
+def test_ctrl_c_is_told_in_one_word(here: World, tmp_path: Path) -> None:
+    for number in range(MANY):
+        (tmp_path / f"{number}.json").write_bytes(b"{")
+    with begun(here.doctor(), tmp_path) as process:
+        limit = time.monotonic() + 60
+        while not helpers_of(process):
+            assert process.poll() is None and time.monotonic() < limit
+        time.sleep(0.1)
+        os.killpg(process.pid, signal.SIGINT)
+        said = process.communicate(timeout=60)[1]
+    assert (process.returncode, said.splitlines()[-1]) == (130, "Stopped.")
+    assert "Traceback" not in said
+
+
 @pytest.mark.parametrize("records", [1, 2 * LOT * ROWS])
 def test_a_kill_leaves_half_a_group_or_files_one_twice(here: World, tmp_path: Path, records: int) -> None:
     doctor = here.doctor(reads=READS, writes=READS)

@@ -47,6 +47,7 @@ def _method() -> str:
 
 
 def _begin(parent: int) -> None:
-    """In the reader: nobody else ends it when its parent is killed."""
+    """In the reader: nobody else ends it when its parent is killed, and a Ctrl-C is the parent's to tell."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     if not tether(parent, signal.SIGKILL):
         os._exit(128 + signal.SIGKILL)
