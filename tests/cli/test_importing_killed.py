@@ -80,9 +80,8 @@ def killed_at(world: World, doctor: Doctor, folder: Path, records: int) -> None:
 
 
 def test_ctrl_c_is_told_in_one_word(here: World, tmp_path: Path) -> None:
-    for number in range(MANY):
-        (tmp_path / f"{number}.json").write_bytes(b"{")
-    with begun(here.doctor(), tmp_path) as process:
+    laid(tmp_path, [here.person()] * 2 * MANY)  # one book, so one after the other: some seconds
+    with begun(here.doctor(reads=READS, writes=READS), tmp_path) as process:
         limit = time.monotonic() + 60
         while not helpers_of(process):
             assert process.poll() is None and time.monotonic() < limit
