@@ -45,6 +45,10 @@ def filed(world: World, doctor: Doctor) -> Counter[str]:
     return Counter(each["citizen_id"] for each in rows)
 
 
+def _hears_ctrl_c() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # what a shell starts in its background ignores it
+
+
 def begun(doctor: Doctor, folder: Path) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "wallet_api", "import", str(folder), "--organisation"]
     return subprocess.Popen(
@@ -55,6 +59,7 @@ def begun(doctor: Doctor, folder: Path) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        preexec_fn=_hears_ctrl_c,  # noqa: PLW1509 - it takes no lock that another thread could hold
     )
 
 
