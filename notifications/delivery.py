@@ -90,7 +90,7 @@ class Delivery:
                 run.end(push, State.FAILED, "too_late")
         else:
             self._prepare(run)
-        run.ready = self._now()
+        run.ready = now  # what was read first is as old as that
         return run
 
     def finish(self, run: Run) -> Delivered:
@@ -105,7 +105,7 @@ class Delivery:
         return not held and not self.aged(run)
 
     def aged(self, run: Run) -> bool:
-        """Whether it is longer than `FRESH` since this batch was ready to go. A clock that jumps ages it."""
+        """Whether it is longer than `FRESH` since this batch was claimed. A clock that jumps ages it."""
         return run.ready is None or abs(self._now() - run.ready) > FRESH
 
     def put_back(self, run: Run) -> Delivered:
