@@ -10,6 +10,7 @@ import pytest
 from tests.corrections.steps import PDF, answer, ask, asked, filed, items
 from tests.rights.steps import asked as asked_right
 from tests.rights.steps import completed
+from tests.words import says
 from tests.world import World, bundle, condition, found_in, without_request_id
 from wallet_api.infra.clock import vn_day
 from wallet_api.infra.ids import new_id
@@ -65,7 +66,7 @@ def test_a_refusal_names_its_reason_and_the_person_is_told_without_a_word_about_
     told = [each for each in items(world.get("/citizens/me/inbox", person)) if each["topic"] == "correction"]
     assert len(told) == 1
     for word in ("J02", "Mạch", "Bệnh viện", "Sai"):
-        assert word not in str(told)
+        assert not says(str(told), word)
 
 
 def test_it_is_answered_once_from_the_version_that_was_read(world: World) -> None:
