@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 from tests.world import World
+from wallet_api.infra.clock import VIETNAM, FileClock
 from wallet_api.infra.ids import new_id
 from wallet_api.infra.mongo import open_database
 
+MORNING = datetime(2026, 11, 23, 9, 0, tzinfo=VIETNAM)
+"""A working day: what is due on a public holiday waits, so that today would be right on most days only."""
+
 
 def told_of(folder: Path, uri: str, database: str) -> dict[str, str]:
-    """What the environment says of a wallet."""
+    """What the environment says of a wallet, whose clock stands at `MORNING` and goes on from there."""
+    clock = folder / "clock"
+    if not clock.exists():
+        FileClock(clock).set_to(MORNING)
     return {
+        "WALLET_CLOCK_FILE": str(clock),
         "WALLET_ENV": "dev",
         "WALLET_DATA_DIR": str(folder),
         "WALLET_MONGO_URI": uri,
@@ -26,8 +35,7 @@ def world_here(uri: str, folder: Path, patch: pytest.MonkeyPatch) -> Iterator[Wo
     """A new wallet on that database server, named by the environment for as long as it lives."""
     db = open_database(uri, f"here_{new_id()}")
     world = World(db, folder)
-    told = told_of(folder, uri, db.name) | {"WALLET_CLOCK_FILE": str(folder / "clock")}
-    for name, value in told.items():
+    for name, value in told_of(folder, uri, db.name).items():
         patch.setenv(name, value)
     yield world
     world.services.log.close()

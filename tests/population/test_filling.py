@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 from collections.abc import Iterator
 from datetime import date
+from multiprocessing import get_context
 
 import pymongo
 import pytest
@@ -21,7 +24,7 @@ from wallet_api.wiring.population import filling
 from wallet_api.wiring.population.books import Entry, book_of
 from wallet_api.wiring.population.filling import Filler
 from wallet_api.wiring.population.people import Someone, people_of
-from wallet_api.wiring.population.run import _add_providers
+from wallet_api.wiring.population.run import _add_providers, _begin
 from wallet_api.wiring.population.sample import readable
 
 SIZE = 185
@@ -199,3 +202,11 @@ def test_a_shard_broken_off_anywhere_is_completed(
         assert items.status_code == 200, items.get_data(as_text=True)
         assert len(found_in(items)["items"]) == min(len(a_book(1, 1, one, day)), 100)
     print(f"broken off {broken} times")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a process ends with its parent on Linux alone")
+def test_a_child_whose_parent_has_ended_makes_nobody(world: World, day: date) -> None:
+    child = get_context("spawn").Process(target=_begin, args=(1, world.settings, 1, day))
+    child.start()
+    child.join(60)
+    assert child.exitcode == 128 + signal.SIGKILL

@@ -151,3 +151,18 @@ def test_a_torn_message_does_not_end_the_worker(tmp_path: Path) -> None:
     (tmp_path / "broker" / "messages" / "1_torn.q.msg").write_bytes(b'{"half":')
     with app.connection_for_write() as connection, pytest.raises(Empty):
         connection.channel()._get("q")
+
+
+def test_a_worker_waiting_for_a_message_soon_looks_at_what_else_there_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Between two waits Celery strikes off ended tasks, and hears that it is to stop."""
+    waited: list[float | None] = []
+    monkeypatch.setattr(
+        "kombu.transport.filesystem.Transport.drain_events",
+        lambda self, connection, timeout=None: waited.append(timeout),
+    )
+    transport = FilesTransport.__new__(FilesTransport)
+    for limits in ({"timeout": 2.0}, {"timeout": 0.01}, {}):
+        transport.drain_events(None, **limits)
+    assert waited[0] is not None and 0 < waited[0] <= 0.2 and waited[1:] == [0.01, None]

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -99,14 +100,22 @@ class Daemon:
         """End the process, at once if `grace` is 0; return when it is gone."""
         if self._process is None:
             return
-        if grace:
-            self._process.terminate()
-            try:
-                self._process.wait(grace)
-            except subprocess.TimeoutExpired:
-                say("embedded_did_not_end", logging.WARNING)
+        if grace and not self._ends_within(grace):
+            say("embedded_did_not_end", logging.WARNING)
         self._process.kill()
         self._process.wait()
+
+    def _ends_within(self, grace: float) -> bool:
+        """Tell the process to end and wait; it waits itself, up to two seconds, for one more connection."""
+        process, limit = self._process, time.monotonic() + grace
+        if process is None:
+            return True
+        process.terminate()
+        while process.poll() is None and time.monotonic() < limit:
+            listens(self._port)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(0.05)
+        return process.poll() is not None
 
 
 def client_of(uri: str) -> MongoClient[dict[str, Any]]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from multiprocessing import get_context
@@ -17,6 +17,7 @@ from wallet_api.identity.errors import OrganisationUnknown
 from wallet_api.infra.clock import clock_from, vn_day
 from wallet_api.infra.crypto.envelope import CitizenCipher
 from wallet_api.infra.mongo import Db, connect
+from wallet_api.infra.tether import tether
 from wallet_api.settings import Settings
 from wallet_api.stores.citizen_keys import MongoCitizenKeys
 from wallet_api.stores.organisations import MongoRosters
@@ -130,26 +131,38 @@ def _filled(
 ) -> Iterator[dict[str, int]]:
     if not pending:
         return
+    if len(pending) == 1:
+        filler = _filler(settings, seed, day)
+        yield _filled_shard(*filler, *pending[0])
+        return
     context = get_context("spawn")  # a forked child would share the driver's connections
     count = min(workers, len(pending))
-    with context.Pool(count, _begin, (settings, seed, day)) as pool:
+    with context.Pool(count, _begin, (os.getpid(), settings, seed, day)) as pool:
         yield from pool.imap_unordered(_fill, pending)
 
 
 _mine: list[tuple[Filler, MongoPopulation]] = []
 
 
-def _begin(settings: Settings, seed: int, day: date) -> None:
-    with suppress(ValueError):
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent tells what to do on Ctrl-C
-    db = connect(settings)
-    now: Callable[[], datetime] = clock_from(settings)
-    _mine[:] = [(Filler(db, open_keys(settings), now, seed, day), MongoPopulation(db))]
+def _begin(parent: int, settings: Settings, seed: int, day: date) -> None:
+    """In a child: what was made must not go on being made when its parent is killed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent tells what to do on Ctrl-C
+    if not tether(parent, signal.SIGKILL):
+        os._exit(128 + signal.SIGKILL)
+    _mine[:] = [_filler(settings, seed, day)]
 
 
 def _fill(task: tuple[int, int]) -> dict[str, int]:
-    filler, progress = _mine[0]
-    shard, size = task
+    return _filled_shard(*_mine[0], *task)
+
+
+def _filler(settings: Settings, seed: int, day: date) -> tuple[Filler, MongoPopulation]:
+    db = connect(settings)
+    now: Callable[[], datetime] = clock_from(settings)
+    return Filler(db, open_keys(settings), now, seed, day), MongoPopulation(db)
+
+
+def _filled_shard(filler: Filler, progress: MongoPopulation, shard: int, size: int) -> dict[str, int]:
     holds = filler.fill(shard, size, again=progress.start(shard))
     progress.finish(shard, holds)
     return holds
