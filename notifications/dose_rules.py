@@ -199,6 +199,10 @@ def _sooner(where: str, one: Span | None, other: Span | None, rule: DateRule) ->
 
 def _never_before(where: str, one: Span, other: Span, rule: DateRule) -> bool:
     """True if `other` is reached after `one` by whoever is born, False if before."""
+    months = (other.years - one.years) * 12 + other.months - one.months
+    days = other.days - one.days
+    if months * days >= 0:  # months and days agree, or one of them says nothing: no birthday can change that
+        return months >= 0 and days >= 0
     after = {one.after(day, rule) <= other.after(day, rule) for day in _FOUR_YEARS}
     if len(after) != 1:
         raise BadProgramme(where, "which of two ages is later depends on the birthday")

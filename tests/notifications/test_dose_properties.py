@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from notifications.days import DateRule, Span
+from notifications.dose_rules import _later
+from notifications.errors import BadProgramme
 from notifications.immunization import SeriesStatus
 from notifications.model import GivenDose, Status, Verdict
 from notifications.planner import plan
@@ -113,3 +117,18 @@ def test_a_forecast_is_never_before_an_absolute_minimum(doses: list[tuple[str, i
             if seen_days and i.absolute_minimum
         ]
         assert all(earliest >= day for day in gaps)
+
+
+spans = st.builds(Span, st.integers(0, 2), st.integers(0, 13), st.integers(0, 40))
+A_LEAP_YEAR_AND_THREE = [date(2024, 1, 1) + timedelta(days=day) for day in range(4 * 365 + 1)]
+
+
+@given(spans, spans, st.sampled_from(DateRule))
+@settings(max_examples=examples(60, 2000), deadline=None)
+def test_the_later_of_two_ages_is_what_every_birthday_says(one: Span, other: Span, rule: DateRule) -> None:
+    said = {one.after(day, rule) <= other.after(day, rule) for day in A_LEAP_YEAR_AND_THREE}
+    if len(said) == 1 or one == other:
+        assert _later("here", one, other, rule) == (other if said == {True} else one)
+    else:
+        with pytest.raises(BadProgramme, match="depends on the birthday"):
+            _later("here", one, other, rule)

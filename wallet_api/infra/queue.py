@@ -56,11 +56,12 @@ class FilesTransport(filesystem.Transport):
 
     Channel = WholeFiles
 
-    def drain_events(self, connection: Any, **limits: Any) -> Any:
-        """Wait for a message no longer than `_WAITS`; `limits` may hold a `timeout` in seconds."""
-        told = limits.get("timeout")
-        waits = told if told is None else min(told, _WAITS)
-        return super().drain_events(connection, waits)  # type: ignore[no-untyped-call]  # kombu is typed in part
+    def drain_events(  # type: ignore[override]  # so is kombu's own over files
+        self, connection: Any, timeout: float | None = None
+    ) -> None:
+        """Wait for a message no longer than `_WAITS` seconds."""
+        waits = timeout if timeout is None else min(timeout, _WAITS)
+        super().drain_events(connection, waits)  # type: ignore[no-untyped-call]  # kombu is typed in part
 
 
 class FreeingCredit(over_redis.QoS):
