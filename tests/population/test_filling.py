@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -206,7 +207,7 @@ def test_a_shard_broken_off_anywhere_is_completed(
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a process ends with its parent on Linux alone")
 def test_a_child_whose_parent_has_ended_makes_nobody(world: World, day: date) -> None:
-    child = get_context("spawn").Process(target=_begin, args=(1, world.settings, 1, day))
+    child = get_context("spawn").Process(target=_begin, args=(os.getppid(), world.settings, 1, day))
     child.start()
     child.join(60)
     assert child.exitcode == 128 + signal.SIGKILL
