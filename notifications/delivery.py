@@ -90,7 +90,7 @@ class Delivery:
                 run.end(push, State.FAILED, "too_late")
         else:
             self._prepare(run)
-        run.ready = now  # what was read first is as old as that
+        run.claimed = now
         return run
 
     def finish(self, run: Run) -> Delivered:
@@ -106,7 +106,7 @@ class Delivery:
 
     def aged(self, run: Run) -> bool:
         """Whether it is longer than `FRESH` since this batch was claimed. A clock that jumps ages it."""
-        return run.ready is None or abs(self._now() - run.ready) > FRESH
+        return run.claimed is None or abs(self._now() - run.claimed) > FRESH
 
     def put_back(self, run: Run) -> Delivered:
         """Settle without sending: what was to go waits in the queue again, what had lost its reason ends."""

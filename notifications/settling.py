@@ -74,8 +74,8 @@ class Run:
     letters: set[str] = field(default_factory=set)
     """The pushes whose readers want a letter when they stay unread."""
     windows: dict[tuple[str, tuple[int, int]], Window] = field(default_factory=dict)
-    ready: datetime | None = None
-    """Since when every stop condition is answered and nothing but the sending is left."""
+    claimed: datetime | None = None
+    """When it was claimed; told once every stop condition is answered and nothing but the sending is left."""
 
     def window_of(self, chosen: Preferences) -> Window:
         """Today where somebody is, and its send window; worked out once for all who chose the same."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -31,12 +32,19 @@ def told_of(folder: Path, uri: str, database: str) -> dict[str, str]:
     }
 
 
-def world_here(uri: str, folder: Path, patch: pytest.MonkeyPatch) -> Iterator[World]:
-    """A new wallet on that database server, named by the environment for as long as it lives."""
-    db = open_database(uri, f"here_{new_id()}")
+@contextmanager
+def lone_world(uri: str, folder: Path) -> Iterator[World]:
+    """A wallet on a new database of that server, which is nobody else's."""
+    db = open_database(uri, f"lone_{new_id()}")
     world = World(db, folder)
-    for name, value in told_of(folder, uri, db.name).items():
-        patch.setenv(name, value)
     yield world
     world.services.log.close()
     db.client.close()
+
+
+def world_here(uri: str, folder: Path, patch: pytest.MonkeyPatch) -> Iterator[World]:
+    """A new wallet on that database server, named by the environment for as long as it lives."""
+    with lone_world(uri, folder) as world:
+        for name, value in told_of(folder, uri, world.db.name).items():
+            patch.setenv(name, value)
+        yield world

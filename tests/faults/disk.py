@@ -20,6 +20,8 @@ from tests.faults.plant import Plant, eventually, pair, patiently, planted
 SIZE = 160 * 2**20
 RESERVE = 24
 """MiB that the wallet is told to keep free: three quarters of it hold one more journal of the database."""
+SHORT_OF = RESERVE * 2**20 * 3 // 4
+"""Bytes left of a disk that is nearly full."""
 NOTICED = 10.0
 BACK = 15.0
 
@@ -82,7 +84,7 @@ def fill_the_disk(folder: Path, times: int) -> None:
 def _nearly_fill(plant: Plant, disk: Path, ledger: Ledger) -> float:
     """Leave less than the reserve; seconds until the wallet says so. It must not be too late by then."""
     pid = plant.database.pid
-    _fill(disk, leave=RESERVE * 2**20 * 3 // 4)
+    _fill(disk, leave=SHORT_OF)
     begun = time.monotonic()
     assert eventually(lambda: _status(plant, "/readyz") == 503, NOTICED), "nobody noticed the full disk"
     took = time.monotonic() - begun
@@ -103,7 +105,7 @@ def _taken_without_room(disk: Path, ledger: Ledger, seconds: float) -> int:
     done = len(ledger.promised)
     while (now := time.monotonic()) < begun + seconds:
         if shutil.disk_usage(disk).free >= least:
-            _fill(disk, leave=least * 3 // 4)
+            _fill(disk, leave=SHORT_OF)
             lost = time.monotonic()
         elif now > lost + 0.5:
             taken += len(ledger.promised) - done

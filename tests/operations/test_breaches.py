@@ -10,11 +10,11 @@ from typing import Any
 import bson
 import pytest
 
+from tests.environment import lone_world
 from tests.logged import logged
 from tests.world import World, bundle, condition, found_in
 from wallet_api.breaches.rules import RULES, load_rules
 from wallet_api.infra.ids import new_id
-from wallet_api.infra.mongo import open_database
 
 SECRET = "Hồ sơ của Nguyễn Rò Rỉ 001199999777 bị lộ"
 
@@ -164,11 +164,8 @@ def test_an_absent_entry_is_not_found_by_any_step(world: World) -> None:
 @pytest.fixture
 def quiet_world(embedded_uri: str, tmp_path: Path) -> Iterator[World]:
     """A wallet of its own: its whole access log is read several times, and is short."""
-    db = open_database(embedded_uri, f"breaches_{new_id()}")
-    made = World(db, tmp_path)
-    yield made
-    made.services.log.close()
-    db.client.close()
+    with lone_world(embedded_uri, tmp_path) as world:
+        yield world
 
 
 def test_the_affected_are_counted_in_the_access_log(quiet_world: World) -> None:

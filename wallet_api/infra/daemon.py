@@ -100,16 +100,14 @@ class Daemon:
         """End the process, at once if `grace` is 0; return when it is gone."""
         if self._process is None:
             return
-        if grace and not self._ends_within(grace):
+        if grace and not self._ends_within(self._process, grace):
             say("embedded_did_not_end", logging.WARNING)
         self._process.kill()
         self._process.wait()
 
-    def _ends_within(self, grace: float) -> bool:
-        """Tell the process to end and wait; it waits itself, up to two seconds, for one more connection."""
-        process, limit = self._process, time.monotonic() + grace
-        if process is None:
-            return True
+    def _ends_within(self, process: subprocess.Popen[bytes], grace: float) -> bool:
+        """Tell it to end and wait; it waits itself, up to two seconds, for one more connection."""
+        limit = time.monotonic() + grace
         process.terminate()
         while process.poll() is None and time.monotonic() < limit:
             listens(self._port)

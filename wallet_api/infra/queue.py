@@ -56,7 +56,7 @@ class FilesTransport(filesystem.Transport):
 
     Channel = WholeFiles
 
-    def drain_events(  # type: ignore[override]  # so is kombu's own over files
+    def drain_events(  # type: ignore[override]  # as kombu's own class over files has it
         self, connection: Any, timeout: float | None = None
     ) -> None:
         """Wait for a message no longer than `_WAITS` seconds."""
