@@ -119,6 +119,13 @@ def test_it_writes_a_checkpoint_every_few_seconds_unless_it_is_told_otherwise(
         other.stop(grace=0)
 
 
+def test_what_is_deleted_is_kept_in_no_second_place(lasting: EmbeddedServer) -> None:
+    with MongoClient[dict[str, object]](lasting.uri) as client:
+        client.wallet.keys.insert_one({"_id": "gone", "wrapped": b"a key"})
+        client.wallet.keys.delete_one({"_id": "gone"})
+        assert client.local["oplog.rs"].find_one({}) is None
+
+
 def test_a_stranger_without_the_password_is_refused_and_the_password_is_private(
     lasting: EmbeddedServer,
 ) -> None:

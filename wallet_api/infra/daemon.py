@@ -67,13 +67,14 @@ class Daemon:
         """Start the process; it is not yet up when this returns.
 
         Every commit is synced: without that a user who was acknowledged is lost when the daemon is killed,
-        whatever the client's write concern.
+        whatever the client's write concern. As a member of a replica set it would write every document a
+        second time, for change streams that nobody follows, and keep it there after it was deleted.
 
         Raises:
             EmbeddedMissing: the program is not installed.
         """
         argv = [_program(), "--host", "127.0.0.1", "--port", str(port), "--storage-path", str(self._storage)]
-        argv += ["--sync-on-commit", "--log-level", "WARNING", *(["--auth"] if auth else [])]
+        argv += ["--sync-on-commit", "--standalone", "--log-level", "WARNING", *(["--auth"] if auth else [])]
         self._port = port
         # SIGTERM may leave it hanging; with every commit synced SIGKILL loses nothing
         self._process = spawn(argv, self._log, _CHECKPOINTS | os.environ, last_signal=signal.SIGKILL)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import pymongo
-from pymongo import UpdateOne, WriteConcern
+from pymongo import WriteConcern
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 from pymongo.read_concern import ReadConcern
@@ -52,10 +52,9 @@ class MongoCitizenKeys:
 
     def ensure(self, keys: Sequence[WrappedKey]) -> tuple[WrappedKey, ...]:
         """Store durably those whose place is empty; return the rows now durable at these places."""
-        rows = [_document(key) for key in keys]
-        made = [UpdateOne({"_id": row.pop("_id")}, {"$setOnInsert": row}, upsert=True) for row in rows]
         try:
-            self._keys.bulk_write(made, ordered=False)
+            # Not upserts: the embedded database takes three times as long over them.
+            self._keys.insert_many([_document(key) for key in keys], ordered=False)
         except BulkWriteError as why:
             if any(each["code"] != _DUPLICATE for each in why.details["writeErrors"]):
                 raise
