@@ -5,7 +5,7 @@ The real services over stores in memory, so that many made-up lives can be tried
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from itertools import count
@@ -22,7 +22,7 @@ from consent.errors import AccessRefused, ConsentEnded, RequestNotFound
 from consent.memory import MemoryConsents
 from consent.model import Answer, Licence, Period, Scope
 from consent.notices import notice_for
-from consent.predicate import GUARDIANS, PROVIDERS, Predicate, guardian_eyes, own_eyes
+from consent.predicate import GUARDIANS, PROVIDERS, SAFETY, Predicate, guardian_eyes, own_eyes
 from consent.service import Proposal
 from tests.consent.builders import NOW, make_actor
 from tests.contracts.test_record_stores import a_record
@@ -41,10 +41,12 @@ from wallet_api.infra.crypto.keystore import MemoryKeyStore
 from wallet_api.infra.ids import new_id
 from wallet_api.records.joined import JoinedRecords
 from wallet_api.records.memory import MemoryRecords
-from wallet_api.records.model import Filter, PartialDate, Position
+from wallet_api.records.model import Filter, PartialDate, Position, Record, Source
 from wallet_api.records.pages import PageCursors
 from wallet_api.records.reader import ReaderParts, Readers
+from wallet_api.records.safety import MemoryFlags, SafetyFlag
 from wallet_api.records.windows import Viewer
+from wallet_api.wiring.joined_safety import JoinedSafety
 from wallet_api.wiring.merging import WalletMergeEffects
 
 BOOKS = ("surviving", "absorbed")
@@ -75,9 +77,12 @@ class Lives:
         merges = MemoryMerges()
         kept_still = SimpleNamespace(follow=lambda *_: None, leave=lambda *_: None)
         identity = SimpleNamespace(people=self.people, family=self.family)
-        effects = WalletMergeEffects(identity, self.consent, kept_still, merges, lambda _: None)  # type: ignore[arg-type]  # what it uses of them
-        self.desk = MergeDesk(merges, effects, self.now)
+        self.safety = JoinedSafety(MemoryFlags(), self.records, merges)
+        parts: Any = (identity, self.consent, kept_still, self.safety, merges, lambda _: None, self.now)
+        self.desk = MergeDesk(merges, WalletMergeEffects(*parts), self.now)
         self.merge_id: str | None = None
+        self.merged_at = NOW
+        self.flags: dict[str, list[SafetyFlag]] = {name: [] for name in BOOKS}
         self.written: dict[str, set[str]] = {name: set() for name in BOOKS}
 
     def now(self) -> datetime:
@@ -89,13 +94,55 @@ class Lives:
     # --- what happens ----------------------------------------------------------------------------------
 
     def write(self, name: str) -> None:
-        made = a_record(id=new_id(), citizen_id=self.ids[name], labels=frozenset(), recorded_at=self.time)
+        self.time += timedelta(minutes=1)
+        book, source = self.ids[name], Source(ORG, "dr", "fhir-bundle", self.time)
+        made = a_record(
+            id=new_id(),
+            citizen_id=book,
+            labels=frozenset(),
+            recorded_at=self.time,
+            source=source,
+            hidden_from=self.safety.hidden_for(book, ORG, self.time),
+        )
         self.records.save([made], None)
         self.written[name].add(made.id)
 
     def hide(self, name: str, audience: str) -> None:
         for each in sorted(self.written[name])[:1]:
             self.records.set_hidden(self.ids[name], each, audience, hidden=True)
+
+    def flag(self, name: str) -> None:
+        self.time += timedelta(minutes=1)
+        since, by = self.time - timedelta(minutes=2), "ops"
+        made = SafetyFlag(new_id(), self.ids[name], ORG, "child_abuse", since, by, self.time)
+        self.flags[name].append(self.safety.set(made))
+
+    def lift(self, name: str) -> None:
+        if self.flags[name]:
+            self.safety.lift(self.flags[name].pop(0).id, self.time)
+
+    def covered(self) -> set[str]:
+        """What flags cover, by what was promised of them."""
+        found = set[str]()
+        for name, other in (BOOKS, BOOKS[::-1]):
+            since = [flag.since for flag in self.flags[name]]
+            if self.merge_id is not None:
+                since += [self._since(flag) for flag in self.flags[other]]
+            written = self._records_of(name)
+            found |= {each.id for each in written if any(each.source.received_at >= one for one in since)}
+        return found
+
+    def _since(self, flag: SafetyFlag) -> datetime:
+        """From when on a flag covers the other book: all along if both were one when it was raised."""
+        return flag.since if flag.set_at > self.merged_at else max(flag.since, self.merged_at)
+
+    def hidden(self) -> set[str]:
+        """What is hidden because of flags."""
+        both = [each for name in BOOKS for each in self._records_of(name)]
+        return {each.id for each in both if SAFETY in each.hidden_from}
+
+    def _records_of(self, name: str) -> Collection[Record]:
+        return self.records.newest(self.ids[name], sorted(self.written[name]), None).values()
 
     def grant(self, name: str) -> None:
         scope = Scope(ORG, None, "TREAT", frozenset({"condition"}), Period(), self.time + timedelta(days=300))
@@ -122,6 +169,7 @@ class Lives:
         if self.merge_id is None:
             made = self.desk.propose(new_id(), self.ids["surviving"], self.ids["absorbed"], GROUNDS, "one")
             self.time += timedelta(days=7)
+            self.merged_at = self.time
             self.desk.decide(made.id, "confirm", "two", None)
             self.merge_id = made.id
 
@@ -206,6 +254,8 @@ STEPS: dict[str, Callable[[Lives], None]] = {
     **{f"write {name}": lambda lives, name=name: lives.write(name) for name in BOOKS},
     **{f"hide {name} from providers": lambda lives, name=name: lives.hide(name, PROVIDERS) for name in BOOKS},
     **{f"hide {name} from guardians": lambda lives, name=name: lives.hide(name, GUARDIANS) for name in BOOKS},
+    **{f"flag {name}": lambda lives, name=name: lives.flag(name) for name in BOOKS},
+    **{f"lift a flag of {name}": lambda lives, name=name: lives.lift(name) for name in BOOKS},
     **{f"grant {name}": lambda lives, name=name: lives.grant(name) for name in BOOKS},
     **{f"withdraw {name}": lambda lives, name=name: lives.withdraw(name) for name in BOOKS},
     **{f"block {name}": lambda lives, name=name: lives.block(name, blocked=True) for name in BOOKS},
@@ -245,6 +295,7 @@ def test_nothing_is_lost_and_nobody_sees_what_no_right_of_theirs_opens(steps: li
             whole = allowed["own surviving"] | allowed["own absorbed"]
             assert seen["own surviving"] == (whole if merged else allowed["own surviving"])
             assert whole == lives.written["surviving"] | lives.written["absorbed"], "nothing is lost"
+            assert lives.hidden() == lives.covered()
             for who in lives.guardians:
                 one, other = (allowed[f"guardian {who}: {name}"] for name in BOOKS)
                 stands = lives.family.acts_for(lives.guardians[who], lives.ids["surviving"], lives.time)

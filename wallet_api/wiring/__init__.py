@@ -39,7 +39,6 @@ from wallet_api.records.own_entries import OwnEntries, OwnParts
 from wallet_api.records.pages import PageCursors
 from wallet_api.records.parking import ParkingDesk, ParkingParts
 from wallet_api.records.reader import ReaderParts, Readers
-from wallet_api.records.safety import SafetyDesk
 from wallet_api.settings import Settings
 from wallet_api.stores.askings import MongoAskings
 from wallet_api.stores.audit_log import MongoAuditLog
@@ -76,6 +75,7 @@ from wallet_api.wiring.events import build_telling
 from wallet_api.wiring.exports import build_exports
 from wallet_api.wiring.intake_books import match_with, normal, prepare_with
 from wallet_api.wiring.intake_of_many import BooksTogether
+from wallet_api.wiring.joined_safety import JoinedSafety
 from wallet_api.wiring.licences import LicenceWindow
 from wallet_api.wiring.limits import build_limits
 from wallet_api.wiring.merging import JoinedRestrictions, build_merging
@@ -144,7 +144,8 @@ def _assemble(settings: Settings, db: Db, keys: KeyStore, now: Callable[[], date
         now,
     )
     reading = ReaderParts(records, access, consents.note_hiding, tell_opened, plans, log, pages, now, kept)
-    safety = SafetyDesk(MongoFlags(db, cipher), records)
+    merges = MongoMerges(db, cipher)
+    safety = JoinedSafety(MongoFlags(db, cipher), records, merges)
     births = BirthDesk(MongoBirths(db, cipher), identity.people, identity.family, blind.label_token, now)
     intake = IntakeParts(
         records=records,
@@ -168,9 +169,8 @@ def _assemble(settings: Settings, db: Db, keys: KeyStore, now: Callable[[], date
         ParkingParts(MongoParked(db, cipher), intake, taking, owner_with(identity.people), now)
     )
     citizens.settle = settle_with(parking, identity.people, log, now)
-    merges = MongoMerges(db, cipher)
     restrictions = JoinedRestrictions(db, merges)
-    merging = build_merging(merges, identity, consent, restrictions, reminding.planning.replan, now)
+    merging = build_merging(merges, identity, consent, restrictions, safety, reminding.planning.replan, now)
     deaths = build_deaths(db, cipher, identity, consent, reminding.planning.replan, now, restrictions)
     own = OwnParts(
         records=records,

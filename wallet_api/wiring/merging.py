@@ -20,6 +20,7 @@ from wallet_api.identity.model import Citizen
 from wallet_api.identity.service import Identity
 from wallet_api.infra.mongo import Db
 from wallet_api.stores.restrictions import MongoRestrictions
+from wallet_api.wiring.joined_safety import JoinedSafety
 
 T = TypeVar("T")
 _TRIES = 5
@@ -64,8 +65,10 @@ class WalletMergeEffects:
     identity: Identity
     consent: CoConsentService
     restrictions: JoinedRestrictions
+    safety: JoinedSafety
     merges: MergeStore
     replan: Callable[[str], object]
+    now: Callable[[], datetime]
 
     def citizen(self, citizen_id: str) -> Citizen:
         """One of the two."""
@@ -94,7 +97,7 @@ class WalletMergeEffects:
         )
 
     def shut(self, merge: Merge) -> None:
-        """Close either book to whom the other is closed."""
+        """Close either book to whom the other is closed; from companions, what a flag on either covers."""
         for each in merge.closed:
             self.consent.block(each.citizen_id, each.organisation_id, blocked=True)
         books = books_of(self.merges, merge.surviving_id)
@@ -102,6 +105,7 @@ class WalletMergeEffects:
             for other in books:
                 if book != other:
                     self.restrictions.follow(book, other)
+                    self.safety.follow(book, other, merge.id, merge.joined_at or self.now())
 
     def join(self, merge: Merge) -> None:
         """Link the two people, end their sessions, let guardians of both see one book, plan once."""
@@ -117,11 +121,13 @@ class WalletMergeEffects:
         self.replan(merge.surviving_id)
 
     def open(self, merge: Merge) -> None:
-        """Take back the blocks and restrictions that came by the merge alone."""
-        rest = books_of(self.merges, merge.surviving_id)
+        """Take back the blocks, restrictions and flags that came by the merge alone."""
+        rest, absorbed = books_of(self.merges, merge.surviving_id), merge.absorbed_id
         for other in rest:
-            self.restrictions.leave(other, merge.absorbed_id)
-            self.restrictions.leave(merge.absorbed_id, other)
+            for one, source in ((other, absorbed), (absorbed, other)):
+                self.restrictions.leave(one, source)
+                if self.safety.leave(one, source, self.now()):
+                    self.replan(one)  # guardians are reminded by what they know
         for each in merge.closed:
             self.consent.block(each.citizen_id, each.organisation_id, blocked=False)
 
@@ -136,11 +142,12 @@ def build_merging(
     identity: Identity,
     consent: CoConsentService,
     restrictions: JoinedRestrictions,
+    safety: JoinedSafety,
     replan: Callable[[str], object],
     now: Callable[[], datetime],
 ) -> MergeDesk:
     """The desk of one wallet."""
-    effects = WalletMergeEffects(identity, consent, restrictions, merges, replan)
+    effects = WalletMergeEffects(identity, consent, restrictions, safety, merges, replan, now)
     return MergeDesk(merges, effects, now)
 
 
