@@ -1,4 +1,8 @@
-"""The floor: a bare Flask route with the wallet's own query on the same database, and no control at all."""
+"""The floor: a bare Flask route with the wallet's own query on the same database, and no control at all.
+
+Once as it is, once with a row written before it answers, as durably as the wallet's log of who looked: what
+the disk makes such an answer wait, nobody can save.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,7 @@ from wallet_api.settings import Settings
 
 app = Flask("bare")
 _db = connect(Settings.from_env(os.environ))
+ROW = 600  # bytes, about what the log of one disclosure takes
 _pipeline = json_util.loads(os.environ[PIPELINE])
 
 
@@ -21,6 +26,13 @@ _pipeline = json_util.loads(os.environ[PIPELINE])
 def alive() -> str:
     """It answers."""
     return "ok"
+
+
+@app.get("/written/records")
+def written() -> Response:
+    """The same rows, once a row that says so is kept."""
+    _db["bench_rows"].insert_one({"row": "x" * ROW})
+    return records()
 
 
 @app.get("/records")

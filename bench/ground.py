@@ -63,10 +63,12 @@ class Read:
 
 @dataclass(frozen=True)
 class Ground:
-    """Two servers on one database: the wallet, and a bare route with the same query."""
+    """Two servers on one database: the wallet, and a bare route with the same query, without and with a row
+    written."""
 
     wallet: Read
     bare: Read
+    written: Read
     fresh: Callable[[], Read]
     """The wallet's page again, with a token and an access of this moment."""
 
@@ -91,7 +93,8 @@ def laid() -> Iterator[Ground]:
                 served("bench.bare:app", floor, ports[1]) as bare,
             ):
                 fresh = partial(opened, services, provider, "dr", citizen_id, wallet)
-                yield Ground(fresh(), Read(f"{bare}/records", {}), fresh)
+                floors = Read(f"{bare}/records", {}), Read(f"{bare}/written/records", {})
+                yield Ground(fresh(), *floors, fresh)
         finally:
             services.log.close()
             db.client.close()
