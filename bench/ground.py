@@ -39,6 +39,7 @@ from wallet_api.settings import Settings
 from wallet_api.stores.records import MongoRecords
 from wallet_api.wiring import build_services
 
+CONFIG = Path(__file__).parents[1] / "deploy" / "gunicorn.conf.py"
 RECORDS = 50
 NUMBER = "001190999001"
 _CATEGORIES = frozenset({"condition", "immunization", "visit"})
@@ -118,9 +119,13 @@ def environment(folder: Path, port: int) -> dict[str, str]:
 @contextmanager
 def served(app: str, env: dict[str, str], port: int, workers: int = 2) -> Iterator[str]:
     """A server of this application; its address once it answers."""
-    shape = ["--workers", str(workers), "--worker-class", "gthread", "--threads", "8", "--log-level", "error"]
-    shape += ["--keep-alive", "75"]  # a reader that waits for its turn keeps its connection
-    command = [sys.executable, "-m", "gunicorn", app, "--bind", f"127.0.0.1:{port}", *shape]
+    command = [sys.executable, "-m", "gunicorn", app, "-c", str(CONFIG), "--bind", f"127.0.0.1:{port}"]
+    command += [
+        "--workers",
+        str(workers),
+        "--keep-alive",
+        "75",
+    ]  # a reader that waits for its turn keeps its own
     running = subprocess.Popen(command, env=env)
     try:
         _await(f"http://127.0.0.1:{port}/healthz")

@@ -22,6 +22,7 @@ from prometheus_client import multiprocess
 from wallet_api.infra.crypto.errors import CryptoError
 from wallet_api.infra.database_faults import meaning_of
 from wallet_api.infra.embedded import EmbeddedError, EmbeddedMissing
+from wallet_api.infra.evenness import Evenness
 from wallet_api.infra.logs import say, set_up_logs
 from wallet_api.infra.migrations import MigrationError
 from wallet_api.infra.mongo import DATABASE_ERRORS, IndexConflict
@@ -48,6 +49,12 @@ accesslog = None
 control_socket_disable = True
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: PTH112,S108 - beats, not data
 
+EVENNESS = Evenness()
+HEAD_START = 0.002
+"""Seconds in which a worker with fewer connections may take a new one before a worker with more does."""
+UNEVEN = 2
+"""So many connections more than another worker are too many; one more is what an odd number comes to."""
+
 
 class PlainResponse(wsgi.Response):  # type: ignore[misc]  # the library carries no types
     """gunicorn's answer without its name in it."""
@@ -61,7 +68,7 @@ wsgi.Response = PlainResponse
 
 
 class PatientWorker(ThreadWorker):  # type: ignore[misc]  # as above
-    """gunicorn's threaded worker, which outlives what passes and says in one sentence what does not.
+    """gunicorn's threaded worker, which outlives what passes, says in one sentence what does not, and shares.
 
     gunicorn ends the whole server when one worker cannot load its application. A database that is away just
     then would end it too, so loading is tried again until the database answers.
@@ -79,8 +86,24 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # as above
         if not self.alive:
             sys.exit(0)
 
+    def wait_for_and_dispatch_events(self, timeout: float) -> None:
+        """Take one turn of the loop. A worker that is too far ahead of another closes after its answers.
+
+        The answer says so (`Connection: close`), so that no request is lost on its way, and whoever asks
+        again comes to the other.
+        """
+        self.place.tell(self.nr_conns if self.alive else None)
+        kept = self.cfg.worker_connections - self.cfg.threads
+        self.max_keepalived = kept if self.place.ahead() < UNEVEN else 0
+        super().wait_for_and_dispatch_events(timeout)
+
     def accept(self, listener: Any) -> None:
-        """Take a connection; where no file descriptor is left for it, let the requests in hand end first."""
+        """Take a connection, after a worker with fewer had its chance.
+
+        Where no file descriptor is left for it, the requests in hand end first.
+        """
+        if self.place.ahead():
+            time.sleep(HEAD_START)
         try:
             super().accept(listener)
         except OSError as fault:
@@ -123,6 +146,11 @@ def on_starting(server: Any) -> None:
     server.stop = stop_for_good
 
 
+def pre_fork(server: Any, worker: Any) -> None:
+    """Every worker has a place to say how many connections it holds."""
+    worker.place = EVENNESS.place()
+
+
 def post_fork(server: Any, worker: Any) -> None:
     """Every worker logs JSON lines."""
     set_up_logs((os.environ.get("WALLET_LOG_LEVEL") or "INFO").upper())
@@ -131,6 +159,7 @@ def post_fork(server: Any, worker: Any) -> None:
 def child_exit(server: Any, worker: Any) -> None:
     """What a worker that is gone was doing is not being done any more."""
     multiprocess.mark_process_dead(worker.pid)
+    worker.place.free()
 
 
 def on_exit(server: Any) -> None:
@@ -141,5 +170,6 @@ def on_exit(server: Any) -> None:
 def worker_exit(server: Any, worker: Any) -> None:
     """Write what the access log still holds before the worker is gone."""
     application = getattr(worker, "wsgi", None)
-    if application is not None:
-        application.extensions["wallet"].log.close()
+    wallet = getattr(application, "extensions", {}).get("wallet")
+    if wallet is not None:
+        wallet.log.close()
