@@ -119,14 +119,18 @@ def environment(folder: Path, port: int) -> dict[str, str]:
 @contextmanager
 def served(app: str, env: dict[str, str], port: int, workers: int = 2) -> Iterator[str]:
     """A server of this application; its address once it answers."""
-    command = [sys.executable, "-m", "gunicorn", app, "-c", str(CONFIG), "--bind", f"127.0.0.1:{port}"]
-    command += [
+    # A reader that waits for its turn keeps its connection.
+    shape = [
+        "-c",
+        str(CONFIG),
         "--workers",
         str(workers),
         "--keep-alive",
         "75",
-    ]  # a reader that waits for its turn keeps its own
-    running = subprocess.Popen(command, env=env)
+        "--bind",
+        f"127.0.0.1:{port}",
+    ]
+    running = subprocess.Popen([sys.executable, "-m", "gunicorn", app, *shape], env=env)
     try:
         _await(f"http://127.0.0.1:{port}/healthz")
         yield f"http://127.0.0.1:{port}"

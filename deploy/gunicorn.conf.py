@@ -22,7 +22,7 @@ from prometheus_client import multiprocess
 from wallet_api.infra.crypto.errors import CryptoError
 from wallet_api.infra.database_faults import meaning_of
 from wallet_api.infra.embedded import EmbeddedError, EmbeddedMissing
-from wallet_api.infra.evenness import Evenness
+from wallet_api.infra.evenness import Evenness, Place
 from wallet_api.infra.logs import say, set_up_logs
 from wallet_api.infra.migrations import MigrationError
 from wallet_api.infra.mongo import DATABASE_ERRORS, IndexConflict
@@ -73,6 +73,8 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # as above
     gunicorn ends the whole server when one worker cannot load its application. A database that is away just
     then would end it too, so loading is tried again until the database answers.
     """
+
+    place: Place  # before it is forked
 
     def load_wsgi(self) -> None:
         """Load the application; wait for its database. Exit code 3 ends the server: it can never load."""
