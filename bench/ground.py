@@ -120,16 +120,8 @@ def environment(folder: Path, port: int) -> dict[str, str]:
 def served(app: str, env: dict[str, str], port: int, workers: int = 2) -> Iterator[str]:
     """A server of this application; its address once it answers."""
     # A reader that waits for its turn keeps its connection.
-    shape = [
-        "-c",
-        str(CONFIG),
-        "--workers",
-        str(workers),
-        "--keep-alive",
-        "75",
-        "--bind",
-        f"127.0.0.1:{port}",
-    ]
+    shape = ["-c", str(CONFIG), "--workers", str(workers), "--keep-alive", "75"]
+    shape += ["--bind", f"127.0.0.1:{port}"]
     running = subprocess.Popen([sys.executable, "-m", "gunicorn", app, *shape], env=env)
     try:
         _await(f"http://127.0.0.1:{port}/healthz")

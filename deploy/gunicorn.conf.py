@@ -74,7 +74,8 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # as above
     then would end it too, so loading is tried again until the database answers.
     """
 
-    place: Place  # before it is forked
+    place: Place
+    """Set by `pre_fork`."""
 
     def load_wsgi(self) -> None:
         """Load the application; wait for its database. Exit code 3 ends the server: it can never load."""
