@@ -26,7 +26,7 @@ from wallet_api.infra.mongo import open_database
 READERS = 3
 RECORDS = 6
 PATIENCE = 30.0
-ROUNDS = int(os.environ.get("WALLET_FENCE_ROUNDS", "80"))
+ROUNDS = int(os.environ.get("WALLET_FENCE_ROUNDS", "200"))
 
 
 @dataclass(frozen=True)
